@@ -1,0 +1,4 @@
+//! The IOC data-integration gateway.
+
+pub mod clock;
+pub mod model;
