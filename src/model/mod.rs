@@ -2,5 +2,16 @@
 //!
 //! This is the bottom of the house. It has no I/O, no clock and no knowledge of any stage above.
 
+pub mod area;
+pub mod contract;
+pub mod cube;
+pub mod dictionary;
+pub mod expr;
+pub mod list;
+pub mod observation;
+pub mod row;
+pub mod schema;
+pub mod snapshot;
+pub mod text;
 pub mod time;
 pub mod units;

@@ -1,0 +1,190 @@
+//! A reading: an indicator's value with everything that qualifies it.
+//!
+//! No number leaves the gateway without these companions: status, freshness by both clocks,
+//! completeness, numerator and denominator where it is a ratio, target, accountable unit, revision.
+//! A missing value is null with a reason, never 0.
+
+use serde::Serialize;
+
+use crate::model::text::Bilingual;
+use crate::model::time::{Day, Stamp};
+
+/// Why there is no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoValue {
+    /// The sources have not covered this period yet, or never reported.
+    NotReported,
+    /// The sources have reported, and nothing of the kind happened.
+    NoEvents,
+    /// The denominator is zero.
+    NoBase,
+    /// A component of a composite has no value and the policy is to refuse.
+    MissingComponent,
+}
+
+/// How settled a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The period is over and the sources cover it.
+    Final,
+    /// The period is open, or not yet covered by every source.
+    Provisional,
+    /// There is no value; `reason` says why.
+    Missing,
+}
+
+/// One value at one place and time.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Point {
+    /// The value in the indicator's unit of measure; ratios are 0 to 1.
+    pub value: Option<f64>,
+    /// Of a ratio.
+    pub numerator: Option<f64>,
+    /// Of a ratio.
+    pub denominator: Option<f64>,
+    /// How settled it is.
+    pub status: Status,
+    /// Why `value` is null.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<NoValue>,
+    /// Completeness of this very point, 0 to 1, if it can be told.
+    pub completeness_ratio: Option<f64>,
+}
+
+/// A period of local days, half-open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Period {
+    /// As asked for and answered: `2024`, `2024-Q1`, `2024-03`, `2024-W13`, `2024-03-31`.
+    pub id: String,
+    /// Its first day.
+    #[serde(skip)]
+    pub first: Day,
+    /// The first day after it.
+    #[serde(skip)]
+    pub end: Day,
+}
+
+/// How fresh the data behind a value are, by both clocks.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Freshness {
+    /// fresh, stale, never_reported.
+    pub state: FreshnessState,
+    /// The oldest last good answer among the sources.
+    pub last_success_at: Option<Stamp>,
+    /// The time up to which all sources are believed complete.
+    pub data_through: Option<Stamp>,
+    /// Seconds from `data_through` to now.
+    pub age_seconds: Option<i64>,
+    /// The largest allowed age, the strictest among the contracts.
+    pub limit_seconds: i64,
+    /// The sources behind the value that are stale or never reported.
+    pub late_sources: Vec<String>,
+}
+
+/// A freshness in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FreshnessState {
+    /// Within the limit.
+    Fresh,
+    /// Older than the limit.
+    Stale,
+    /// Nothing has ever come in.
+    NeverReported,
+}
+
+/// How complete the data behind a value are.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Completeness {
+    /// 0 to 1; null if nothing was expected.
+    pub ratio: Option<f64>,
+    /// How many were expected.
+    pub expected: f64,
+    /// How many reported.
+    pub reported: f64,
+    /// What is counted: areas, seconds of the period, or a pair of measures.
+    pub of: String,
+    /// Codes of communes that are missing, for `of: areas`; at most 130.
+    pub missing: Vec<String>,
+}
+
+/// The target and how the value stands against it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TargetReading {
+    /// In the indicator's unit of measure.
+    pub value: f64,
+    /// Whether higher or lower is better.
+    pub direction: Direction,
+    /// Since when it holds.
+    pub from: Day,
+    /// value / target, or target / value when lower is better; null without a value.
+    pub attainment_ratio: Option<f64>,
+    /// The judgement.
+    pub state: TargetState,
+}
+
+/// Whether higher or lower is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Higher is better.
+    Up,
+    /// Lower is better.
+    Down,
+}
+
+/// How a value stands against its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetState {
+    /// At or beyond the target.
+    OnTrack,
+    /// Within a tenth of the target.
+    AtRisk,
+    /// Further away.
+    OffTrack,
+    /// There is no value to judge.
+    Unknown,
+}
+
+/// Who answers for a number: a body and a position, never a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Accountable {
+    /// The unit's id.
+    pub unit: String,
+    /// The unit's name.
+    pub name: Bilingual,
+    /// The position.
+    pub role: String,
+}
+
+/// A value with everything that qualifies it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Reading {
+    /// The indicator.
+    pub indicator: String,
+    /// The period it is for.
+    pub period: Period,
+    /// Whether the period is over.
+    pub closed: bool,
+    /// Code of the area: the province's or a commune's.
+    pub area: String,
+    /// The value.
+    pub point: Point,
+    /// Freshness by both clocks.
+    pub freshness: Freshness,
+    /// Completeness.
+    pub completeness: Completeness,
+    /// The target in force, if any.
+    pub target: Option<TargetReading>,
+    /// Records in quarantine behind this number.
+    pub quarantined: u64,
+    /// Who answers for it.
+    pub accountable: Accountable,
+    /// The revision it was computed from.
+    pub revision: u64,
+    /// When that revision was made.
+    pub as_of: Stamp,
+}

@@ -1,0 +1,185 @@
+//! The data contract as a steward writes it: what one record means, whoever sends it.
+//!
+//! It stands at the bottom because two stages obey it and neither knows the other: normalise takes
+//! properties and checks from it, fold takes measures. [`crate::model::schema`] is its checked form.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::model::text::Bilingual;
+use crate::model::units::Span;
+
+/// One contract file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contract {
+    /// The contract's name.
+    pub contract: String,
+    /// Raised whenever the meaning changes.
+    pub version: u32,
+    /// What the records are.
+    pub title: Bilingual,
+    /// Where the shape comes from, and what is our own proposal.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// The body that answers for the records.
+    pub accountable_unit: String,
+    /// Why the records are processed; printed in the processing register.
+    pub purpose: String,
+    /// The regulation behind it.
+    pub legal_basis: String,
+    /// How long records are kept.
+    pub retention: Span,
+    /// The properties that identify a record.
+    pub key: Vec<String>,
+    /// The timestamp that orders the versions of a record.
+    pub version_by: String,
+    /// The property that says where it happened.
+    pub area: String,
+    /// The timestamp or date by which the area's code is understood; `version_by` when absent.
+    #[serde(default)]
+    pub area_at: Option<String>,
+    /// A condition under which the record is withdrawn: its earlier contribution is taken back.
+    #[serde(default)]
+    pub retracted: Option<String>,
+    /// What the source has promised.
+    pub sla: Sla,
+    /// The typed fields, by name.
+    pub properties: BTreeMap<String, Property>,
+    /// Conditions that every record must meet.
+    #[serde(default)]
+    pub quality: Vec<Check>,
+    /// The additive quantities derived from the records, by name.
+    pub measures: BTreeMap<String, Measure>,
+}
+
+/// What the source has promised about its records.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sla {
+    /// The largest allowed age of the data.
+    pub fresh_within: Span,
+}
+
+/// The type of a property.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PropertyType {
+    /// Kept only as a keyed hash.
+    Identifier,
+    /// A code of a code list.
+    Code,
+    /// The code of a territorial unit.
+    Area,
+    /// A moment.
+    Timestamp,
+    /// A local calendar day.
+    Date,
+    /// A whole number.
+    Integer,
+    /// A number with a fixed count of decimals.
+    Decimal,
+    /// True or false.
+    Boolean,
+}
+
+/// What becomes of a code that is not in the list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownCode {
+    /// The record goes to quarantine.
+    #[default]
+    Quarantine,
+    /// The code `other` is taken instead, and counted.
+    Other,
+}
+
+/// One typed field.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Property {
+    /// The type.
+    #[serde(rename = "type")]
+    pub kind: PropertyType,
+    /// Whether a record without it goes to quarantine.
+    #[serde(default)]
+    pub required: bool,
+    /// `code`: the list.
+    #[serde(default)]
+    pub list: Option<String>,
+    /// `code`: the code to take when the field is empty or absent.
+    #[serde(default)]
+    pub empty: Option<String>,
+    /// `code`: what becomes of a code that is not in the list.
+    #[serde(default)]
+    pub unknown: UnknownCode,
+    /// `integer`: the smallest value.
+    #[serde(default)]
+    pub min: Option<i64>,
+    /// `integer`: the largest value.
+    #[serde(default)]
+    pub max: Option<i64>,
+    /// `decimal`: how many decimals are kept.
+    #[serde(default)]
+    pub decimals: Option<u8>,
+    /// What it counts in, for the reader.
+    #[serde(default)]
+    pub unit: Option<String>,
+}
+
+/// What becomes of a record that fails a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Otherwise {
+    /// Counted, and accepted.
+    Warn,
+    /// Kept in quarantine.
+    Quarantine,
+}
+
+/// A condition that every record must meet.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// The condition.
+    pub check: String,
+    /// What becomes of a record that fails it.
+    pub otherwise: Otherwise,
+}
+
+/// An additive quantity: exactly one of `count`, `sum`, `stock`, `distribution`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measure {
+    /// What it counts, for the reader.
+    #[serde(default)]
+    pub title: Option<Bilingual>,
+    /// One per record, in the bucket of `at`.
+    #[serde(default)]
+    pub count: bool,
+    /// A property added up, in the bucket of `at`.
+    #[serde(default)]
+    pub sum: Option<String>,
+    /// One per record from `from` on, until `until`.
+    #[serde(default)]
+    pub stock: bool,
+    /// A quantity put into fixed bins, in the bucket of `at`.
+    #[serde(default)]
+    pub distribution: Option<String>,
+    /// The timestamp or date whose day is the bucket.
+    #[serde(default)]
+    pub at: Option<String>,
+    /// `stock`: when it begins.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// `stock`: when it ends.
+    #[serde(default)]
+    pub until: Option<String>,
+    /// Only records for which this holds.
+    #[serde(default, rename = "where")]
+    pub only: Option<String>,
+    /// The dimensions it is kept by: code properties, their attributes, booleans.
+    #[serde(default)]
+    pub by: Vec<String>,
+}

@@ -1,0 +1,349 @@
+//! A contract, checked: every property has a slot, every list is found, every condition compiled.
+//!
+//! A [`Schema`] cannot be invalid. It also fixes the packed form of a row ([`Layout`]); the layout is
+//! written down in the store, so that a changed contract is noticed and old rows are read by the
+//! layout they were written in.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::contract::{Check, Contract, Otherwise, Property, PropertyType, UnknownCode};
+use crate::model::dictionary::Dictionaries;
+use crate::model::expr::{self, Expr, Scope, Type};
+use crate::model::list::CodeList;
+use crate::model::row::Packing;
+use crate::model::text::is_name;
+use crate::model::units::Span;
+
+/// Code lists by name.
+pub type Lists = BTreeMap<String, Arc<CodeList>>;
+
+/// A problem and the dotted place in the contract at which it stands.
+pub type At = (String, String);
+
+/// A checked contract.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    /// The contract's name.
+    pub name: String,
+    /// The contract's version.
+    pub version: u32,
+    /// The properties; their order is the order of the slots in a row.
+    pub fields: Vec<Field>,
+    /// Slots of the key.
+    pub key: Vec<usize>,
+    /// Slot that orders versions.
+    pub version_slot: usize,
+    /// Slot of the area.
+    pub area_slot: usize,
+    /// Slot of the moment or day by which the area's code is understood.
+    pub area_at_slot: usize,
+    /// When it holds, the record is withdrawn.
+    pub retracted: Option<Expr>,
+    /// What every record must meet.
+    pub checks: Vec<Rule>,
+    /// The packed form of a row.
+    pub layout: Layout,
+    /// The largest allowed age of the data.
+    pub fresh_within: Span,
+}
+
+/// One property with its slot's meaning.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// The property's name.
+    pub name: String,
+    /// The type.
+    pub kind: PropertyType,
+    /// Whether a record without it goes to quarantine.
+    pub required: bool,
+    /// `code`: the list.
+    pub list: Option<Arc<CodeList>>,
+    /// `code`: the number for an empty field.
+    pub empty: Option<u16>,
+    /// `code`: the number for a code that is not in the list; `None` sends it to quarantine.
+    pub other: Option<u16>,
+    /// `integer`, `decimal` (scaled): bounds.
+    pub bounds: (i64, i64),
+    /// `decimal`: how many decimals are kept.
+    pub decimals: u8,
+}
+
+/// A compiled quality check.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// As written, which is also its name.
+    pub text: String,
+    /// The condition.
+    pub expr: Expr,
+    /// What becomes of a record that fails it.
+    pub otherwise: Otherwise,
+}
+
+/// How the slots of a row are packed, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// The packing of each slot.
+    pub packings: Vec<Packing>,
+    /// Bytes of a packed row.
+    pub width: usize,
+}
+
+impl Layout {
+    /// Lays out slots one after the other.
+    pub fn new(packings: Vec<Packing>) -> Self {
+        let width = packings.iter().map(|packing| packing.width()).sum();
+        Self { packings, width }
+    }
+
+    /// Appends the packed row to `out`.
+    #[inline]
+    pub fn pack(&self, row: &[i64], out: &mut Vec<u8>) {
+        for (packing, value) in self.packings.iter().zip(row) {
+            packing.pack(*value, out);
+        }
+    }
+
+    /// Unpacks a row into `out`, which is cleared first.
+    #[inline]
+    pub fn unpack(&self, mut bytes: &[u8], out: &mut Vec<i64>) {
+        out.clear();
+        for packing in &self.packings {
+            out.push(packing.unpack(bytes));
+            bytes = &bytes[packing.width()..];
+        }
+    }
+
+    /// Byte offset of a slot.
+    pub fn offset(&self, slot: usize) -> usize {
+        self.packings[..slot].iter().map(|packing| packing.width()).sum()
+    }
+}
+
+impl Schema {
+    /// Checks `contract` against the code lists; all problems at once.
+    pub fn compile(
+        contract: &Contract,
+        lists: &Lists,
+        words: &Dictionaries,
+    ) -> Result<Self, Vec<At>> {
+        let mut problems = Vec::new();
+        let mut fields = Vec::new();
+        for (name, property) in &contract.properties {
+            match field(name, property, lists) {
+                Ok(field) => fields.push(field),
+                Err(problem) => {
+                    problems.push((format!("properties.{name}{}", problem.0), problem.1))
+                }
+            }
+        }
+        if !is_name(&contract.contract) {
+            problems.push((
+                "contract".to_owned(),
+                format!("'{}' is not a plain lower-case name", contract.contract),
+            ));
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut schema = Self {
+            name: contract.contract.clone(),
+            version: contract.version,
+            layout: layout(&fields, &contract.key),
+            fields,
+            key: Vec::new(),
+            version_slot: 0,
+            area_slot: 0,
+            area_at_slot: 0,
+            retracted: None,
+            checks: Vec::new(),
+            fresh_within: contract.sla.fresh_within,
+        };
+        schema.place(contract, &mut problems);
+        schema.conditions(contract, words, &mut problems);
+        if problems.is_empty() { Ok(schema) } else { Err(problems) }
+    }
+
+    fn place(&mut self, contract: &Contract, problems: &mut Vec<At>) {
+        let mut find = |at: &str, name: &str, kinds: &[PropertyType]| match self.slot(name) {
+            Some(slot) if kinds.is_empty() || kinds.contains(&self.fields[slot].kind) => slot,
+            Some(_) => {
+                problems.push((
+                    at.to_owned(),
+                    format!("'{name}' has the wrong type for this: {kinds:?} is needed"),
+                ));
+                0
+            }
+            None => {
+                problems.push((at.to_owned(), format!("there is no property '{name}'")));
+                0
+            }
+        };
+        let moments = [PropertyType::Timestamp, PropertyType::Date];
+        let key: Vec<_> = contract.key.iter().map(|name| find("key", name, &[])).collect();
+        let version = find("version_by", &contract.version_by, &[PropertyType::Timestamp]);
+        let area = find("area", &contract.area, &[PropertyType::Area]);
+        let area_at =
+            find("area_at", contract.area_at.as_ref().unwrap_or(&contract.version_by), &moments);
+        if key.is_empty() {
+            problems
+                .push(("key".to_owned(), "a contract needs at least one key property".to_owned()));
+        }
+        (self.key, self.version_slot, self.area_slot, self.area_at_slot) =
+            (key, version, area, area_at);
+    }
+
+    fn conditions(&mut self, contract: &Contract, words: &Dictionaries, problems: &mut Vec<At>) {
+        let mut compiled = |at: String, text: &str| match self.condition(text, words) {
+            Ok(expr) => Some(expr),
+            Err(problem) => {
+                problems.push((at, problem));
+                None
+            }
+        };
+        let retracted =
+            contract.retracted.as_ref().and_then(|text| compiled("retracted".to_owned(), text));
+        let checks =
+            contract.quality.iter().enumerate().filter_map(|(i, Check { check, otherwise })| {
+                let expr = compiled(format!("quality.{i}.check"), check)?;
+                Some(Rule { text: check.clone(), expr, otherwise: *otherwise })
+            });
+        let checks = checks.collect();
+        (self.retracted, self.checks) = (retracted, checks);
+    }
+
+    /// Compiles a condition over this contract's properties.
+    pub fn condition(&self, text: &str, words: &Dictionaries) -> Result<Expr, String> {
+        let expr = self.expression(text, words)?;
+        if expr.kind == Type::Boolean {
+            Ok(expr)
+        } else {
+            Err(format!("'{text}' is not a condition"))
+        }
+    }
+
+    /// Compiles any expression over this contract's properties.
+    pub fn expression(&self, text: &str, words: &Dictionaries) -> Result<Expr, String> {
+        expr::compile(text, &Names { schema: self, words })
+            .map_err(|flaw| format!("'{text}': {flaw}"))
+    }
+
+    /// The slot of a property.
+    pub fn slot(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|field| field.name == name)
+    }
+}
+
+/// Bounds, list and codes of one property; the problem's place begins with a dot or is empty.
+fn field(name: &str, property: &Property, lists: &Lists) -> Result<Field, At> {
+    let problem = |at: &str, text: String| Err((at.to_owned(), text));
+    if !is_name(name) {
+        return problem("", format!("'{name}' is not a plain lower-case name"));
+    }
+    let list = match (&property.list, property.kind) {
+        (Some(list), PropertyType::Code) => match lists.get(list) {
+            Some(list) => Some(Arc::clone(list)),
+            None => return problem(".list", format!("there is no code list '{list}' in lists/")),
+        },
+        (None, PropertyType::Code) => return problem("", "a code needs a 'list'".to_owned()),
+        (Some(_), _) => return problem(".list", "only a code has a list".to_owned()),
+        (None, _) => None,
+    };
+    let number = |at: &str, code: &str| {
+        let found = list.as_ref().and_then(|list| list.number(code));
+        found.ok_or_else(|| (at.to_owned(), format!("'{code}' is not a code of the list")))
+    };
+    let empty = property.empty.as_deref().map(|code| number(".empty", code)).transpose()?;
+    let other = match property.unknown {
+        UnknownCode::Other => Some(number(".unknown", "other")?),
+        UnknownCode::Quarantine => None,
+    };
+    let decimals = property.decimals.unwrap_or(0);
+    if decimals > 9 || (decimals > 0 && property.kind != PropertyType::Decimal) {
+        return problem(".decimals", "decimals are 0 to 9, and only for type decimal".to_owned());
+    }
+    let factor = 10_i64.pow(u32::from(decimals));
+    let bound = |value: Option<i64>, otherwise: i64| {
+        value.map_or(otherwise, |value| value.saturating_mul(factor))
+    };
+    let bounds = (bound(property.min, i64::MIN + 1), bound(property.max, i64::MAX));
+    if bounds.0 > bounds.1 {
+        return problem(".min", "min is above max".to_owned());
+    }
+    Ok(Field {
+        name: name.to_owned(),
+        kind: property.kind,
+        required: property.required,
+        list,
+        empty,
+        other,
+        bounds,
+        decimals,
+    })
+}
+
+fn layout(fields: &[Field], key: &[String]) -> Layout {
+    let packing = |field: &Field| match field.kind {
+        PropertyType::Identifier if key.contains(&field.name) => Packing::Nothing,
+        PropertyType::Identifier => Packing::Integer64,
+        PropertyType::Code | PropertyType::Area => Packing::Number16,
+        PropertyType::Timestamp => Packing::Moment,
+        PropertyType::Date => Packing::Day,
+        PropertyType::Boolean => Packing::Boolean,
+        PropertyType::Integer | PropertyType::Decimal => {
+            let fits =
+                field.bounds.0 > i64::from(i32::MIN) && field.bounds.1 <= i64::from(i32::MAX);
+            if fits { Packing::Integer32 } else { Packing::Integer64 }
+        }
+    };
+    Layout::new(fields.iter().map(packing).collect())
+}
+
+struct Names<'a> {
+    schema: &'a Schema,
+    words: &'a Dictionaries,
+}
+
+impl Scope for Names<'_> {
+    fn name(&self, name: &str) -> Result<(usize, Option<Arc<[u16]>>, Type), String> {
+        let (property, attribute) =
+            name.split_once('.').map_or((name, None), |(p, a)| (p, Some(a)));
+        let slot = self
+            .schema
+            .slot(property)
+            .ok_or_else(|| format!("there is no property '{property}'"))?;
+        let field = &self.schema.fields[slot];
+        if let Some(attribute) = attribute {
+            let list = field
+                .list
+                .as_ref()
+                .ok_or_else(|| format!("'{property}' is not a code and has no attributes"))?;
+            let column = list
+                .attribute(attribute)
+                .ok_or_else(|| format!("list '{}' has no column '{attribute}'", list.name))?;
+            let kind = Type::Code(format!("list:{}.{attribute}", list.name));
+            return Ok((slot, Some(column.by_code.clone().into()), kind));
+        }
+        let kind = match field.kind {
+            PropertyType::Identifier | PropertyType::Area => {
+                return Err(format!("'{property}' cannot stand in an expression"));
+            }
+            PropertyType::Code => {
+                Type::Code(format!("list:{}", field.list.as_ref().map_or("", |list| &list.name)))
+            }
+            PropertyType::Timestamp => Type::Timestamp,
+            PropertyType::Date => Type::Date,
+            PropertyType::Integer => Type::Number(0),
+            PropertyType::Decimal => Type::Number(field.decimals),
+            PropertyType::Boolean => Type::Boolean,
+        };
+        Ok((slot, None, kind))
+    }
+
+    fn code(&self, dictionary: &str, word: &str) -> Result<i64, String> {
+        let found = self.words.get(dictionary).and_then(|dictionary| dictionary.number(word));
+        found
+            .map(i64::from)
+            .ok_or_else(|| format!("'{word}' is not in {}", dictionary.trim_start_matches("list:")))
+    }
+}

@@ -1,0 +1,189 @@
+//! What readers see: one immutable picture of everything at one revision.
+//!
+//! The store swaps in a new snapshot after each commit and every answer is computed from one of
+//! them, so an answer is consistent in itself and needs no lock and no disk. Snapshots share all
+//! that did not change.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::model::cube::{Cube, Dimension};
+use crate::model::time::Stamp;
+
+/// How many finished runs of a stream are kept in sight.
+pub const RUNS_KEPT: usize = 60;
+
+/// Everything that can be read, at one revision.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The store's commit number; it never goes back.
+    pub revision: u64,
+    /// When that commit was made.
+    pub at: Stamp,
+    /// Measures by `contract.measure`.
+    pub measures: BTreeMap<String, Arc<Measure>>,
+    /// Streams by `source.stream`.
+    pub streams: BTreeMap<String, Arc<StreamState>>,
+}
+
+/// How a measure adds up over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MeasureKind {
+    /// Counts and sums: the amount of a period is the sum of its days.
+    Flow,
+    /// Stocks: the amount at the end of a day is the sum of all days up to and including it.
+    Stock,
+    /// Like a flow, with the bin of each quantity as the last dimension ([`crate::model::cube::BIN`]).
+    Distribution,
+}
+
+/// A measure with its cube.
+#[derive(Clone, Debug)]
+pub struct Measure {
+    /// `contract.measure`.
+    pub name: String,
+    /// The contract's name.
+    pub contract: String,
+    /// How it adds up over time.
+    pub kind: MeasureKind,
+    /// Cell values are scaled by ten to this power.
+    pub decimals: u8,
+    /// The dimensions in a cell's key.
+    pub dimensions: Vec<Dimension>,
+    /// The cells.
+    pub cube: Cube,
+}
+
+/// What is known of a stream.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct StreamState {
+    /// The source's name.
+    pub source: String,
+    /// The stream's name.
+    pub stream: String,
+    /// The contract its records keep.
+    pub contract: String,
+    /// When the last run began.
+    pub last_attempt: Option<Stamp>,
+    /// When the last good run ended: *we asked and got an answer*.
+    pub last_success: Option<Stamp>,
+    /// The time up to which the source is believed complete: *what the answer covers*.
+    pub data_through: Option<Stamp>,
+    /// When the next run is due.
+    pub next_run: Option<Stamp>,
+    /// Where the next run begins.
+    pub cursor: Option<String>,
+    /// The trouble it is in, if any.
+    pub trouble: Option<Trouble>,
+    /// Records in quarantine now.
+    pub quarantined: u64,
+    /// Targets that answered last time, and all of them, for a fleet.
+    pub targets: Option<(u64, u64)>,
+    /// All records of all runs, by what became of them.
+    pub total: Conservation,
+    /// The last runs, oldest first, at most [`RUNS_KEPT`].
+    pub runs: VecDeque<RunLine>,
+}
+
+/// Why a stream does not get through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Trouble {
+    /// One of a closed list: timeout, connect, tls, auth, http_4xx, http_5xx, throttled, decode, ….
+    pub reason: String,
+    /// In plain words, without secrets or values.
+    pub message: String,
+    /// When the first of the failed runs began.
+    pub since: Stamp,
+    /// How many runs have failed in a row.
+    pub count: u64,
+}
+
+/// What became of the records of a run: `received` is the sum of the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Conservation {
+    /// Records decoded from pages.
+    pub received: u64,
+    /// Records that became the newest version of their entity.
+    pub accepted: u64,
+    /// Older versions of what is known already.
+    pub superseded: u64,
+    /// What is known already, to the letter.
+    pub duplicate: u64,
+    /// Records kept in quarantine.
+    pub quarantined: u64,
+    /// Records refused and not kept, because the quarantine is full.
+    pub rejected: u64,
+}
+
+impl Conservation {
+    /// Whether every record that came in went somewhere.
+    pub fn balances(&self) -> bool {
+        self.received
+            == self.accepted + self.superseded + self.duplicate + self.quarantined + self.rejected
+    }
+
+    /// Adds another run's or page's line.
+    pub fn add(&mut self, other: &Self) {
+        self.received += other.received;
+        self.accepted += other.accepted;
+        self.superseded += other.superseded;
+        self.duplicate += other.duplicate;
+        self.quarantined += other.quarantined;
+        self.rejected += other.rejected;
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Everything there was came through.
+    Ok,
+    /// Stopped at the page cap; the next run goes on.
+    Truncated,
+    /// The source sent the same page or link again.
+    LoopDetected,
+    /// The source did not answer as it should.
+    Failed,
+    /// The records do not add up: a fault of the gateway.
+    Unbalanced,
+}
+
+impl Outcome {
+    /// The word used in the API and in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Truncated => "truncated",
+            Self::LoopDetected => "loop_detected",
+            Self::Failed => "failed",
+            Self::Unbalanced => "unbalanced",
+        }
+    }
+
+    /// Reads [`Outcome::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Ok, Self::Truncated, Self::LoopDetected, Self::Failed, Self::Unbalanced]
+            .into_iter()
+            .find(|outcome| outcome.as_str() == text)
+    }
+}
+
+/// One finished run of a stream.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunLine {
+    /// When it began.
+    pub started: Stamp,
+    /// When it ended.
+    pub ended: Stamp,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Pages taken.
+    pub pages: u64,
+    /// What became of its records.
+    pub records: Conservation,
+    /// Why it failed, in plain words.
+    pub message: Option<String>,
+}
