@@ -5,3 +5,4 @@ pub mod decode;
 pub mod fold;
 pub mod indicator;
 pub mod model;
+pub mod normalise;

@@ -1,0 +1,444 @@
+//! Normalise: from wire values to typed rows, or to rejects that say why.
+//!
+//! Bad data is a value here, not an error: one bad record never stops its page, and what is refused
+//! is kept with its reason. Pure: the time it compares with is handed in.
+
+mod date;
+mod key;
+mod mapping;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::area::{Areas, Misplaced};
+use crate::model::contract::{Otherwise, PropertyType};
+use crate::model::observation::{Observations, Reason, Reject};
+use crate::model::record::{Records, Value};
+use crate::model::row::NULL;
+use crate::model::schema::{At, Schema};
+use crate::model::time::{DAY, Day, LOCAL_OFFSET, Stamp};
+
+pub use date::Format;
+pub use key::KeyHasher;
+use mapping::{Entry, Origin};
+pub use mapping::{Poll, Settings as MapSettings};
+use value::Horizon;
+
+/// How far a source's clock may be ahead of ours, in seconds.
+pub const MAX_AHEAD: i64 = 600;
+
+/// The longest wire value kept for a replay, in characters.
+const MAX_HELD: usize = 64;
+
+/// Turns the records of one stream into observations.
+#[derive(Clone, Debug)]
+pub struct Normaliser {
+    schema: Arc<Schema>,
+    areas: Arc<Areas>,
+    entries: Vec<Entry>,
+    pointers: Vec<String>,
+    hasher: KeyHasher,
+}
+
+/// What the gateway knows besides the page.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// The present moment.
+    pub now: Stamp,
+    /// A fleet's target, if the record is a poll of one.
+    pub target: Option<&'a Target<'a>>,
+}
+
+/// One poll of one target.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The target's name.
+    pub name: &'a str,
+    /// Its labels.
+    pub labels: &'a BTreeMap<String, String>,
+    /// When the time slot of the poll begins.
+    pub slot: Stamp,
+    /// Whether it answered.
+    pub up: bool,
+}
+
+/// A normalised page.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Normalised {
+    /// Records that keep their contract.
+    pub observations: Observations,
+    /// Records that do not.
+    pub rejects: Vec<Reject>,
+    /// Unknown codes taken as `other`.
+    pub unknown_codes: u64,
+    /// Checks that failed with `otherwise: warn`.
+    pub warnings: u64,
+}
+
+impl Normaliser {
+    /// Checks a stream's map against its contract; all problems at once, placed below the map.
+    pub fn compile(
+        schema: &Arc<Schema>,
+        areas: &Arc<Areas>,
+        map: &BTreeMap<String, MapSettings>,
+        hasher: KeyHasher,
+    ) -> Result<Self, Vec<At>> {
+        let mut problems = Vec::new();
+        let mut pointers: Vec<String> = Vec::new();
+        for name in map.keys().filter(|name| schema.slot(name).is_none()) {
+            problems.push((
+                name.clone(),
+                format!("contract '{}' has no property '{name}'", schema.name),
+            ));
+        }
+        let mut entries = Vec::new();
+        for (slot, field) in schema.fields.iter().enumerate() {
+            let entry = match map.get(&field.name) {
+                Some(settings) => compile_entry(settings, field, &mut pointers),
+                None if field.required
+                    || schema.key.contains(&slot)
+                    || slot == schema.version_slot
+                    || slot == schema.area_slot =>
+                {
+                    Err(format!(
+                        "'{}' is needed by contract '{}' and is not mapped",
+                        field.name, schema.name
+                    ))
+                }
+                None => Ok(Entry {
+                    origin: Origin::Nowhere,
+                    formats: Vec::new(),
+                    strip_suffix: None,
+                    values: BTreeMap::new(),
+                }),
+            };
+            match entry {
+                Ok(entry) => entries.push(entry),
+                Err(problem) => problems.push((field.name.clone(), problem)),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self { schema: Arc::clone(schema), areas: Arc::clone(areas), entries, pointers, hasher })
+    }
+
+    /// The wanted paths, in the order of a record's picks.
+    pub fn pointers(&self) -> &[String] {
+        &self.pointers
+    }
+
+    /// The contract that the records keep.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// Normalises a page.
+    pub fn page(&self, records: &Records<'_>, around: Surroundings<'_>) -> Normalised {
+        let mut out = Normalised {
+            observations: Observations::new(self.schema.fields.len()),
+            ..Normalised::default()
+        };
+        let horizon =
+            Horizon { moment: around.now.0 + MAX_AHEAD, day: i64::from(around.now.day().0) + 1 };
+        let mut work = Work {
+            row: vec![NULL; self.schema.fields.len()],
+            message: Vec::with_capacity(64),
+            problem: None,
+        };
+        let mut malformed = records.malformed.iter().copied().peekable();
+        for index in 0..records.count {
+            let record = records.record(index);
+            if malformed.next_if_eq(&index).is_some() {
+                out.rejects.push(self.reject(record, around, None, Reason::Malformed, ""));
+                continue;
+            }
+            self.record(record, around, horizon, &mut work, &mut out);
+        }
+        out
+    }
+
+    fn record(
+        &self,
+        record: &[Value<'_>],
+        around: Surroundings<'_>,
+        horizon: Horizon,
+        work: &mut Work,
+        out: &mut Normalised,
+    ) {
+        work.problem = None;
+        for slot in 0..self.schema.fields.len() {
+            work.row[slot] = match self.slot(slot, record, around, horizon) {
+                Ok(read) => {
+                    out.unknown_codes += u64::from(read.is_other);
+                    read.value
+                }
+                Err(reason) => work.fail(reason, slot),
+            };
+        }
+        let key = self.key(record, around, work);
+        self.place(record, around, work);
+        let retracted = self.schema.retracted.as_ref().is_some_and(|expr| expr.holds(&work.row));
+        let version = work.row[self.schema.version_slot];
+        if let (true, Some(key), true) = (retracted, key, version != NULL) {
+            // What a withdrawal says besides key and version no longer matters.
+            out.observations.push(key, &work.row, true);
+            return;
+        }
+        for (slot, field) in self.schema.fields.iter().enumerate() {
+            let needed =
+                field.required || slot == self.schema.version_slot || slot == self.schema.area_slot;
+            if needed && field.kind != PropertyType::Identifier && work.row[slot] == NULL {
+                work.fail(Reason::Missing, slot);
+            }
+        }
+        if let Some((reason, slot)) = work.problem {
+            out.rejects.push(self.reject(
+                record,
+                around,
+                key,
+                reason,
+                &self.schema.fields[slot].name,
+            ));
+            return;
+        }
+        for rule in &self.schema.checks {
+            if !rule.expr.holds(&work.row) {
+                if rule.otherwise == Otherwise::Quarantine {
+                    out.rejects.push(self.reject(
+                        record,
+                        around,
+                        key,
+                        Reason::CheckFailed,
+                        &rule.text,
+                    ));
+                    return;
+                }
+                out.warnings += 1;
+            }
+        }
+        if let Some(key) = key {
+            out.observations.push(key, &work.row, false);
+        }
+    }
+
+    /// The value of a slot that needs no other slot.
+    fn slot(
+        &self,
+        slot: usize,
+        record: &[Value<'_>],
+        around: Surroundings<'_>,
+        horizon: Horizon,
+    ) -> Result<value::Slot, Reason> {
+        let (field, entry) = (&self.schema.fields[slot], &self.entries[slot]);
+        match field.kind {
+            PropertyType::Area => Ok(value::Slot { value: NULL, is_other: false }),
+            PropertyType::Identifier => {
+                let mut message = Vec::new();
+                let hash = if self.schema.key.contains(&slot) {
+                    NULL
+                } else if self.identifier(slot, record, around, &mut message)? {
+                    // The one pattern that means null is given up to its neighbour.
+                    (self.hasher.hash(&message) as i64).max(NULL + 1)
+                } else {
+                    NULL
+                };
+                Ok(value::Slot { value: hash, is_other: false })
+            }
+            _ => value::read(&self.wire(slot, record, around), field, entry, horizon),
+        }
+    }
+
+    /// The wire value of a slot.
+    fn wire<'v>(
+        &self,
+        slot: usize,
+        record: &'v [Value<'v>],
+        around: Surroundings<'v>,
+    ) -> std::borrow::Cow<'v, Value<'v>> {
+        use std::borrow::Cow;
+        let owned = match (&self.entries[slot].origin, around.target) {
+            (Origin::Pick(pick), _) => return Cow::Borrowed(&record[*pick]),
+            (Origin::Label(label), Some(target)) => {
+                target.labels.get(label).map(|text| Value::Text(text.into()))
+            }
+            (Origin::Poll(Poll::Target), Some(target)) => Some(Value::Text(target.name.into())),
+            (Origin::Poll(Poll::Slot), Some(target)) => {
+                Some(Value::Text(target.slot.rfc3339().into()))
+            }
+            (Origin::Poll(Poll::At), _) => Some(Value::Text(around.now.rfc3339().into())),
+            (Origin::Poll(Poll::Up), Some(target)) => Some(Value::Boolean(target.up)),
+            _ => None,
+        };
+        Cow::Owned(owned.unwrap_or_default())
+    }
+
+    /// Appends an identifier's text; whether there is one.
+    fn identifier(
+        &self,
+        slot: usize,
+        record: &[Value<'_>],
+        around: Surroundings<'_>,
+        message: &mut Vec<u8>,
+    ) -> Result<bool, Reason> {
+        let wire = self.wire(slot, record, around);
+        Ok(value::text(&wire, &self.entries[slot])?.is_some_and(|text| {
+            key::part(message, text.as_bytes());
+            true
+        }))
+    }
+
+    /// The keyed hash of the key; `None`, with the problem noted, if a part is missing.
+    fn key(&self, record: &[Value<'_>], around: Surroundings<'_>, work: &mut Work) -> Option<u128> {
+        work.message.clear();
+        let mut whole = true;
+        for slot in &self.schema.key {
+            let there = if self.schema.fields[*slot].kind == PropertyType::Identifier {
+                self.identifier(*slot, record, around, &mut work.message)
+            } else {
+                let value = work.row[*slot];
+                key::part(&mut work.message, &value.to_le_bytes());
+                if value == NULL { Ok(false) } else { Ok(true) }
+            };
+            if let Some(reason) = match there {
+                Ok(true) => None,
+                Ok(false) => Some(Reason::Missing),
+                Err(reason) => Some(reason),
+            } {
+                whole = false;
+                work.fail(reason, *slot);
+            }
+        }
+        whole.then(|| self.hasher.hash(&work.message))
+    }
+
+    /// The area, by the code and the day that gives the code its meaning.
+    fn place(&self, record: &[Value<'_>], around: Surroundings<'_>, work: &mut Work) {
+        let slot = self.schema.area_slot;
+        let at = work.row[self.schema.area_at_slot];
+        let day = match (at, self.schema.fields[self.schema.area_at_slot].kind) {
+            (NULL, _) => around.now.day(),
+            (at, PropertyType::Date) => Day(at as i32),
+            (at, _) => Day((at + LOCAL_OFFSET).div_euclid(DAY) as i32),
+        };
+        let wire = self.wire(slot, record, around);
+        match value::text(&wire, &self.entries[slot]) {
+            Ok(Some(code)) => match self.areas.resolve(code, day) {
+                Ok(number) => work.row[slot] = i64::from(number),
+                Err(Misplaced::Unknown) => _ = work.fail(Reason::UnknownArea, slot),
+                Err(Misplaced::WithoutSuccessor) => {
+                    _ = work.fail(Reason::AreaWithoutSuccessor, slot)
+                }
+            },
+            Ok(None) => {}
+            Err(reason) => _ = work.fail(reason, slot),
+        }
+    }
+
+    /// A reject with its shape, and with what a replay will need: identifiers only as hashes.
+    fn reject(
+        &self,
+        record: &[Value<'_>],
+        around: Surroundings<'_>,
+        key: Option<u128>,
+        reason: Reason,
+        rule: &str,
+    ) -> Reject {
+        let (mut shape, mut held) = (serde_json::Map::new(), serde_json::Map::new());
+        for (slot, field) in self.schema.fields.iter().enumerate() {
+            let wire = self.wire(slot, record, around);
+            shape.insert(field.name.clone(), wire.shape().into());
+            let value = match &*wire {
+                Value::Absent | Value::Unfit => continue,
+                Value::Null => serde_json::Value::Null,
+                Value::Boolean(value) => (*value).into(),
+                Value::Text(text) if field.kind == PropertyType::Identifier => {
+                    self.hashed(text).into()
+                }
+                Value::Number(text) if field.kind == PropertyType::Identifier => {
+                    self.hashed(text).into()
+                }
+                Value::Text(text) => text.chars().take(MAX_HELD).collect::<String>().into(),
+                Value::Number(digits) => digits.chars().take(MAX_HELD).collect::<String>().into(),
+            };
+            held.insert(field.name.clone(), value);
+        }
+        let held = serde_json::Value::Object(held).to_string();
+        let mut message = Vec::new();
+        key::part(&mut message, reason.as_str().as_bytes());
+        key::part(&mut message, rule.as_bytes());
+        key::part(&mut message, held.as_bytes());
+        let fingerprint = self.hasher.hash(&message);
+        Reject {
+            reason,
+            rule: rule.to_owned(),
+            key,
+            fingerprint,
+            shape: serde_json::Value::Object(shape).to_string(),
+            held,
+        }
+    }
+
+    fn hashed(&self, text: &str) -> String {
+        let mut message = Vec::new();
+        key::part(&mut message, text.trim().as_bytes());
+        format!("{:032x}", self.hasher.hash(&message))
+    }
+}
+
+/// Buffers that are used again for each record.
+struct Work {
+    row: Vec<i64>,
+    message: Vec<u8>,
+    problem: Option<(Reason, usize)>,
+}
+
+impl Work {
+    /// Notes the first problem of a record; yields null for the slot.
+    fn fail(&mut self, reason: Reason, slot: usize) -> i64 {
+        self.problem.get_or_insert((reason, slot));
+        NULL
+    }
+}
+
+fn compile_entry(
+    settings: &MapSettings,
+    field: &crate::model::schema::Field,
+    pointers: &mut Vec<String>,
+) -> Result<Entry, String> {
+    let mut formats = settings.check()?;
+    let dated = matches!(field.kind, PropertyType::Timestamp | PropertyType::Date);
+    if dated && formats.is_empty() {
+        if settings.poll.is_none() {
+            return Err("a date needs a 'format', for example yyyyMMddHHmmss or rfc3339".to_owned());
+        }
+        formats = vec![Format::Rfc3339];
+    }
+    if !dated && !formats.is_empty() {
+        return Err("only a timestamp or a date has a 'format'".to_owned());
+    }
+    let mut values = BTreeMap::new();
+    for (wire, code) in &settings.values {
+        let list = field.list.as_ref().ok_or("only a code has 'values'")?;
+        let number = list
+            .number(code)
+            .ok_or_else(|| format!("'{code}' is not a code of list '{}'", list.name))?;
+        values.insert(wire.clone(), number);
+    }
+    let origin = match (&settings.at, &settings.label, settings.poll) {
+        (Some(at), _, _) => {
+            let pick = pointers.iter().position(|known| known == at).unwrap_or_else(|| {
+                pointers.push(at.clone());
+                pointers.len() - 1
+            });
+            Origin::Pick(pick)
+        }
+        (_, Some(label), _) => Origin::Label(label.clone()),
+        (_, _, Some(poll)) => Origin::Poll(poll),
+        _ => Origin::Nowhere,
+    };
+    Ok(Entry { origin, formats, strip_suffix: settings.strip_suffix.clone(), values })
+}
