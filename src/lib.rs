@@ -6,3 +6,4 @@ pub mod fold;
 pub mod indicator;
 pub mod model;
 pub mod normalise;
+pub mod store;

@@ -20,7 +20,8 @@ pub const EARLIEST_DAY: i64 = 10_957;
 /// Days since 1970 at which the 16 bits of a packed day end, in 2179.
 pub const LATEST_DAY: i64 = EARLIEST_DAY + (u16::MAX as i64) - 1;
 
-/// How a slot is packed; every form keeps one pattern for [`NULL`].
+/// How a slot is packed. [`NULL`] is always all zeros, so that a record that gained a property is
+/// greater than the same record without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Packing {
     /// Not kept: the property lives in the key only.
@@ -55,53 +56,40 @@ impl Packing {
     #[inline]
     pub fn pack(self, value: i64, out: &mut Vec<u8>) {
         let null = value == NULL;
+        let since = |from: i64| if null { 0 } else { value - from + 1 };
         match self {
             Self::Nothing => {}
-            Self::Boolean => out.push(if null { 0 } else { value as u8 + 1 }),
-            Self::Number16 => {
-                out.extend_from_slice(&(if null { 0 } else { value as u16 }).to_le_bytes())
-            }
-            Self::Day => out.extend_from_slice(
-                &(if null { 0 } else { (value - EARLIEST_DAY) as u16 + 1 }).to_le_bytes(),
-            ),
-            Self::Moment => out.extend_from_slice(
-                &(if null { 0 } else { (value - EARLIEST) as u32 + 1 }).to_le_bytes(),
-            ),
+            Self::Boolean => out.push(since(0) as u8),
+            Self::Number16 => out.extend_from_slice(&(since(1) as u16).to_le_bytes()),
+            Self::Day => out.extend_from_slice(&(since(EARLIEST_DAY) as u16).to_le_bytes()),
+            Self::Moment => out.extend_from_slice(&(since(EARLIEST) as u32).to_le_bytes()),
             Self::Integer32 => {
-                out.extend_from_slice(&(if null { i32::MIN } else { value as i32 }).to_le_bytes())
+                let value = if null { i32::MIN } else { value as i32 };
+                out.extend_from_slice(&(value as u32 ^ 1 << 31).to_le_bytes());
             }
-            Self::Integer64 => out.extend_from_slice(&value.to_le_bytes()),
+            Self::Integer64 => out.extend_from_slice(&(value as u64 ^ 1 << 63).to_le_bytes()),
         }
     }
 
     /// Reads one value off the front of `bytes`, which must be at least [`Packing::width`] long.
     #[inline]
     pub fn unpack(self, bytes: &[u8]) -> i64 {
+        let two = || i64::from(u16::from_le_bytes([bytes[0], bytes[1]]));
+        let four = || u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         match self {
             Self::Nothing => NULL,
-            Self::Boolean => {
-                if bytes[0] == 0 {
-                    NULL
-                } else {
-                    i64::from(bytes[0]) - 1
-                }
-            }
-            Self::Number16 => non_zero(i64::from(u16::from_le_bytes([bytes[0], bytes[1]])), 0),
-            Self::Day => {
-                non_zero(i64::from(u16::from_le_bytes([bytes[0], bytes[1]])), EARLIEST_DAY - 1)
-            }
-            Self::Moment => non_zero(
-                i64::from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])),
-                EARLIEST - 1,
-            ),
-            Self::Integer32 => match i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) {
+            Self::Boolean => non_zero(i64::from(bytes[0]), -1),
+            Self::Number16 => non_zero(two(), 0),
+            Self::Day => non_zero(two(), EARLIEST_DAY - 1),
+            Self::Moment => non_zero(i64::from(four()), EARLIEST - 1),
+            Self::Integer32 => match (four() ^ 1 << 31) as i32 {
                 i32::MIN => NULL,
                 value => i64::from(value),
             },
             Self::Integer64 => {
                 let mut eight = [0; 8];
                 eight.copy_from_slice(&bytes[..8]);
-                i64::from_le_bytes(eight)
+                (u64::from_le_bytes(eight) ^ 1 << 63) as i64
             }
         }
     }

@@ -1,0 +1,237 @@
+//! Store: state, cubes, quarantine, run ledger and cursor, committed together or not at all.
+//!
+//! SQLite in WAL mode with `synchronous=FULL` and one owner; one transaction per page. The layout was
+//! chosen by measuring (see the benchmark): a table keyed by the random hash of a record costs 7 to 8
+//! CPU seconds a million records, because every page dirties most of it. So nothing here is keyed by
+//! a hash. Entities live in memory in arrival order ([`crate::fold::Entities`]); a commit appends the
+//! changed rows as one blob to a log and writes one blob per touched measure and day. When the log has
+//! grown as large as the entities themselves, dirty chunks are written back and the log is emptied.
+//!
+//! All writing is done by one thread that owns the connection ([`writer`]). Readers never meet it:
+//! they see a [`Snapshot`], swapped in after the commit. A commit that fails leaves memory as it was;
+//! an input/output error is fatal and never retried.
+
+mod load;
+mod quarantine;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::fold::Plan;
+use crate::model::dictionary::Dictionaries;
+use crate::model::observation::{Observations, Reject};
+use crate::model::snapshot::{Conservation, Outcome, Snapshot, Trouble};
+use crate::model::time::Stamp;
+
+pub use quarantine::{Filter, Quarantined};
+pub use sqlite::Opened;
+
+/// Commits that may wait for the writer.
+const QUEUE: usize = 8;
+
+/// The most records kept in quarantine per stream; beyond it they are counted as rejected.
+pub const MAX_QUARANTINED: u64 = 100_000;
+
+/// What a stream is called and which contract its records keep.
+#[derive(Clone, Debug)]
+pub struct StreamName {
+    /// The source's name.
+    pub source: String,
+    /// The stream's name.
+    pub stream: String,
+    /// Position of the contract among the plans.
+    pub plan: usize,
+}
+
+/// One page's records, to be committed.
+#[derive(Debug)]
+pub struct Batch {
+    /// Position of the stream.
+    pub stream: usize,
+    /// Records decoded from the page.
+    pub received: u64,
+    /// Those that keep their contract.
+    pub observations: Observations,
+    /// Those that do not.
+    pub rejects: Vec<Reject>,
+    /// Version of the contract.
+    pub contract_version: u32,
+    /// Where the stream goes on if it is interrupted after this page, seconds since 1970.
+    pub cursor: Option<i64>,
+    /// When the page came in.
+    pub at: Stamp,
+}
+
+/// What became of a page.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Committed {
+    /// The conservation line of the page.
+    pub records: Conservation,
+    /// Entities that had not been seen before.
+    pub inserted: u64,
+    /// Entities that have a newer version now.
+    pub updated: u64,
+    /// The latest version moment on the page, seconds since 1970.
+    pub latest: Option<i64>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct RunEnd {
+    /// Position of the stream.
+    pub stream: usize,
+    /// When it began.
+    pub started: Stamp,
+    /// When it ended.
+    pub ended: Stamp,
+    /// How.
+    pub outcome: Outcome,
+    /// Pages taken.
+    pub pages: u64,
+    /// The sum of its pages' conservation lines.
+    pub records: Conservation,
+    /// Where the next run begins, if that moved.
+    pub cursor: Option<i64>,
+    /// The time up to which the source is believed complete, if that moved.
+    pub data_through: Option<Stamp>,
+    /// Targets that answered, and all of them, for a fleet.
+    pub targets: Option<(u64, u64)>,
+    /// Why it failed: reason and message.
+    pub failure: Option<(String, String)>,
+}
+
+/// Why the store refuses or fails.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another instance owns the file.
+    #[error("another instance of iocgw is using {0}; stop it, or give this one another --store")]
+    Owned(String),
+    /// The file is not one of ours, or of a newer version.
+    #[error("{0}")]
+    Foreign(String),
+    /// The disk is full: nothing was committed, and later commits may succeed.
+    #[error("the disk of the store is full; nothing was lost, pulling goes on when there is room")]
+    Full,
+    /// Anything else; the store must be opened anew.
+    #[error("the store failed: {0}")]
+    Fatal(String),
+}
+
+pub(crate) enum Command {
+    Commit(Box<Batch>, oneshot::Sender<Result<Committed, StoreError>>),
+    Begin(usize, Stamp, oneshot::Sender<Result<(), StoreError>>),
+    End(Box<RunEnd>, oneshot::Sender<Result<(), StoreError>>),
+    Schedule(usize, Stamp),
+    Close(oneshot::Sender<()>),
+}
+
+/// A handle on the store; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    commands: mpsc::Sender<Command>,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    revision: watch::Receiver<u64>,
+    fatal: watch::Receiver<Option<StoreError>>,
+    path: Arc<PathBuf>,
+}
+
+impl Store {
+    /// Opens the store at `path`, makes it if there is none, and takes ownership of it.
+    pub fn open(path: &Path) -> Result<Opened, StoreError> {
+        Opened::open(path)
+    }
+
+    /// Commits a page; when this returns `Ok`, the page is on the disk and can be read.
+    pub async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        self.ask(|reply| Command::Commit(Box::new(batch), reply)).await?
+    }
+
+    /// Notes that a run begins.
+    pub async fn begin(&self, stream: usize, at: Stamp) -> Result<(), StoreError> {
+        self.ask(|reply| Command::Begin(stream, at, reply)).await?
+    }
+
+    /// Notes how a run ended.
+    pub async fn end(&self, end: RunEnd) -> Result<(), StoreError> {
+        self.ask(|reply| Command::End(Box::new(end), reply)).await?
+    }
+
+    /// Shows when the next run is due; not kept on disk.
+    pub async fn schedule(&self, stream: usize, at: Stamp) {
+        let _ = self.commands.send(Command::Schedule(stream, at)).await;
+    }
+
+    /// Finishes what is queued and closes the file.
+    pub async fn close(&self) {
+        let _ = self.ask(Command::Close).await;
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.commands.send(command(reply)).await;
+        match (sent, answer.await) {
+            (Ok(()), Ok(answer)) => Ok(answer),
+            _ => Err(self
+                .fatal
+                .borrow()
+                .clone()
+                .unwrap_or(StoreError::Fatal("it is closed".to_owned()))),
+        }
+    }
+
+    /// The newest snapshot; hold it for the whole of one answer.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Where the newest snapshot stands.
+    pub fn shared(&self) -> Arc<ArcSwap<Snapshot>> {
+        Arc::clone(&self.snapshot)
+    }
+
+    /// Changes with every revision.
+    pub fn revisions(&self) -> watch::Receiver<u64> {
+        self.revision.clone()
+    }
+
+    /// Becomes `Some` when the store has failed for good.
+    pub fn failures(&self) -> watch::Receiver<Option<StoreError>> {
+        self.fatal.clone()
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Lists what is in quarantine; reads from the disk, so not for an async thread.
+    pub fn quarantine(&self, filter: &Filter) -> Result<Vec<Quarantined>, StoreError> {
+        quarantine::list(&self.path, filter)
+    }
+}
+
+/// What a store is started with: the checked contracts and the streams that feed them.
+pub struct Parts {
+    /// One plan per contract.
+    pub plans: Vec<Plan>,
+    /// The streams.
+    pub streams: Vec<StreamName>,
+    /// The dictionaries, with all words of the configuration.
+    pub words: Dictionaries,
+}
+
+fn trouble(before: Option<&Trouble>, end: &RunEnd) -> Option<Trouble> {
+    let (reason, message) = end.failure.as_ref()?;
+    let (since, count) = before.map_or((end.started, 0), |trouble| (trouble.since, trouble.count));
+    Some(Trouble { reason: reason.clone(), message: message.clone(), since, count: count + 1 })
+}

@@ -1,0 +1,554 @@
+//! The one thread that writes: it folds a page, commits it and shows the result.
+//!
+//! Folding happens here and not in the pipeline because a change must be computed from the newest
+//! version, and only the one who owns the entities can know that. The order of a commit is: fold in
+//! memory with a way back, one SQL transaction, then the new snapshot; or the way back.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs::File;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use tokio::sync::{mpsc, watch};
+
+use super::sqlite::{Opened, failure};
+use super::{
+    Batch, Command, Committed, MAX_QUARANTINED, Parts, QUEUE, RunEnd, Store, StoreError,
+    StreamName, load, trouble,
+};
+use crate::fold::entities::CHUNK;
+use crate::fold::{Entities, Folded, Plan, against};
+use crate::model::observation::Reject;
+use crate::model::snapshot::{
+    Conservation, Measure, Outcome, RUNS_KEPT, RunLine, Snapshot, StreamState,
+};
+use crate::model::time::{Day, Stamp};
+
+/// Bytes of entity log below which it is never written back into chunks.
+const MIN_LOG: u64 = 64 << 20;
+
+/// Finished runs kept per stream on disk.
+const RUNS_ON_DISK: i64 = 5000;
+
+struct Contract {
+    id: i64,
+    plan: Plan,
+    entities: Entities,
+    measures: Vec<(i64, Arc<Measure>)>,
+    dirty: BTreeSet<u32>,
+    log_bytes: u64,
+    held: HashSet<u128>,
+}
+
+struct Stream {
+    name: StreamName,
+    state: StreamState,
+    cursor: Option<i64>,
+}
+
+struct Writer {
+    connection: Connection,
+    contracts: Vec<Contract>,
+    streams: Vec<Stream>,
+    revision: u64,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    announce: watch::Sender<u64>,
+    fatal: watch::Sender<Option<StoreError>>,
+    buffer: Vec<u8>,
+    _lock: File,
+}
+
+pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
+    let Opened { mut connection, path, lock, .. } = opened;
+    let loaded = load_all(&mut connection, parts).map_err(|error| failure(&error))?;
+    let (contracts, streams, revision, at) = loaded;
+    let (announce, revisions) = watch::channel(revision);
+    let (fatal, failures) = watch::channel(None);
+    let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
+    let mut writer = Writer {
+        connection,
+        contracts,
+        streams,
+        revision,
+        snapshot: Arc::clone(&snapshot),
+        announce,
+        fatal,
+        buffer: Vec::new(),
+        _lock: lock,
+    };
+    writer.publish(at);
+    let (commands, queue) = mpsc::channel(QUEUE);
+    std::thread::Builder::new()
+        .name("store".to_owned())
+        .spawn(move || writer.work(queue))
+        .map_err(|error| StoreError::Fatal(format!("cannot start the store's thread: {error}")))?;
+    Ok(Store { commands, snapshot, revision: revisions, fatal: failures, path: Arc::new(path) })
+}
+
+type Everything = (Vec<Contract>, Vec<Stream>, u64, Stamp);
+
+fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rusqlite::Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    load::save_dictionaries(&transaction, &parts.words)?;
+    let mut held = load::held_keys(&transaction)?;
+    let (mut contracts, mut repacked) = (Vec::new(), Vec::new());
+    for plan in parts.plans {
+        let loaded = load::contract(&transaction, &plan)?;
+        let measures = load::measures(&transaction, &plan, &loaded)?;
+        let load::Contract { id, entities, log_bytes, .. } = loaded;
+        let dirty = if log_bytes > 0 {
+            (0..=(entities.len() / CHUNK) as u32).collect()
+        } else {
+            BTreeSet::new()
+        };
+        let held = held.remove(&plan.schema.name).unwrap_or_default();
+        repacked.push(loaded.repacked);
+        let mut contract = Contract { id, plan, entities, measures, dirty, log_bytes, held };
+        if loaded.repacked {
+            contract.dirty = (0..contract.entities.chunks().len() as u32).collect();
+            transaction.execute("DELETE FROM entity_chunk WHERE contract = ?1", [id])?;
+            contract.write_back(&transaction)?;
+        }
+        contracts.push(contract);
+    }
+    let mut streams = Vec::new();
+    for name in parts.streams {
+        let (mut state, mut cursor) =
+            load::stream(&transaction, &name, &contracts[name.plan].plan.schema.name)?;
+        if repacked[name.plan] {
+            (state.cursor, cursor) = (None, None);
+            save_stream(&transaction, &state, cursor)?;
+        }
+        streams.push(Stream { name, state, cursor });
+    }
+    let meta = |name: &str| {
+        transaction
+            .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get::<_, i64>(0))
+    };
+    let (revision, at) = (meta("revision")? as u64, Stamp(meta("committed_at")?));
+    transaction.commit()?;
+    Ok((contracts, streams, revision, at))
+}
+
+impl Writer {
+    fn work(&mut self, mut queue: mpsc::Receiver<Command>) {
+        while let Some(command) = queue.blocking_recv() {
+            let failed = match command {
+                Command::Commit(batch, reply) => {
+                    let answer = self.commit(*batch);
+                    let failed = answer.as_ref().err().cloned();
+                    let _ = reply.send(answer);
+                    failed
+                }
+                Command::Begin(stream, at, reply) => {
+                    self.streams[stream].state.last_attempt = Some(at);
+                    self.answer(stream, at, None, reply)
+                }
+                Command::End(end, reply) => {
+                    let (stream, at) = (end.stream, end.ended);
+                    let line = self.end(&end);
+                    self.answer(stream, at, Some(line), reply)
+                }
+                Command::Schedule(stream, at) => {
+                    self.streams[stream].state.next_run = Some(at);
+                    None
+                }
+                Command::Close(reply) => {
+                    let _ = self.connection.pragma_query(None, "wal_checkpoint", |_| Ok(()));
+                    let _ = reply.send(());
+                    return;
+                }
+            };
+            if let Some(
+                error @ (StoreError::Fatal(_) | StoreError::Foreign(_) | StoreError::Owned(_)),
+            ) = failed
+            {
+                self.fatal.send_replace(Some(error));
+                return;
+            }
+        }
+    }
+
+    fn answer(
+        &mut self,
+        stream: usize,
+        at: Stamp,
+        line: Option<RunLine>,
+        reply: tokio::sync::oneshot::Sender<Result<(), StoreError>>,
+    ) -> Option<StoreError> {
+        let saved = self.save_state(stream, at, line.as_ref()).map_err(|error| failure(&error));
+        if saved.is_ok() {
+            self.publish(at);
+        }
+        let failed = saved.as_ref().err().cloned();
+        let _ = reply.send(saved);
+        failed
+    }
+
+    /// Folds and commits a page.
+    fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
+        let position = self.streams[batch.stream].name.plan;
+        let contract = &mut self.contracts[position];
+        let folded = against(&mut contract.entities, &contract.plan, &batch.observations);
+        let before: Vec<_> =
+            contract.measures.iter().map(|(_, measure)| Arc::clone(measure)).collect();
+        match self.write(&batch, &folded, position) {
+            Ok((records, state, cursor)) => {
+                let stream = &mut self.streams[batch.stream];
+                (stream.state, stream.cursor) = (state, cursor);
+                self.revision += 1;
+                self.publish(batch.at);
+                let (inserted, updated, latest) = (folded.inserted, folded.updated, folded.latest);
+                Ok(Committed { records, inserted, updated, latest })
+            }
+            Err(error) => {
+                let contract = &mut self.contracts[position];
+                folded.undo(&mut contract.entities);
+                for (slot, measure) in contract.measures.iter_mut().zip(before) {
+                    slot.1 = measure;
+                }
+                Err(failure(&error))
+            }
+        }
+    }
+
+    fn write(
+        &mut self,
+        batch: &Batch,
+        folded: &Folded,
+        position: usize,
+    ) -> Result<(Conservation, StreamState, Option<i64>), rusqlite::Error> {
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let contract = &mut self.contracts[position];
+        let stream = &self.streams[batch.stream];
+        contract.append(&transaction, folded, &mut self.buffer)?;
+        contract.save_cubes(&transaction, folded, &mut self.buffer)?;
+        let (mut state, mut cursor) = (stream.state.clone(), stream.cursor);
+        let kept =
+            Quarantine { transaction: &transaction, batch, contract: &contract.plan.schema.name }
+                .keep(&mut state, &mut contract.held)?;
+        state.quarantined =
+            state.quarantined.saturating_sub(contract.release(&transaction, folded)?);
+        let records = Conservation {
+            received: batch.received,
+            accepted: folded.accepted(),
+            superseded: folded.superseded,
+            duplicate: folded.duplicate,
+            quarantined: kept,
+            rejected: batch.rejects.len() as u64 - kept,
+        };
+        state.total.add(&records);
+        if let Some(moment) = batch.cursor {
+            cursor = Some(moment);
+            state.cursor = Some(Stamp(moment).rfc3339());
+        }
+        save_stream(&transaction, &state, cursor)?;
+        save_revision(&transaction, self.revision + 1, batch.at)?;
+        if contract.log_bytes
+            > MIN_LOG.max((contract.entities.len() * contract.entities.width()) as u64)
+        {
+            contract.write_back(&transaction)?;
+        }
+        transaction.commit()?;
+        Ok((records, state, cursor))
+    }
+
+    fn end(&mut self, end: &RunEnd) -> RunLine {
+        let stream = &mut self.streams[end.stream];
+        let state = &mut stream.state;
+        state.trouble = trouble(state.trouble.as_ref(), end);
+        if end.failure.is_none() {
+            state.last_success = Some(end.ended);
+        }
+        if let Some(moment) = end.cursor {
+            stream.cursor = Some(moment);
+            state.cursor = Some(Stamp(moment).rfc3339());
+        }
+        // A watermark never goes back: a late run cannot take back what was believed complete.
+        state.data_through = state.data_through.max(end.data_through);
+        state.targets = end.targets.or(state.targets);
+        let outcome = if end.records.balances() { end.outcome } else { Outcome::Unbalanced };
+        let message = end.failure.as_ref().map(|(_, message)| message.clone());
+        let line = RunLine {
+            started: end.started,
+            ended: end.ended,
+            outcome,
+            pages: end.pages,
+            records: end.records,
+            message,
+        };
+        state.runs.push_back(line.clone());
+        while state.runs.len() > RUNS_KEPT {
+            state.runs.pop_front();
+        }
+        line
+    }
+
+    fn save_state(
+        &mut self,
+        stream: usize,
+        at: Stamp,
+        line: Option<&RunLine>,
+    ) -> Result<(), rusqlite::Error> {
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let Stream { name, state, cursor } = &self.streams[stream];
+        save_stream(&transaction, state, *cursor)?;
+        if let Some(line) = line {
+            save_run(&transaction, name, line)?;
+        }
+        save_revision(&transaction, self.revision + 1, at)?;
+        transaction.commit()?;
+        self.revision += 1;
+        Ok(())
+    }
+
+    /// Shows the present state to readers.
+    fn publish(&mut self, at: Stamp) {
+        let measures = self.contracts.iter().flat_map(|contract| &contract.measures);
+        let measures =
+            measures.map(|(_, measure)| (measure.name.clone(), Arc::clone(measure))).collect();
+        let streams: BTreeMap<_, _> = self
+            .streams
+            .iter()
+            .map(|stream| {
+                (
+                    format!("{}.{}", stream.name.source, stream.name.stream),
+                    Arc::new(stream.state.clone()),
+                )
+            })
+            .collect();
+        self.snapshot.store(Arc::new(Snapshot { revision: self.revision, at, measures, streams }));
+        self.announce.send_replace(self.revision);
+    }
+}
+
+impl Contract {
+    /// Appends the changed entities to the log, as one blob.
+    fn append(
+        &mut self,
+        transaction: &Transaction<'_>,
+        folded: &Folded,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), rusqlite::Error> {
+        if folded.rows.is_empty() {
+            return Ok(());
+        }
+        buffer.clear();
+        for row in &folded.rows {
+            buffer.extend_from_slice(&row.to_le_bytes());
+            buffer.extend_from_slice(self.entities.record(*row));
+            self.dirty.insert(row / CHUNK as u32);
+        }
+        self.log_bytes += buffer.len() as u64;
+        transaction
+            .prepare_cached("INSERT INTO entity_log (contract, records) VALUES (?1, ?2)")?
+            .execute(params![self.id, &*buffer])?;
+        Ok(())
+    }
+
+    /// Adds the changes to the cubes and writes each touched day.
+    fn save_cubes(
+        &mut self,
+        transaction: &Transaction<'_>,
+        folded: &Folded,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), rusqlite::Error> {
+        for ((id, measure), changes) in self.measures.iter_mut().zip(&folded.changes) {
+            if changes.is_empty() {
+                continue;
+            }
+            let days: Vec<Day> = Arc::make_mut(measure).cube.add(changes);
+            for day in days {
+                load::save_day(transaction, *id, day, &measure.cube, buffer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of quarantined records whose entity has been accepted since; yields how many.
+    fn release(
+        &mut self,
+        transaction: &Transaction<'_>,
+        folded: &Folded,
+    ) -> Result<u64, rusqlite::Error> {
+        if self.held.is_empty() {
+            return Ok(0);
+        }
+        let mut released = 0;
+        for row in &folded.rows {
+            let key = self.entities.key(*row);
+            if self.held.remove(&key) {
+                released += transaction
+                    .prepare_cached("UPDATE quarantine SET state = 'resolved' WHERE contract = ?1 AND key = ?2 AND state = 'held'")?
+                    .execute(params![self.plan.schema.name, &key.to_le_bytes()[..]])?;
+            }
+        }
+        Ok(released as u64)
+    }
+
+    /// Writes dirty chunks back and empties the log.
+    fn write_back(&mut self, transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
+        let mut insert = transaction
+            .prepare_cached("INSERT OR REPLACE INTO entity_chunk VALUES (?1, ?2, ?3)")?;
+        for chunk in &self.dirty {
+            if let Some(records) = self.entities.chunks().get(*chunk as usize) {
+                insert.execute(params![self.id, chunk, records])?;
+            }
+        }
+        transaction.execute("DELETE FROM entity_log WHERE contract = ?1", [self.id])?;
+        self.dirty.clear();
+        self.log_bytes = 0;
+        Ok(())
+    }
+}
+
+struct Quarantine<'a> {
+    transaction: &'a Transaction<'a>,
+    batch: &'a Batch,
+    contract: &'a str,
+}
+
+impl Quarantine<'_> {
+    /// Keeps the rejects as far as there is room; yields how many were kept.
+    fn keep(
+        &self,
+        state: &mut StreamState,
+        held: &mut HashSet<u128>,
+    ) -> Result<u64, rusqlite::Error> {
+        let mut kept = 0;
+        for reject in &self.batch.rejects {
+            let again = self.again(state, reject)?;
+            if !again {
+                if state.quarantined >= MAX_QUARANTINED {
+                    continue;
+                }
+                self.insert(state, reject)?;
+                state.quarantined += 1;
+            }
+            held.extend(reject.key);
+            kept += 1;
+        }
+        Ok(kept)
+    }
+
+    /// Whether the very same reject is held already; then it is noted once more.
+    fn again(&self, state: &StreamState, reject: &Reject) -> Result<bool, rusqlite::Error> {
+        let fingerprint = reject.fingerprint.to_le_bytes();
+        let changed = self
+            .transaction
+            .prepare_cached(
+                "UPDATE quarantine SET attempts = attempts + 1, last_seen = ?4 WHERE source = ?1 AND stream = ?2 AND fingerprint = ?3 AND state = 'held'",
+            )?
+            .execute(params![state.source, state.stream, &fingerprint[..], self.batch.at.0])?;
+        Ok(changed > 0)
+    }
+
+    fn insert(&self, state: &StreamState, reject: &Reject) -> Result<(), rusqlite::Error> {
+        let (fingerprint, key) =
+            (reject.fingerprint.to_le_bytes(), reject.key.map(u128::to_le_bytes));
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO quarantine (source, stream, contract, contract_version, fingerprint, key, reason, rule, shape, held, first_seen, last_seen, attempts, state)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, 1, 'held')
+                 ON CONFLICT (source, stream, fingerprint) DO UPDATE SET state = 'held', attempts = attempts + 1, last_seen = excluded.last_seen",
+            )?
+            .execute(params![
+                state.source,
+                state.stream,
+                self.contract,
+                self.batch.contract_version,
+                &fingerprint[..],
+                key.as_ref().map(|key| &key[..]),
+                reject.reason.as_str(),
+                reject.rule,
+                reject.shape,
+                reject.held,
+                self.batch.at.0
+            ])?;
+        Ok(())
+    }
+}
+
+fn save_stream(
+    transaction: &Transaction<'_>,
+    state: &StreamState,
+    cursor: Option<i64>,
+) -> Result<(), rusqlite::Error> {
+    let stamp = |at: Option<Stamp>| at.map(|at| at.0);
+    let trouble = state.trouble.as_ref();
+    transaction
+        .prepare_cached(
+            "UPDATE stream SET cursor = ?3, last_attempt = ?4, last_success = ?5, data_through = ?6, trouble_reason = ?7, trouble_message = ?8,
+             trouble_since = ?9, trouble_count = ?10, targets_up = ?11, targets = ?12, received = ?13, accepted = ?14, superseded = ?15,
+             duplicate = ?16, quarantined = ?17, rejected = ?18 WHERE source = ?1 AND stream = ?2",
+        )?
+        .execute(params![
+            state.source,
+            state.stream,
+            cursor,
+            stamp(state.last_attempt),
+            stamp(state.last_success),
+            stamp(state.data_through),
+            trouble.map(|trouble| &trouble.reason),
+            trouble.map(|trouble| &trouble.message),
+            trouble.map(|trouble| trouble.since.0),
+            trouble.map(|trouble| trouble.count as i64),
+            state.targets.map(|targets| targets.0 as i64),
+            state.targets.map(|targets| targets.1 as i64),
+            state.total.received as i64,
+            state.total.accepted as i64,
+            state.total.superseded as i64,
+            state.total.duplicate as i64,
+            state.total.quarantined as i64,
+            state.total.rejected as i64
+        ])?;
+    Ok(())
+}
+
+fn save_run(
+    transaction: &Transaction<'_>,
+    name: &StreamName,
+    line: &RunLine,
+) -> Result<(), rusqlite::Error> {
+    let records = &line.records;
+    transaction
+        .prepare_cached(
+            "INSERT INTO run (source, stream, started, ended, outcome, pages, received, accepted, superseded, duplicate, quarantined, rejected, message)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )?
+        .execute(params![
+            name.source,
+            name.stream,
+            line.started.0,
+            line.ended.0,
+            line.outcome.as_str(),
+            line.pages as i64,
+            records.received as i64,
+            records.accepted as i64,
+            records.superseded as i64,
+            records.duplicate as i64,
+            records.quarantined as i64,
+            records.rejected as i64,
+            line.message
+        ])?;
+    transaction
+        .prepare_cached(
+            "DELETE FROM run WHERE source = ?1 AND stream = ?2 AND id <= (SELECT id FROM run WHERE source = ?1 AND stream = ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3)",
+        )?
+        .execute(params![name.source, name.stream, RUNS_ON_DISK])?;
+    Ok(())
+}
+
+fn save_revision(
+    transaction: &Transaction<'_>,
+    revision: u64,
+    at: Stamp,
+) -> Result<(), rusqlite::Error> {
+    let mut update = transaction.prepare_cached("UPDATE meta SET value = ?2 WHERE name = ?1")?;
+    update.execute(params!["revision", revision as i64])?;
+    update.execute(params!["committed_at", at.0])?;
+    Ok(())
+}
