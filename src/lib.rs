@@ -1,4 +1,5 @@
 //! The IOC data-integration gateway.
 
 pub mod clock;
+pub mod config;
 pub mod model;

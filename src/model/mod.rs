@@ -2,5 +2,6 @@
 //!
 //! This is the bottom of the house. It has no I/O, no clock and no knowledge of any stage above.
 
+pub mod nearest;
 pub mod time;
 pub mod units;
