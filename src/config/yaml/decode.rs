@@ -8,10 +8,10 @@
 
 use serde::de::DeserializeOwned;
 
-use super::fault::{Fault, Kind, Site};
+use super::fault::{Fault, Found, Kind, Site};
 use super::filler::SAMPLES;
 use super::locate::locate;
-use super::node::Node;
+use super::node::{Node, Value};
 use super::overlay::Overlay;
 use super::problem::Problem;
 use super::view::View;
@@ -19,15 +19,15 @@ use super::words::{Words, list_of, say};
 use crate::model::nearest::nearest;
 
 /// The key that tells the variants of a tagged enum apart, everywhere in the configuration.
-const TAG: &str = "kind";
+pub(super) const TAG: &str = "kind";
 /// The most problems of one file; more help nobody.
 const MAX_PROBLEMS: usize = 100;
 /// The most repairs of one file.
 const MAX_ROUNDS: usize = 1_000;
 
-/// Decodes settings and records every problem; `None` if there was any.
+/// Decodes settings and records every problem; `None` if it met any.
 ///
-/// A fault at a place of which `problems` already complains is not told a second time.
+/// What `problems` already complains of (a secret, a variable that is not set) is not told twice.
 pub fn decode<T: DeserializeOwned>(
     node: &Node,
     file: &str,
@@ -70,7 +70,10 @@ impl Search<'_> {
             if !goes_on || self.found.len() >= MAX_PROBLEMS {
                 // Nothing may be refused without a word.
                 if self.found.is_empty() && !self.told_before {
-                    self.record_value(&fault.kind, self.root.id);
+                    self.record_value(
+                        say(&fault.kind, &self.root.trail(self.root.id)),
+                        self.root.id,
+                    );
                 }
                 return None;
             }
@@ -102,11 +105,11 @@ impl Search<'_> {
                         self.record_key(&fault.kind, id);
                         self.strike(id)
                     }
-                    None => self.take_whole(&fault.kind, node),
+                    None => self.take_whole::<T>(fault, node),
                 }
             }
             Kind::MissingKey(key) => self.take_missing::<T>(node, key),
-            other => self.take_whole(other, node),
+            _ => self.take_whole::<T>(fault, node),
         }
     }
 
@@ -121,14 +124,39 @@ impl Search<'_> {
     }
 
     /// A value that is wrong as a whole, or only because of earlier repairs.
-    fn take_whole(&mut self, kind: &Kind, node: &Node) -> bool {
+    fn take_whole<T: DeserializeOwned>(&mut self, fault: &Fault, node: &Node) -> bool {
         if let Some((key, _)) = self.overlay.fillers(node.id).last() {
             return self.refill(node.id, key);
         }
         if !self.overlay.is_damaged(node) {
-            self.record_value(kind, node.id);
+            let words = say(&fault.kind, &self.root.trail(node.id));
+            let words = self.words_of_the_type::<T>(fault, node).unwrap_or(words);
+            self.record_value(words, node.id);
         }
         self.strike(node.id)
+    }
+
+    /// For a number where text was expected: what the type itself says of that text. "'5' is not a
+    /// duration" helps more than "write it in quotes".
+    fn words_of_the_type<T: DeserializeOwned>(
+        &mut self,
+        fault: &Fault,
+        node: &Node,
+    ) -> Option<Words> {
+        let Kind::Mismatch { found: Found::Number(_), .. } = &fault.kind else { return None };
+        let (Value::Integer(_, written) | Value::Float(_, written)) = &node.value else {
+            return None;
+        };
+        self.overlay.as_text = Some(node.id);
+        let outcome = T::deserialize(View { node: self.root, overlay: &self.overlay });
+        self.overlay.as_text = None;
+        let second = outcome.err().filter(|second| second.site == fault.site)?;
+        match &second.kind {
+            Kind::Other(message) if message.contains(&format!("'{written}'")) => {
+                Some(say(&second.kind, &self.root.trail(node.id)))
+            }
+            _ => None,
+        }
     }
 
     fn take_missing<T: DeserializeOwned>(&mut self, node: &Node, key: &'static str) -> bool {
@@ -161,7 +189,8 @@ impl Search<'_> {
 
     fn record_key(&mut self, kind: &Kind, id: u32) {
         let trail = self.root.trail(id);
-        let place = trail.key.map_or_else(|| trail.node.place(self.file), |key| key.place(self.file));
+        let place =
+            trail.key.map_or_else(|| trail.node.place(self.file), |key| key.place(self.file));
         let words = match kind {
             // A key that is a word of a closed list, or a number.
             Kind::UnknownWord { word, allowed } => {
@@ -176,15 +205,25 @@ impl Search<'_> {
         self.record(Problem { place, at, message: words.message, hint: words.hint });
     }
 
-    fn record_value(&mut self, kind: &Kind, id: u32) {
+    fn record_value(&mut self, words: Words, id: u32) {
         let trail = self.root.trail(id);
-        let words = say(kind, &trail);
         let place = trail.node.place(self.file);
         let at = trail.dotted();
+        if !at.is_empty() && self.known.iter().any(|known| known.at == at) {
+            self.told_before = true;
+            return;
+        }
         self.record(Problem { place, at, message: words.message, hint: words.hint });
     }
 
     fn record_missing<T: DeserializeOwned>(&mut self, node: &Node, key: &'static str) {
+        let mut others = node.entries().filter(|(_, value)| !self.overlay.is_struck(value));
+        let misspelt = others.find(|(own, _)| nearest(own.text(), [TAG]).is_some());
+        if let (TAG, Some((own, value))) = (key, misspelt) {
+            let fault = Kind::UnknownKey { key: own.text().to_owned(), allowed: &[TAG] };
+            self.record_key(&fault, value.id);
+            return;
+        }
         let trail = self.root.trail(node.id);
         // A mapping starts at its first entry; what lacks the key is the name above it.
         let place = trail.key.map_or_else(|| node.place(self.file), |key| key.place(self.file));
@@ -202,7 +241,7 @@ impl Search<'_> {
         let outcome = T::deserialize(View { node: self.root, overlay: &self.overlay });
         self.overlay.refill(node.id, TAG, 0);
         match outcome.err()?.kind {
-            Kind::UnknownWord { allowed, .. } => list_of(allowed),
+            Kind::UnknownWord { allowed, .. } => Some(list_of(allowed)),
             _ => None,
         }
     }

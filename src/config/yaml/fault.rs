@@ -29,11 +29,20 @@ pub(super) enum Site {
 /// What is wrong, by what the search does next.
 #[derive(Debug, PartialEq)]
 pub(super) enum Kind {
-    UnknownKey { key: String, allowed: &'static [&'static str] },
+    UnknownKey {
+        key: String,
+        allowed: &'static [&'static str],
+    },
     MissingKey(&'static str),
-    UnknownWord { word: String, allowed: &'static [&'static str] },
+    UnknownWord {
+        word: String,
+        allowed: &'static [&'static str],
+    },
     /// A value of the wrong kind or range.
-    Mismatch { found: Found, expected: String },
+    Mismatch {
+        found: Found,
+        expected: String,
+    },
     Other(String),
 }
 

@@ -5,8 +5,8 @@
 //! turn. What is decoded with a filler is thrown away: it only ever serves to find more problems.
 
 use serde::de::value::{MapDeserializer, StrDeserializer};
-use serde::de::{Deserializer, EnumAccess, Error as _, IntoDeserializer, VariantAccess, Visitor};
 use serde::de::{DeserializeSeed, value::SeqDeserializer};
+use serde::de::{Deserializer, EnumAccess, Error as _, IntoDeserializer, VariantAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::fault::Fault;

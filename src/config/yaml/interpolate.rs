@@ -98,10 +98,7 @@ fn expand(
 }
 
 /// What stands between `${` and `}`.
-fn value_of(
-    reference: &str,
-    lookup: &dyn Fn(&str) -> Option<String>,
-) -> Result<String, Fault> {
+fn value_of(reference: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, Fault> {
     let (name, default) = match reference.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
         None => (reference, None),

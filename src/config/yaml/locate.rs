@@ -30,7 +30,8 @@ pub(super) fn locate<T: DeserializeOwned>(
             let outcome = T::deserialize(View { node: root, overlay });
             overlay.probe = None;
             // A root that is a buffered enum names no node of its own.
-            let same = |other: &Fault| other.kind == fault.kind && site(other, root) == site(fault, root);
+            let same =
+                |other: &Fault| other.kind == fault.kind && site(other, root) == site(fault, root);
             outcome.err().as_ref().is_some_and(same)
         };
         // Met before everything, the fault is about the node as a whole; met only after everything,

@@ -6,6 +6,7 @@
 //! [`refuse_inline_secrets`], [`interpolate`], [`decode`]. No message ever shows the value of a key
 //! that is named like a secret, nor what a variable of the environment stood for.
 
+mod access;
 mod decode;
 mod fault;
 mod filler;
@@ -16,6 +17,7 @@ mod overlay;
 mod parse;
 mod problem;
 mod secrets;
+mod syntax;
 mod view;
 mod words;
 

@@ -159,15 +159,21 @@ impl Node {
     /// the path, the spot of the child's name, the child.
     fn branches<'p>(&self, dotted: &'p str) -> Vec<(&'p str, Spot, &Node)> {
         if let Value::Sequence(items) = &self.value {
-            let (number, rest) = dotted.split_once('.').unwrap_or((dotted, ""));
+            let digits = dotted.bytes().take_while(u8::is_ascii_digit).count();
+            let (number, rest) = dotted.split_at(digits);
+            let rest = if rest.is_empty() { Some(rest) } else { step(rest) };
             let item = number.parse::<usize>().ok().and_then(|index| items.get(index));
-            return item.map(|item| (rest, item.spot, item)).into_iter().collect();
+            return rest
+                .zip(item)
+                .map(|(rest, item)| (rest, item.spot, item))
+                .into_iter()
+                .collect();
         }
         let mut found: Vec<_> = self
             .entries()
             .filter_map(|(key, node)| {
                 let rest = dotted.strip_prefix(key.text())?;
-                let rest = if rest.is_empty() { rest } else { rest.strip_prefix('.')? };
+                let rest = if rest.is_empty() { rest } else { step(rest)? };
                 Some((rest, key.spot, node))
             })
             .collect();
@@ -204,6 +210,11 @@ impl Node {
             .map(|(key, node)| (Some(key), node))
             .chain(self.items().iter().map(|node| (None, node)))
     }
+}
+
+/// What follows a dot; nothing if no name does.
+fn step(rest: &str) -> Option<&str> {
+    rest.strip_prefix('.').filter(|rest| !rest.is_empty())
 }
 
 /// A node together with how it was reached.

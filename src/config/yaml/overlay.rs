@@ -15,6 +15,8 @@ pub(super) struct Overlay {
     /// By mapping: the missing keys, each with the sample that stands in for its value.
     fillers: BTreeMap<u32, Vec<(&'static str, usize)>>,
     pub(super) probe: Option<Probe>,
+    /// A number or boolean that is read as the text it was written as.
+    pub(super) as_text: Option<u32>,
 }
 
 /// A foreign entry or item put before the item with this number of a mapping or list.

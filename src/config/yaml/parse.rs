@@ -10,19 +10,19 @@ use std::io::Read;
 use std::path::Path;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
-use serde_saphyr::{Error, Location, Options, Spanned};
+use serde_saphyr::{Location, Options, Spanned};
 
-use super::node::{Key, Node, Spot, Text, Value};
+use super::node::{Key, Node, Text, Value};
 use super::problem::{Place, Problem};
+use super::syntax::{spot, start, syntax_problem};
 
 /// The largest file that is read.
 pub const MAX_BYTES: usize = 1 << 20;
 /// The deepest nesting of mappings and lists.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 /// The most values in one file, aliases unfolded.
-const MAX_NODES: usize = 100_000;
+pub(super) const MAX_NODES: usize = 100_000;
 
 /// Reads a file into a tree; `file` is its name in problems.
 pub fn read(path: &Path, file: &str, problems: &mut Vec<Problem>) -> Option<Node> {
@@ -45,8 +45,7 @@ pub fn read(path: &Path, file: &str, problems: &mut Vec<Problem>) -> Option<Node
             let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
             let line = good.matches('\n').count() + 1;
             let column = good.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
-            let place =
-                Place { file: file.to_owned(), line: line as u32, column: column as u32 };
+            let place = Place { file: file.to_owned(), line: line as u32, column: column as u32 };
             problems.push(
                 Problem::new(place, "", "the file is not UTF-8 text").hint("save it as UTF-8"),
             );
@@ -103,10 +102,6 @@ fn options() -> Options {
         reject_unsupported_tags: true,
         with_snippet: false,
     }
-}
-
-fn start(file: &str) -> Place {
-    Place { file: file.to_owned(), line: 1, column: 1 }
 }
 
 fn too_large(file: &str) -> Problem {
@@ -269,78 +264,4 @@ impl Builder<'_> {
         let text = self.text.get(from..from.checked_add(length)?)?.trim();
         (!text.is_empty()).then(|| text.to_owned())
     }
-}
-
-fn spot(location: Location) -> Spot {
-    let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).max(1);
-    Spot { line: small(location.line()), column: small(location.column()) }
-}
-
-fn syntax_problem(error: &Error, text: &str, file: &str) -> Problem {
-    let error = error.without_snippet();
-    let place = error.location().map_or(start(file), |location| spot(location).place(file));
-    if tab_indents(text, place.line) {
-        return Problem::new(place, "", "a tab is used for indentation").hint("indent with spaces");
-    }
-    let (message, hint) = match error {
-        Error::AliasError { error, .. } => return syntax_problem(error, text, file),
-        Error::MultipleDocuments { .. } => {
-            ("a second document starts here ('---')".to_owned(), Some("write it into its own file"))
-        }
-        Error::NullIntoString { .. } => ("a key is missing before the ':'".to_owned(), None),
-        Error::Eof { .. } => ("the file is empty".to_owned(), None),
-        Error::UnknownAnchor { .. } => ("this alias names no anchor in the file".to_owned(), None),
-        Error::UnsupportedTag { .. } => ("a tag (!…) is not allowed here".to_owned(), None),
-        Error::Budget { breach, .. } => budget(breach),
-        Error::AliasReplayLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. }
-        | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayCounterOverflow { .. } => (
-            "the aliases unfold into more values than are allowed".to_owned(),
-            Some("write the values out"),
-        ),
-        Error::ExternalMessage { msg, .. } => (
-            format!("this is not YAML: {msg}"),
-            Some("look at indentation, quotes and brackets here and in the line above"),
-        ),
-        Error::UnexpectedMappingEnd { .. }
-        | Error::UnexpectedSequenceEnd { .. }
-        | Error::Unexpected { .. } => ("a mapping or list cannot be a key".to_owned(), None),
-        other => (format!("this is not YAML that can be used here: {}", plain(other)), None),
-    };
-    let problem = Problem::new(place, "", message);
-    match hint {
-        Some(hint) => problem.hint(hint),
-        None => problem,
-    }
-}
-
-fn budget(breach: &BudgetBreach) -> (String, Option<&'static str>) {
-    match breach {
-        BudgetBreach::Depth { .. } => {
-            (format!("nested deeper than {MAX_DEPTH} levels"), None)
-        }
-        BudgetBreach::Documents { .. } => {
-            ("a second document starts here ('---')".to_owned(), Some("write it into its own file"))
-        }
-        BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. } => (
-            format!("more than {MAX_NODES} values in one file, aliases unfolded"),
-            Some("split the file, or write the aliases out"),
-        ),
-        _ => ("more anchors, aliases or text than are allowed in one file".to_owned(), None),
-    }
-}
-
-/// The parser's own words without the place that it appends.
-fn plain(error: &Error) -> String {
-    let text = error.to_string();
-    text.split(" at line ").next().unwrap_or(&text).to_owned()
-}
-
-fn tab_indents(text: &str, line: u32) -> bool {
-    let index = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
-    // The parser may notice the tab only when it meets the line after it.
-    text.lines().skip(index.saturating_sub(1)).take(2).any(|line| {
-        line.bytes().take_while(|byte| matches!(byte, b' ' | b'\t')).any(|byte| byte == b'\t')
-    })
 }

@@ -3,6 +3,7 @@
 //! What was found is shown as it stands in the file, never what a variable stood for; under a key
 //! that is called like a secret nothing is shown at all.
 
+use super::decode::TAG;
 use super::fault::{Found, Kind};
 use super::node::{Node, Trail, Value};
 use super::secrets::{has_url_password, is_secret_name};
@@ -35,11 +36,12 @@ pub(super) fn say(kind: &Kind, trail: &Trail<'_>) -> Words {
         Kind::UnknownKey { key, allowed } => unknown("key", key, allowed),
         Kind::MissingKey(key) => Words::new(format!("missing key '{key}'")),
         Kind::UnknownWord { allowed, .. } if hides => {
-            Words::new("the value is not one of those allowed").hint(list_of(allowed))
+            Words::new("the value is not one of those allowed").hint(Some(list_of(allowed)))
         }
         Kind::UnknownWord { word, allowed } => {
             let shown = as_written(word, trail.node);
-            unknown(trail.key.map_or("value", |key| key.text()), &shown, allowed)
+            let is_kind = trail.key.is_some_and(|key| key.text() == TAG);
+            unknown(if is_kind { TAG } else { "value" }, &shown, allowed)
         }
         Kind::Mismatch { found, expected } => mismatch(found, expected, trail.node, hides),
         Kind::Other(_) if hides => Words::new("the value does not have the expected form"),
@@ -54,17 +56,17 @@ pub(super) fn say(kind: &Kind, trail: &Trail<'_>) -> Words {
 fn unknown(what: &str, word: &str, allowed: &[&str]) -> Words {
     let hint = match nearest(word, allowed.iter().copied()) {
         Some(name) => Some(format!("did you mean '{name}'?")),
-        None => list_of(allowed),
+        None => Some(list_of(allowed)),
     };
     Words::new(format!("unknown {what} '{}'", cut(word))).hint(hint)
 }
 
 /// `allowed here: a, b, c`.
-pub(super) fn list_of(allowed: &[&str]) -> Option<String> {
+pub(super) fn list_of(allowed: &[&str]) -> String {
     if allowed.is_empty() {
-        return Some("nothing is allowed here".to_owned());
+        return "no other key is allowed here".to_owned();
     }
-    Some(format!("allowed here: {}", allowed.join(", ")))
+    format!("allowed here: {}", allowed.join(", "))
 }
 
 fn mismatch(found: &Found, expected: &str, node: &Node, hides: bool) -> Words {
@@ -81,7 +83,9 @@ fn mismatch(found: &Found, expected: &str, node: &Node, hides: bool) -> Words {
         Found::Text(text) if wanted.contains("number") && text.parse::<f64>().is_ok() => {
             Some("write it without quotes".to_owned())
         }
-        Found::Nothing => Some("is what belongs here indented less than it should be?".to_owned()),
+        Found::Nothing if wanted.contains("mapping") || wanted == "a list" => {
+            Some("is what belongs here indented less than it should be?".to_owned())
+        }
         _ => None,
     };
     Words::new(format!("expected {wanted}, found {met}")).hint(hint)
@@ -140,7 +144,7 @@ fn plain_expected(expected: &str) -> String {
         "a sequence" | "sequence" => "a list".to_owned(),
         "unit" => "nothing".to_owned(),
         "variant identifier" | "field identifier" | "string or map" => {
-            "a word or a single key".to_owned()
+            "a word or a mapping with one key".to_owned()
         }
         "a map" | "map" => "a mapping (key: value)".to_owned(),
         _ if ["struct", "internally tagged", "adjacently tagged"]
@@ -149,7 +153,7 @@ fn plain_expected(expected: &str) -> String {
         {
             "a mapping (key: value)".to_owned()
         }
-        _ if expected.starts_with("enum") => "a word or a single key".to_owned(),
+        _ if expected.starts_with("enum") => "a word or a mapping with one key".to_owned(),
         _ if expected.starts_with("tuple") || expected.starts_with("a tuple") => {
             "a list".to_owned()
         }
