@@ -180,6 +180,9 @@ fn conceal(node: &Node, hides: bool, message: &mut String) {
             *message = message.replace(&text.value, written);
         }
     }
+    if let (true, Value::Integer(_, written) | Value::Float(_, written)) = (hides, &node.value) {
+        *message = message.replace(written, "***");
+    }
     for (key, child) in node.children() {
         conceal(child, hides || key.is_some_and(|key| is_secret_name(key.text())), message);
     }

@@ -77,3 +77,65 @@ fn a_problem_has_no_empty_parts() {
     let problem = Problem::new(place, "a.b", "wrong").hint("mend it");
     assert_eq!(problem.to_string(), "f.yaml:1:2: a.b: wrong – mend it");
 }
+
+/// The shapes that the shipped configuration has.
+const SHIPPED_SHAPES: &str = "\
+source: portal
+requester: {url: '${PORTAL_URL}', timeout: 20s, body_limit: 32MiB}
+authenticator:
+  kind: oauth2_client_credentials
+  token_url: '${PORTAL_URL}/token'
+  client_id: ioc
+  client_secret_file: portal_secret
+error_handler: {max_retries: 5, on: [{body: /error_code, not: '0', then: refresh_token_then_retry}]}
+streams:
+  dossiers:
+    contract: dossiers
+    query: {updated_from: '{{ cursor }}', limit: 5000}
+    paginator: {kind: cursor, at: /next_token, token: page_token, max_pages: 500}
+    map:
+      dossier: /MaHoSo
+      procedure: {at: /MaTTHC, strip_suffix: '.000.00.00.H41'}
+contracts:
+  - contract: dossiers
+    legal_basis: Decision 766/QD-TTg
+    key: [dossier]
+    properties: {dossier: {type: identifier}, channel: {type: code, list: filing_channel}}
+    measures: {received: {count: true, at: received_at, by: [channel, procedure.essential]}}
+indicators:
+  online_filing_rate: {kind: ratio, numerator: {measure: dossiers.received, where: {channel: online}}}
+";
+
+#[test]
+fn the_shapes_of_the_shipped_configuration_hold_no_secret() {
+    let mut problems = Vec::new();
+    refuse_inline_secrets(&tree(SHIPPED_SHAPES), "f.yaml", &mut problems);
+    assert_eq!(shown(&problems), [""; 0]);
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Login")]
+struct Talkative;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    user: String,
+    password: String,
+    #[serde(default)]
+    api_key: u32,
+}
+
+impl TryFrom<Login> for Talkative {
+    type Error = String;
+
+    fn try_from(login: Login) -> Result<Self, String> {
+        Err(format!("'{}' with '{}' or {} is refused", login.user, login.password, login.api_key))
+    }
+}
+
+#[test]
+fn a_cross_check_cannot_give_a_secret_away() {
+    let found = problems::<Talkative>("{user: ioc, password: CANARY, api_key: 471100}\n");
+    assert_eq!(found, ["f.yaml:1:1: 'ioc' with '***' or *** is refused"]);
+}

@@ -1,5 +1,7 @@
 //! From a tree to settings: all problems at once, tagged enums, what a repair brings about.
 
+use proptest::prelude::*;
+
 use super::*;
 
 #[test]
@@ -236,4 +238,71 @@ fn an_alias_is_judged_where_its_anchor_stands() {
     let found = problems::<BTreeMap<String, Stop>>(text);
     let told = "unknown key 'wen' – did you mean 'when'?";
     assert_eq!(found, ["a", "b", "c"].map(|key| format!("f.yaml:1:19: {key}: {told}")));
+}
+
+/// A good file with one piece of it replaced by another, over and over.
+fn mutilated() -> impl Strategy<Value = String> {
+    const PIECES: [&str; 16] = [
+        "", " ", "\n", "\n  ", "x", "5", "kind", "{", "}", "[", "]", ": ", "- ", "'", "~", "&a *a",
+    ];
+    let cut = (0..GOOD.len(), 0_usize..12, 0..PIECES.len());
+    proptest::collection::vec(cut, 1..6).prop_map(|cuts| {
+        cuts.into_iter().fold(GOOD.to_owned(), |text, (from, length, piece)| {
+            let letters: Vec<char> = text.chars().collect();
+            let from = from.min(letters.len());
+            let to = (from + length).min(letters.len());
+            let head: String = letters[..from].iter().collect();
+            head + PIECES[piece] + &letters[to..].iter().collect::<String>()
+        })
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_written_ends_in_settings_or_in_problems(text in mutilated()) {
+        let mut problems = Vec::new();
+        let node = parse(&text, "f.yaml", &mut problems);
+        let duplicates = problems.len();
+        prop_assert!(node.is_some() || duplicates > 0);
+        if let Some(node) = node {
+            let settings = decode::<Source>(&node, "f.yaml", &mut problems);
+            prop_assert_eq!(settings.is_none(), problems.len() > duplicates, "{:#?}", problems);
+        }
+        let lines = u32::try_from(text.lines().count()).unwrap() + 1;
+        for problem in &problems {
+            let place = &problem.place;
+            prop_assert!((1..=lines).contains(&place.line) && place.column >= 1, "{:?}", place);
+        }
+    }
+}
+
+#[test]
+fn the_problems_are_the_same_whatever_else_is_wrong() {
+    // Each mistake alone, then all together: none may hide another.
+    let mistakes = [
+        ("retries: 5", "retries: five"),
+        ("body_limit: 32MiB", "bodylimit: 32MiB"),
+        ("user: ioc", "usr: ioc"),
+        ("max_pages: 500", "max_pages: many"),
+        ("interval: 1m", "interval: 1"),
+        ("at: /NgayTiepNhan", "att: /NgayTiepNhan"),
+        ("to: 599", "to: high"),
+        ("en: Portal", "eng: Portal"),
+    ];
+    let mut one_by_one: Vec<String> = mistakes
+        .iter()
+        .flat_map(|(good, bad)| problems::<Source>(&GOOD.replace(good, bad)))
+        .map(|told| without_place(&told))
+        .collect();
+    let all = mistakes.iter().fold(GOOD.to_owned(), |text, (good, bad)| text.replace(good, bad));
+    let mut together: Vec<String> =
+        problems::<Source>(&all).iter().map(|told| without_place(told)).collect();
+    one_by_one.sort();
+    together.sort();
+    assert_eq!(together, one_by_one);
+    assert_eq!(together.len(), mistakes.len());
+}
+
+fn without_place(told: &str) -> String {
+    told.split_once(": ").map_or(told, |(_, rest)| rest).to_owned()
 }
