@@ -1,6 +1,7 @@
 //! The IOC data-integration gateway.
 
 pub mod clock;
+pub mod config;
 pub mod decode;
 pub mod fold;
 pub mod indicator;
