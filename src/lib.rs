@@ -7,4 +7,5 @@ pub mod fold;
 pub mod indicator;
 pub mod model;
 pub mod normalise;
+pub mod pull;
 pub mod store;

@@ -1,0 +1,281 @@
+//! One HTTP exchange under hard limits: the only place where the gateway builds an HTTP client.
+//!
+//! An exchange ends in an [`Answer`] that is whole, or in a [`Failure`]; never in half a body.
+//! The whole of it stands under one deadline, the pieces of the body under another, and the body
+//! is counted *after* decompression, so a small bomb cannot become a large allocation. The body
+//! of a refusal is not read at all: nobody may log it. Redirects are off, and so are proxies of
+//! the environment and silent retries of the library.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{RequestBuilder, Response, StatusCode};
+use serde::Deserialize;
+use tokio::time::timeout;
+use url::Url;
+
+use super::error::{self, Failure, PullError, Reason};
+use super::retry::http_date;
+use super::stream::unrendered;
+use super::template::{self, Name, Unrendered};
+use super::{Problems, Vars, require};
+use crate::model::time::Stamp;
+use crate::model::units::{Size, Span};
+
+const USER_AGENT: &str = concat!("iocgw/", env!("CARGO_PKG_VERSION"));
+
+/// Headers that belong to the authenticator or to HTTP itself.
+const RESERVED: [&str; 10] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "accept-encoding",
+    "te",
+    "upgrade",
+];
+
+/// Where a source lives and how much of our time and memory one answer may take.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requester {
+    /// `http://` or `https://` address that the paths of streams are appended to; may hold
+    /// `{{ target }}`.
+    pub url: String,
+    /// Deadline of a whole request, from connecting to the last byte.
+    #[serde(default = "twenty_seconds")]
+    pub timeout: Span,
+    /// Deadline of connecting.
+    #[serde(default = "five_seconds")]
+    pub connect_timeout: Span,
+    /// Longest silence between two pieces of a body.
+    #[serde(default = "ten_seconds")]
+    pub idle_timeout: Span,
+    /// Longest body, counted after decompression.
+    #[serde(default = "default_body_limit")]
+    pub body_limit: Size,
+    /// Further request headers; values may hold templates.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// How many requests may be under way at once, over all streams and targets.
+    #[serde(default = "eight")]
+    pub at_once: u32,
+}
+
+/// A whole answer; `body` is only read for 2xx.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) body: Bytes,
+    pub(super) date: Option<Stamp>,
+    pub(super) retry_after: Option<String>,
+}
+
+/// The HTTP client of one source.
+#[derive(Debug)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    deadline: Duration,
+    idle: Duration,
+}
+
+fn twenty_seconds() -> Span {
+    Span::seconds(20)
+}
+
+fn ten_seconds() -> Span {
+    Span::seconds(10)
+}
+
+fn five_seconds() -> Span {
+    Span::seconds(5)
+}
+
+fn default_body_limit() -> Size {
+    Size(32 << 20)
+}
+
+fn eight() -> u32 {
+    8
+}
+
+impl Requester {
+    /// Pushes a problem for each value that makes no sense.
+    pub fn check(&self, at: &str, problems: &mut Problems) {
+        let url_at = format!("{at}.url");
+        template::check(&self.url, &[Name::Target], &url_at, problems);
+        check_url(&self.url, &url_at, problems);
+        let hour = Span::seconds(3600);
+        for (key, span) in [
+            ("timeout", self.timeout),
+            ("connect_timeout", self.connect_timeout),
+            ("idle_timeout", self.idle_timeout),
+        ] {
+            let fine = !span.0.is_zero() && span <= hour;
+            require(fine, &format!("{at}.{key}"), "must be more than 0 and at most 1h", problems);
+        }
+        let fine = (1..=1 << 30).contains(&self.body_limit.0);
+        require(fine, &format!("{at}.body_limit"), "must be 1B to 1GiB", problems);
+        let fine = (1..=256).contains(&self.at_once);
+        require(fine, &format!("{at}.at_once"), "must be 1 to 256", problems);
+        for (name, value) in &self.headers {
+            check_header(name, &format!("{at}.headers.{name}"), problems);
+            template::check(value, template::ALL, &format!("{at}.headers.{name}"), problems);
+        }
+    }
+
+    /// The configured headers of a run; one that uses the cursor is left out until there is one.
+    pub(super) fn header_map(&self, vars: &Vars) -> Result<HeaderMap, PullError> {
+        let mut map = HeaderMap::new();
+        for (name, value) in &self.headers {
+            let value = match template::render(value, vars, |value| value) {
+                Ok(value) => value,
+                Err(Unrendered::Missing(Name::Cursor)) => continue,
+                Err(problem) => return Err(unrendered(problem)),
+            };
+            let invalid =
+                || PullError::refused(Reason::Other, format!("header '{name}' is invalid"));
+            let key = HeaderName::try_from(name).map_err(|_| invalid())?;
+            map.insert(key, HeaderValue::try_from(value).map_err(|_| invalid())?);
+        }
+        Ok(map)
+    }
+}
+
+impl Client {
+    /// A client for `requester`; certificates are only loaded if an address needs them, so that a
+    /// machine without any can still pull plain HTTP inside its own network.
+    pub(super) fn new(requester: &Requester, needs_tls: bool) -> Result<Self, PullError> {
+        // Someone else may have installed it before; any provider does.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut defaults = HeaderMap::new();
+        defaults.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        let mut builder = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .default_headers(defaults)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .no_proxy()
+            .connect_timeout(requester.connect_timeout.0)
+            .pool_max_idle_per_host(requester.at_once as usize);
+        if !needs_tls {
+            builder = builder.tls_certs_only([]);
+        }
+        let http = builder.build().map_err(|cause| {
+            let root = cause.source().map_or_else(|| "unknown".to_owned(), ToString::to_string);
+            PullError::refused(Reason::Tls, format!("no HTTP client can be made: {root}"))
+        })?;
+        Ok(Self { http, deadline: requester.timeout.0, idle: requester.idle_timeout.0 })
+    }
+
+    pub(super) fn get(&self, url: Url) -> RequestBuilder {
+        self.http.get(url)
+    }
+
+    pub(super) fn post(&self, url: Url) -> RequestBuilder {
+        self.http.post(url)
+    }
+
+    /// Sends the request and reads the answer; `label` names it in errors.
+    pub(super) async fn fetch(
+        &self,
+        label: &str,
+        request: RequestBuilder,
+        body_limit: u64,
+    ) -> Result<Answer, Failure> {
+        let exchange = async {
+            let response =
+                request.send().await.map_err(|cause| error::of_sending(label, &cause))?;
+            self.read(label, response, body_limit).await
+        };
+        match timeout(self.deadline, exchange).await {
+            Ok(outcome) => outcome.map_err(Failure::from),
+            Err(_) => {
+                let detail = format!("{label}: no whole answer within {}", Span(self.deadline));
+                Err(PullError::transient(Reason::Timeout, detail).into())
+            }
+        }
+    }
+
+    async fn read(
+        &self,
+        label: &str,
+        mut response: Response,
+        limit: u64,
+    ) -> Result<Answer, PullError> {
+        let text = |name| response.headers().get(name)?.to_str().ok().map(str::to_owned);
+        let mut answer = Answer {
+            status: response.status(),
+            body: Bytes::new(),
+            date: text(header::DATE).as_deref().and_then(http_date),
+            retry_after: text(header::RETRY_AFTER),
+        };
+        if !answer.status.is_success() {
+            return Ok(answer);
+        }
+        // What the client understood it has undone and taken away; the rest was never agreed.
+        if text(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+            let detail = format!("{label}: the body has an encoding that was not asked for");
+            return Err(PullError::unreadable(Reason::Decode, detail));
+        }
+        let too_large = || {
+            let detail = format!("{label}: the body is larger than {} (body_limit)", Size(limit));
+            PullError::unreadable(Reason::TooLarge, detail)
+        };
+        let announced = response.content_length().unwrap_or(0);
+        if announced > limit {
+            return Err(too_large());
+        }
+        let mut body = BytesMut::with_capacity(announced as usize);
+        while let Some(chunk) = timeout(self.idle, response.chunk())
+            .await
+            .map_err(|_| {
+                let idle = Span(self.idle);
+                let detail = format!("{label}: the body stood still for {idle} (idle_timeout)");
+                PullError::transient(Reason::Timeout, detail)
+            })?
+            .map_err(|cause| error::of_body(label, &cause))?
+        {
+            if body.len() as u64 + chunk.len() as u64 > limit {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        answer.body = body.freeze();
+        Ok(answer)
+    }
+}
+
+/// Pushes a problem unless `url` is a plain http(s) address without credentials, query or
+/// fragment. The address is not repeated: it might hold a secret that somebody pasted.
+pub(super) fn check_url(url: &str, at: &str, problems: &mut Problems) {
+    let scheme = url.starts_with("http://") || url.starts_with("https://");
+    require(scheme, at, "must begin with http:// or https://", problems);
+    // "1" is a valid host, port and path segment, whichever a template stands for.
+    let mut probe = url.to_owned();
+    while let Some((before, after)) = probe.split_once("{{") {
+        let after = after.split_once("}}").map_or("", |(_, after)| after);
+        probe = format!("{before}1{after}");
+    }
+    let Ok(parsed) = Url::parse(&probe) else {
+        return require(!scheme, at, "is not an address", problems);
+    };
+    let anonymous = parsed.username().is_empty() && parsed.password().is_none();
+    require(anonymous, at, "must not hold credentials; use the authenticator", problems);
+    let bare = parsed.query().is_none() && parsed.fragment().is_none();
+    require(bare, at, "must not hold a query; write it in the stream", problems);
+}
+
+/// Pushes a problem unless a configuration may set the header.
+fn check_header(name: &str, at: &str, problems: &mut Problems) {
+    require(HeaderName::try_from(name).is_ok(), at, "is not a header name", problems);
+    let free = !RESERVED.contains(&name.to_ascii_lowercase().as_str());
+    require(free, at, "belongs to the authenticator or to HTTP itself", problems);
+}

@@ -1,0 +1,90 @@
+//! Pull: the declarative HTTP client of one stream. It yields pages of bytes and parses no record.
+//!
+//! Whoever decodes a page tells the run what it saw ([`Turn`]: the next link or token, how many
+//! records), so a page is parsed exactly once. Everything that can go wrong between two machines
+//! is dealt with here, inside hard limits: deadlines, body cap on decoded bytes, retries with full
+//! jitter, `Retry-After`, one token renewal, loop guard, page cap. What is left over is one of
+//! four [`PullError`]s, named for what the caller does next. Redirects are never followed, the
+//! environment's proxies are ignored and next links stay on their origin: a source can only make
+//! the gateway talk to the source. Secrets are read when needed and appear in no error or log.
+
+mod auth;
+mod client;
+mod error;
+mod limit;
+mod paging;
+mod retry;
+mod run;
+mod secret;
+mod source;
+mod stream;
+mod template;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::model::time::Stamp;
+
+pub use auth::{Authenticator, ClientStyle};
+pub use client::Requester;
+pub use error::{PullError, Reason};
+pub use limit::RateLimit;
+pub use paging::{Ending, Paginator, Turn};
+pub use retry::Retry;
+pub use run::{Run, Tally};
+pub use secret::{Secret, SecretFile};
+pub use source::Source;
+pub use stream::{Scalar, Stream};
+
+/// What a semantic check found: dotted place and message, in the order found.
+pub type Problems = Vec<(String, String)>;
+
+/// What a source is given by the process that runs it.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Tells the time of pages and of `Retry-After` dates.
+    pub clock: Clock,
+    /// The directory that every [`SecretFile`] is a file of.
+    pub secrets_dir: PathBuf,
+    /// Cancelled when the process stops; every wait ends with [`PullError::Stopped`].
+    pub stop: CancellationToken,
+    /// Seeds the jitter of retries.
+    pub seed: u64,
+}
+
+/// The values that `{{ … }}` templates of one run stand for.
+#[derive(Clone, Debug)]
+pub struct Vars {
+    /// `{{ cursor }}`, already in the source's format; `None` before the first page ever.
+    pub cursor: Option<String>,
+    /// `{{ target }}`: the member of a fleet.
+    pub target: Option<String>,
+    /// `{{ run_start }}`.
+    pub run_start: Stamp,
+}
+
+/// One answer of a source, whole and decompressed.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The decoded bytes; may be empty (204): whether that is a page is the decoder's to say.
+    pub body: Bytes,
+    /// 1 for the first page of the run.
+    pub number: u64,
+    /// When the answer was complete, by our clock.
+    pub fetched_at: Stamp,
+    /// When the source says that it answered (its `Date` header): shows a clock that is off.
+    pub server_date: Option<Stamp>,
+}
+
+/// Adds a problem unless `holds`.
+fn require(holds: bool, at: &str, message: &str, problems: &mut Problems) {
+    if !holds {
+        problems.push((at.to_owned(), message.to_owned()));
+    }
+}

@@ -1,0 +1,61 @@
+//! One source at run time: HTTP client, credentials, gate and retry policy, shared by its runs.
+//!
+//! Cheap to clone. Nothing is shared between sources, so a sick one cannot delay another.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::auth::{Authenticator, Keyring};
+use super::client::{Client, Requester};
+use super::error::PullError;
+use super::limit::{Gate, RateLimit};
+use super::retry::Retry;
+use super::run::Run;
+use super::stream::Stream;
+use super::{Context, Vars};
+
+/// One remote system, ready to be asked.
+#[derive(Clone, Debug)]
+pub struct Source(pub(super) Arc<Parts>);
+
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) requester: Requester,
+    pub(super) client: Client,
+    pub(super) keyring: Keyring,
+    pub(super) gate: Gate,
+    pub(super) retry: Retry,
+    pub(super) context: Context,
+    random: Mutex<fastrand::Rng>,
+}
+
+impl Source {
+    /// Prepares the source; talks to nobody. Fails if TLS is needed and no certificates are found.
+    pub fn new(
+        requester: Requester,
+        authenticator: Authenticator,
+        rate_limit: Option<&RateLimit>,
+        retry: Retry,
+        context: Context,
+    ) -> Result<Self, PullError> {
+        let needs_tls = requester.url.starts_with("https") || authenticator.needs_tls();
+        Ok(Self(Arc::new(Parts {
+            client: Client::new(&requester, needs_tls)?,
+            keyring: Keyring::new(authenticator, context.secrets_dir.clone()),
+            gate: Gate::new(rate_limit, requester.at_once),
+            retry,
+            random: Mutex::new(fastrand::Rng::with_seed(context.seed)),
+            requester,
+            context,
+        })))
+    }
+
+    /// Starts one turn of a stream; nothing is asked before [`Run::next`].
+    pub fn run(&self, stream: &Stream, vars: &Vars) -> Run {
+        Run::new(self.clone(), stream, vars)
+    }
+
+    /// A generator of its own for one run, so that runs do not wait for each other.
+    pub(super) fn fork_random(&self) -> fastrand::Rng {
+        self.0.random.lock().unwrap_or_else(PoisonError::into_inner).fork()
+    }
+}
