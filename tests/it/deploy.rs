@@ -58,7 +58,8 @@ struct Group {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Alert {
-    alert: String,
+    #[serde(rename = "alert")]
+    name: String,
     expr: String,
     #[serde(default, rename = "for")]
     _for: Option<String>,
@@ -102,14 +103,14 @@ fn every_alert_is_tested_both_firing_and_silent() {
         let side = if expected.exp_alerts.is_empty() { &mut silent } else { &mut firing };
         side.insert(expected.alertname);
     }
-    let names: BTreeSet<String> = alerts().into_iter().map(|alert| alert.alert).collect();
+    let names: BTreeSet<String> = alerts().into_iter().map(|alert| alert.name).collect();
     assert_eq!(firing, names, "alerts that a test sees firing");
     assert_eq!(silent, names, "alerts that a test sees silent");
 }
 
 #[test]
 fn every_alert_says_how_bad_it_is_and_what_to_do_in_both_languages() {
-    for Alert { alert, labels, annotations, .. } in alerts() {
+    for Alert { name: alert, labels, annotations, .. } in alerts() {
         let camel_case = alert.chars().all(|c| c.is_ascii_alphanumeric());
         assert!(alert.starts_with("Iocgw") && camel_case, "{alert}: not Iocgw… in CamelCase");
         let severity = labels.get("severity").map(String::as_str);
@@ -126,7 +127,7 @@ fn every_alert_says_how_bad_it_is_and_what_to_do_in_both_languages() {
 
 #[test]
 fn every_runbook_belongs_to_an_alert() {
-    let names: BTreeSet<String> = alerts().into_iter().map(|alert| alert.alert).collect();
+    let names: BTreeSet<String> = alerts().into_iter().map(|alert| alert.name).collect();
     let pages: BTreeSet<String> = files_in("docs/runbooks")
         .iter()
         .map(|page| page.file_stem().unwrap().to_str().unwrap().to_owned())
@@ -136,7 +137,7 @@ fn every_runbook_belongs_to_an_alert() {
 
 #[test]
 fn alerts_ask_only_for_metrics_that_the_gateway_has() {
-    for Alert { alert, expr, annotations, .. } in alerts() {
+    for Alert { name: alert, expr, annotations, .. } in alerts() {
         let mut asked = metrics_in(&expr);
         assert!(!asked.is_empty(), "{alert}: no metric in {expr}");
         let looked_up = annotations.values().flat_map(|text| words(text));
