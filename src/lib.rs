@@ -9,3 +9,4 @@ pub mod model;
 pub mod normalise;
 pub mod pull;
 pub mod store;
+pub mod telemetry;

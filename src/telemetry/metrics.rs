@@ -1,0 +1,466 @@
+//! Every metric family of the gateway, in one struct; the help texts are the reference.
+//!
+//! Counters move where things happen. Gauges about sources and store are computed from the snapshot
+//! at each scrape, so they cannot lag behind it and vanish with their source.
+
+use std::path::Path;
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::{
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::model::observation::Reason;
+use crate::model::snapshot::{Snapshot, StreamState};
+use crate::model::time::Stamp;
+
+/// The reasons why a run may fail, for labels that begin at zero.
+pub const FAILURES: [&str; 12] = [
+    "timeout",
+    "connect",
+    "tls",
+    "auth",
+    "http_4xx",
+    "http_5xx",
+    "throttled",
+    "too_large",
+    "decode",
+    "store",
+    "stopped",
+    "other",
+];
+
+/// Classes of answers, in the order of a run's tally.
+const CODES: [&str; 5] = ["2xx", "3xx", "4xx", "5xx", "none"];
+
+/// What became of a record.
+const CHANGES: [&str; 4] = ["insert", "update", "superseded", "duplicate"];
+
+/// What metrics say of a source, from the configuration.
+#[derive(Clone, Debug)]
+pub struct SourceLabels {
+    /// The source's name.
+    pub source: String,
+    /// What kind of system it is.
+    pub kind: String,
+    /// The accountable unit's id.
+    pub unit: String,
+    /// Its streams, with the largest allowed age of each one's data in seconds.
+    pub streams: Vec<(String, i64)>,
+}
+
+/// All families.
+pub struct Metrics {
+    registry: Registry,
+    sources: Vec<SourceLabels>,
+    source_up: IntGaugeVec,
+    last_success: GaugeVec,
+    last_attempt: GaugeVec,
+    next_pull: GaugeVec,
+    watermark: GaugeVec,
+    targets: IntGaugeVec,
+    targets_up: IntGaugeVec,
+    quarantine: IntGaugeVec,
+    revision: IntGauge,
+    store_size: IntGauge,
+    store_available: IntGauge,
+    ready: IntGauge,
+    pulls: IntCounterVec,
+    pull_failures: IntCounterVec,
+    pull_duration: HistogramVec,
+    requests: IntCounterVec,
+    request_duration: HistogramVec,
+    retries: IntCounterVec,
+    received_bytes: IntCounterVec,
+    received: IntCounterVec,
+    applied: IntCounterVec,
+    rejected: IntCounterVec,
+    unknown_codes: IntCounterVec,
+    unbalanced: IntCounterVec,
+    commit_duration: Histogram,
+    http_requests: IntCounterVec,
+    http_duration: HistogramVec,
+}
+
+struct Maker<'a>(&'a Registry);
+
+impl Maker<'_> {
+    fn add<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
+        let family = made.expect("names and labels are constants that are tested");
+        self.0.register(Box::new(family.clone())).expect("each family is registered once");
+        family
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+        self.add(IntCounterVec::new(Opts::new(format!("iocgw_{name}"), help), labels))
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+        self.add(IntGaugeVec::new(Opts::new(format!("iocgw_{name}"), help), labels))
+    }
+
+    fn moments(&self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
+        self.add(GaugeVec::new(Opts::new(format!("iocgw_{name}"), help), labels))
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.add(IntGauge::new(format!("iocgw_{name}"), help))
+    }
+
+    fn times(&self, name: &str, help: &str, labels: &[&str], longest: f64) -> HistogramVec {
+        // Eight buckets, each four times the one before, ending at `longest`.
+        let buckets = (0..8).rev().map(|i| longest / 4_f64.powi(i)).collect();
+        self.add(HistogramVec::new(
+            HistogramOpts::new(format!("iocgw_{name}"), help).buckets(buckets),
+            labels,
+        ))
+    }
+}
+
+impl Metrics {
+    /// All families, every label set at zero.
+    pub fn new(sources: Vec<SourceLabels>) -> Self {
+        let registry = Registry::new();
+        let make = Maker(&registry);
+        let by_source = &["source"];
+        let metrics = Self {
+            source_up: make.gauges(
+                "source_up",
+                "Whether the last finished pull of every stream succeeded.",
+                by_source,
+            ),
+            last_success: make.moments(
+                "source_last_success_timestamp_seconds",
+                "Unix time of the last successful pull.",
+                by_source,
+            ),
+            last_attempt: make.moments(
+                "source_last_attempt_timestamp_seconds",
+                "Unix time of the last pull attempt.",
+                by_source,
+            ),
+            next_pull: make.moments(
+                "source_next_pull_timestamp_seconds",
+                "Unix time at which the next pull is due.",
+                by_source,
+            ),
+            watermark: make.moments(
+                "source_watermark_timestamp_seconds",
+                "Event time up to which the source is believed complete.",
+                by_source,
+            ),
+            targets: make.gauges("source_targets", "Targets of a fleet.", by_source),
+            targets_up: make.gauges(
+                "source_targets_up",
+                "Targets of a fleet that answered the last poll.",
+                by_source,
+            ),
+            quarantine: make.gauges("quarantine_records", "Records in quarantine now.", by_source),
+            revision: make
+                .gauge("store_revision", "Commit number of the snapshot that readers see."),
+            store_size: make.gauge(
+                "store_size_bytes",
+                "Size of the store on disk (main file and write-ahead log).",
+            ),
+            store_available: make
+                .gauge("store_available_bytes", "Free bytes on the volume of the store."),
+            ready: make.gauge("ready", "Whether /readyz answers 200."),
+            pulls: make.counters(
+                "source_pulls_total",
+                "Pull cycles finished, whatever the outcome.",
+                by_source,
+            ),
+            pull_failures: make.counters(
+                "source_pull_failures_total",
+                "Pull cycles failed, by reason.",
+                &["source", "reason"],
+            ),
+            pull_duration: make.times(
+                "source_pull_duration_seconds",
+                "Wall time of one pull cycle.",
+                by_source,
+                256.0,
+            ),
+            requests: make.counters(
+                "source_requests_total",
+                "HTTP requests sent to the source by status class.",
+                &["source", "code"],
+            ),
+            request_duration: make.times(
+                "source_request_duration_seconds",
+                "Latency of single HTTP requests to the source.",
+                by_source,
+                64.0,
+            ),
+            retries: make.counters("source_retries_total", "Requests retried.", by_source),
+            received_bytes: make.counters(
+                "source_received_bytes_total",
+                "Body bytes read from the source.",
+                by_source,
+            ),
+            received: make.counters(
+                "records_received_total",
+                "Records decoded from responses.",
+                &["source", "stream"],
+            ),
+            applied: make.counters(
+                "records_applied_total",
+                "Records folded into state, by what changed.",
+                &["source", "stream", "change"],
+            ),
+            rejected: make.counters(
+                "records_rejected_total",
+                "Records that broke their contract, by reason.",
+                &["source", "stream", "rule"],
+            ),
+            unknown_codes: make.counters(
+                "records_unknown_codes_total",
+                "Codes that are not in their list and were taken as other.",
+                &["source", "stream"],
+            ),
+            unbalanced: make.counters(
+                "runs_unbalanced_total",
+                "Runs whose records do not add up: received is not the sum of what became of them.",
+                &["source", "stream"],
+            ),
+            commit_duration: make.add(Histogram::with_opts(
+                HistogramOpts::new(
+                    "iocgw_store_commit_duration_seconds",
+                    "Time from handing a page to the store to its durable commit.",
+                )
+                .buckets((0..8).map(|i| 0.001 * 4_f64.powi(i)).collect()),
+            )),
+            http_requests: make.counters(
+                "http_requests_total",
+                "Requests answered by route template.",
+                &["route", "method", "code"],
+            ),
+            http_duration: make.times(
+                "http_request_duration_seconds",
+                "Time to answer by route template.",
+                &["route", "method"],
+                16.0,
+            ),
+            registry: registry.clone(),
+            sources,
+        };
+        metrics.describe(&make);
+        metrics.begin_at_zero();
+        metrics
+    }
+
+    /// What never changes while the program runs.
+    fn describe(&self, make: &Maker<'_>) {
+        let build = make.gauges("build_info", "Build facts; constant 1.", &["version", "store"]);
+        build.with_label_values(&[env!("CARGO_PKG_VERSION"), "sqlite"]).set(1);
+        let info = make.gauges(
+            "source_info",
+            "Source metadata to join on source; constant 1.",
+            &["source", "source_kind", "unit"],
+        );
+        let enabled = make.gauges(
+            "source_enabled",
+            "Whether the source is switched on in configuration.",
+            &["source"],
+        );
+        let limit = make.moments(
+            "source_freshness_limit_seconds",
+            "Configured largest allowed age of the watermark.",
+            &["source"],
+        );
+        for source in &self.sources {
+            info.with_label_values(&[&source.source, &source.kind, &source.unit]).set(1);
+            enabled.with_label_values(&[&source.source]).set(1);
+            let strictest = source.streams.iter().map(|(_, seconds)| *seconds).min().unwrap_or(0);
+            limit.with_label_values(&[&source.source]).set(strictest as f64);
+        }
+        #[cfg(target_os = "linux")]
+        {
+            let process = prometheus::process_collector::ProcessCollector::for_self();
+            self.registry.register(Box::new(process)).expect("registered once");
+        }
+    }
+
+    fn begin_at_zero(&self) {
+        for source in &self.sources {
+            let name = source.source.as_str();
+            for family in [&self.pulls, &self.retries, &self.received_bytes] {
+                family.with_label_values(&[name]);
+            }
+            for reason in FAILURES {
+                self.pull_failures.with_label_values(&[name, reason]);
+            }
+            for code in CODES {
+                self.requests.with_label_values(&[name, code]);
+            }
+            self.pull_duration.with_label_values(&[name]);
+            self.request_duration.with_label_values(&[name]);
+            for (stream, _) in &source.streams {
+                for family in [&self.received, &self.unknown_codes, &self.unbalanced] {
+                    family.with_label_values(&[name, stream]);
+                }
+                for change in CHANGES {
+                    self.applied.with_label_values(&[name, stream, change]);
+                }
+                for reason in Reason::ALL {
+                    self.rejected.with_label_values(&[name, stream, reason.as_str()]);
+                }
+            }
+        }
+    }
+
+    /// A pull cycle has ended.
+    pub fn pulled(&self, source: &str, took: Duration, failure: Option<&str>) {
+        self.pulls.with_label_values(&[source]).inc();
+        self.pull_duration.with_label_values(&[source]).observe(took.as_secs_f64());
+        if let Some(reason) = failure {
+            let reason = FAILURES.iter().find(|known| **known == reason).unwrap_or(&"other");
+            self.pull_failures.with_label_values(&[source, reason]).inc();
+        }
+    }
+
+    /// What a pull cycle cost: requests by class (2xx, 3xx, 4xx, 5xx, none), retries, bytes, latencies.
+    pub fn cost(
+        &self,
+        source: &str,
+        requests: &[u64; 5],
+        retries: u64,
+        bytes: u64,
+        durations: &[Duration],
+    ) {
+        for (code, count) in CODES.iter().zip(requests) {
+            self.requests.with_label_values(&[source, code]).inc_by(*count);
+        }
+        self.retries.with_label_values(&[source]).inc_by(retries);
+        self.received_bytes.with_label_values(&[source]).inc_by(bytes);
+        let latency = self.request_duration.with_label_values(&[source]);
+        durations.iter().for_each(|duration| latency.observe(duration.as_secs_f64()));
+    }
+
+    /// A page has been committed: received, inserted, updated, superseded, duplicate.
+    pub fn committed(&self, source: &str, stream: &str, counts: [u64; 5], took: Duration) {
+        self.received.with_label_values(&[source, stream]).inc_by(counts[0]);
+        for (change, count) in CHANGES.iter().zip(&counts[1..]) {
+            self.applied.with_label_values(&[source, stream, change]).inc_by(*count);
+        }
+        self.commit_duration.observe(took.as_secs_f64());
+    }
+
+    /// Records broke their contract.
+    pub fn rejected(&self, source: &str, stream: &str, reason: Reason, count: u64) {
+        self.rejected.with_label_values(&[source, stream, reason.as_str()]).inc_by(count);
+    }
+
+    /// Codes were taken as `other`.
+    pub fn unknown_codes(&self, source: &str, stream: &str, count: u64) {
+        self.unknown_codes.with_label_values(&[source, stream]).inc_by(count);
+    }
+
+    /// A run did not balance.
+    pub fn unbalanced(&self, source: &str, stream: &str) {
+        self.unbalanced.with_label_values(&[source, stream]).inc();
+    }
+
+    /// A request has been answered; `route` is a template.
+    pub fn answered(&self, route: &str, method: &str, code: u16, took: Duration) {
+        self.http_requests.with_label_values(&[route, method, &code.to_string()]).inc();
+        self.http_duration.with_label_values(&[route, method]).observe(took.as_secs_f64());
+    }
+
+    /// Everything in text format 0.0.4.
+    pub fn render(&self, snapshot: &Snapshot, store: &Path, ready: bool) -> String {
+        self.look(snapshot);
+        self.revision.set(snapshot.revision as i64);
+        self.ready.set(i64::from(ready));
+        self.store_size.set(store_size(store));
+        self.store_available.set(available(store));
+        let mut text = Vec::new();
+        TextEncoder::new()
+            .encode(&self.registry.gather(), &mut text)
+            .expect("memory takes every byte");
+        String::from_utf8(text).expect("the encoder writes UTF-8")
+    }
+
+    fn look(&self, snapshot: &Snapshot) {
+        for source in &self.sources {
+            let name = [source.source.as_str()];
+            let states: Vec<&StreamState> = source
+                .streams
+                .iter()
+                .filter_map(|(stream, _)| {
+                    snapshot
+                        .streams
+                        .get(&format!("{}.{stream}", source.source))
+                        .map(|state| &**state)
+                })
+                .collect();
+            let up =
+                states.iter().all(|state| state.trouble.is_none() && state.last_success.is_some());
+            self.source_up.with_label_values(&name).set(i64::from(up));
+            self.quarantine
+                .with_label_values(&name)
+                .set(states.iter().map(|state| state.quarantined as i64).sum());
+            // The worst stream speaks for its source; what never happened has no moment.
+            let oldest = |of: fn(&StreamState) -> Option<Stamp>| {
+                states.iter().map(|state| of(state)).min().flatten()
+            };
+            moment(&self.last_success, &name, oldest(|state| state.last_success));
+            moment(&self.last_attempt, &name, oldest(|state| state.last_attempt));
+            moment(&self.next_pull, &name, oldest(|state| state.next_run));
+            moment(&self.watermark, &name, oldest(|state| state.data_through));
+            if let Some((up, all)) = states.iter().find_map(|state| state.targets) {
+                self.targets.with_label_values(&name).set(all as i64);
+                self.targets_up.with_label_values(&name).set(up as i64);
+            }
+        }
+    }
+}
+
+fn moment(family: &GaugeVec, name: &[&str; 1], at: Option<Stamp>) {
+    let gauge: Gauge = family.with_label_values(name);
+    gauge.set(at.map_or(0.0, |at| at.0 as f64));
+}
+
+fn store_size(path: &Path) -> i64 {
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len() as i64);
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    size(path) + size(Path::new(&wal))
+}
+
+/// Free bytes for this user on the file's volume; -1 where it cannot be told.
+fn available(path: &Path) -> i64 {
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    rustix::fs::statvfs(folder).map_or(-1, |volume| (volume.f_bavail * volume.f_frsize) as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_label_set_is_there_from_the_start() {
+        let source = SourceLabels {
+            source: "portal".to_owned(),
+            kind: "public_service_portal".to_owned(),
+            unit: "vp-ubnd".to_owned(),
+            streams: vec![("dossiers".to_owned(), 1800)],
+        };
+        let text =
+            Metrics::new(vec![source]).render(&Snapshot::default(), Path::new("none.db"), true);
+        for line in [
+            "iocgw_source_pull_failures_total{reason=\"timeout\",source=\"portal\"} 0",
+            "iocgw_records_rejected_total{rule=\"future_dated\",source=\"portal\",stream=\"dossiers\"} 0",
+            "iocgw_source_freshness_limit_seconds{source=\"portal\"} 1800",
+            "iocgw_source_up{source=\"portal\"} 0",
+            "iocgw_source_last_success_timestamp_seconds{source=\"portal\"} 0",
+            "iocgw_ready 1",
+            "process_resident_memory_bytes",
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
+    }
+}
