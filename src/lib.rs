@@ -7,6 +7,7 @@ pub mod fold;
 pub mod indicator;
 pub mod model;
 pub mod normalise;
+pub mod pipeline;
 pub mod pull;
 pub mod store;
 pub mod telemetry;

@@ -396,8 +396,9 @@ impl Metrics {
                         .map(|state| &**state)
                 })
                 .collect();
-            let up =
-                states.iter().all(|state| state.trouble.is_none() && state.last_success.is_some());
+            let good =
+                |state: &&StreamState| state.trouble.is_none() && state.last_success.is_some();
+            let up = !states.is_empty() && states.iter().all(good);
             self.source_up.with_label_values(&name).set(i64::from(up));
             self.quarantine
                 .with_label_values(&name)

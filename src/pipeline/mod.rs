@@ -1,0 +1,196 @@
+//! Pipeline: one stream, one turn: pull, decode, normalise, fold and commit.
+//!
+//! A turn walks the pages of a stream. While page n is being committed, page n + 1 is fetched and
+//! decoded; never more than that, so memory is bounded by two pages. The cursor moves when the whole
+//! turn came through, and in mid-turn only if the source promises ascending order *and* keeps it. A
+//! turn always ends with a run line: what was received and what became of it.
+
+mod fleet;
+mod schedule;
+mod turn;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::decode::Picks;
+use crate::model::schema::Schema;
+use crate::model::time::Stamp;
+use crate::model::units::Span;
+use crate::normalise::{Format, Normaliser};
+use crate::pull;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+pub use schedule::run;
+
+/// Which time the source is believed complete to after a good turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataThrough {
+    /// The latest version moment that came in: for systems that are themselves fed late.
+    #[default]
+    LatestRecord,
+    /// The beginning of the turn: for systems in which things are done at once.
+    RunStart,
+}
+
+/// In which order a source hands out its records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Nothing is promised: the cursor moves only at the end of a turn.
+    #[default]
+    None,
+    /// By the cursor, oldest first: the cursor may move after each page, if the order is kept.
+    Ascending,
+}
+
+/// How a stream goes on where it left off.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CursorSettings {
+    /// The property; it must be the contract's `version_by`.
+    pub property: String,
+    /// How the source wants the moment written.
+    pub format: String,
+    /// How far back each turn begins before the cursor: what is committed late is not missed.
+    #[serde(default = "ten_minutes")]
+    pub lookback: Span,
+    /// What the source promises about order.
+    #[serde(default)]
+    pub order: Order,
+}
+
+fn ten_minutes() -> Span {
+    Span::seconds(600)
+}
+
+/// One target of a fleet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its name, as `{{ target }}` in the source's address.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A fleet of targets that are polled one by one.
+#[derive(Clone, Debug)]
+pub struct Fleet {
+    /// The targets.
+    pub targets: Arc<[Target]>,
+    /// The length of the time slots in which polls are counted.
+    pub slot: Span,
+    /// How many targets are asked at once.
+    pub concurrency: usize,
+}
+
+/// Everything that one stream needs.
+pub struct Stream {
+    /// The source's name.
+    pub source: String,
+    /// The stream's name.
+    pub name: String,
+    /// Position of the stream in the store.
+    pub index: usize,
+    /// The source's client.
+    pub puller: pull::Source,
+    /// The stream's requests.
+    pub request: pull::Stream,
+    /// The wanted paths.
+    pub picks: Picks,
+    /// From values to rows.
+    pub normaliser: Normaliser,
+    /// How often it runs.
+    pub interval: Span,
+    /// Where it goes on.
+    pub cursor: Option<Cursor>,
+    /// Which time the source is believed complete to.
+    pub data_through: DataThrough,
+    /// Present if the stream polls a fleet.
+    pub fleet: Option<Fleet>,
+}
+
+/// A checked cursor.
+#[derive(Clone, Debug)]
+pub struct Cursor {
+    /// How the source wants the moment written.
+    pub format: Format,
+    /// How far back each turn begins.
+    pub lookback: Span,
+    /// What the source promises about order.
+    pub order: Order,
+}
+
+impl Stream {
+    fn schema(&self) -> &Arc<Schema> {
+        self.normaliser.schema()
+    }
+}
+
+/// What all streams share.
+#[derive(Clone)]
+pub struct Shared {
+    /// Where pages are committed.
+    pub store: Store,
+    /// What operators watch.
+    pub metrics: Arc<Metrics>,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Bounds how many pages are decoded at once, so that one huge source leaves a core to others.
+    pub decoding: Arc<Semaphore>,
+}
+
+/// Why a turn did not come through.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Pull(#[from] pull::PullError),
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    #[error("a fault in the gateway itself: {0}")]
+    Panicked(String),
+}
+
+impl Failure {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Pull(error) => error.reason().as_str(),
+            Self::Store(_) => "store",
+            Self::Panicked(_) => "other",
+        }
+    }
+}
+
+/// What a turn came to, besides what is in the store.
+#[derive(Debug, Default)]
+struct Progress {
+    pages: u64,
+    records: crate::model::snapshot::Conservation,
+    latest: Option<i64>,
+    /// Whether every page so far kept the ascending order.
+    ascending: bool,
+    targets: Option<(u64, u64)>,
+}
+
+/// How a turn ended, for the schedule.
+#[derive(Clone, Copy, Debug)]
+struct Finished {
+    /// There is certainly more to fetch, and the cursor moved: go on at once.
+    has_more: bool,
+}
+
+/// Wall time since a moment of the monotonic clock.
+fn since(start: tokio::time::Instant) -> Duration {
+    start.elapsed()
+}
+
+/// Whole seconds from one stamp to another, never negative.
+fn seconds_until(now: Stamp, then: Stamp) -> u64 {
+    u64::try_from(then.0 - now.0).unwrap_or(0)
+}

@@ -1,0 +1,61 @@
+//! When a stream takes its turns.
+//!
+//! Turns of one stream never overlap. Each stream has its own phase within its interval, derived from
+//! its name, so that sources are not all asked in the same second and two gateways differ from each
+//! other only by their clocks. The first turn comes at once. A fault in one stream (even a panic)
+//! ends one turn of that stream and nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Finished, Shared, Stream, seconds_until, turn};
+use crate::model::time::Stamp;
+use crate::store::StoreError;
+
+/// Runs a stream until `stop`, or until the store fails for good.
+pub async fn run(
+    stream: Arc<Stream>,
+    shared: Shared,
+    stop: CancellationToken,
+) -> Result<(), StoreError> {
+    loop {
+        let finished = one_turn(&stream, &shared).await?;
+        if stop.is_cancelled() {
+            return Ok(());
+        }
+        if finished.has_more {
+            continue;
+        }
+        let now = shared.clock.now();
+        let next = next_turn(&stream, now);
+        shared.store.schedule(stream.index, next).await;
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(seconds_until(now, next))) => {}
+            () = stop.cancelled() => return Ok(()),
+        }
+    }
+}
+
+/// A turn in a task of its own: a panic there is caught and told.
+async fn one_turn(stream: &Arc<Stream>, shared: &Shared) -> Result<Finished, StoreError> {
+    let (of, with) = (Arc::clone(stream), shared.clone());
+    match tokio::spawn(async move { turn::take(&of, &with).await }).await {
+        Ok(Ok(finished)) => Ok(finished),
+        Ok(Err(StoreError::Full)) => Ok(Finished { has_more: false }),
+        Ok(Err(error)) => Err(error),
+        Err(fault) => {
+            tracing::error!(source = stream.source, stream = stream.name, %fault, "a turn ended by a fault of the gateway");
+            Ok(Finished { has_more: false })
+        }
+    }
+}
+
+/// The next moment of the stream's own rhythm after `now`.
+fn next_turn(stream: &Stream, now: Stamp) -> Stamp {
+    let interval = stream.interval.as_seconds().max(1);
+    let name = blake3::hash(format!("{}.{}", stream.source, stream.name).as_bytes());
+    let phase = i64::from(u16::from_le_bytes([name.as_bytes()[0], name.as_bytes()[1]])) % interval;
+    Stamp((now.0 - phase).div_euclid(interval) * interval + interval + phase)
+}

@@ -1,0 +1,296 @@
+//! One turn of one stream.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::{
+    Cursor, DataThrough, Failure, Finished, Order, Progress, Shared, Stream, fleet, since,
+};
+use crate::decode::json::decode;
+use crate::model::observation::{Observations, Reject};
+use crate::model::snapshot::Outcome;
+use crate::model::time::Stamp;
+use crate::normalise::Surroundings;
+use crate::pull::{Ending, Page, PullError, Run, Turn, Vars};
+use crate::store::{Batch, Committed, RunEnd, StoreError};
+
+/// A page, decoded and normalised.
+struct Read {
+    next: Option<String>,
+    raw_records: usize,
+    observations: Observations,
+    rejects: Vec<Reject>,
+    unknown_codes: u64,
+}
+
+/// Takes one turn and writes its run line.
+pub(super) async fn take(stream: &Arc<Stream>, shared: &Shared) -> Result<Finished, StoreError> {
+    let (started, clock) = (shared.clock.now(), Instant::now());
+    shared.store.begin(stream.index, started).await?;
+    let mut progress = Progress { ascending: true, ..Progress::default() };
+    let ending = if stream.fleet.is_some() {
+        fleet::poll(stream, shared, started, &mut progress).await
+    } else {
+        pull_pages(stream, shared, started, &mut progress).await
+    };
+    finish(stream, shared, started, &progress, ending, clock).await
+}
+
+async fn pull_pages(
+    stream: &Arc<Stream>,
+    shared: &Shared,
+    started: Stamp,
+    progress: &mut Progress,
+) -> Result<Ending, Failure> {
+    let vars = Vars { cursor: begin_at(stream, shared), target: None, run_start: started };
+    let mut run = stream.puller.run(&stream.request, &vars);
+    let mut commits = Commits { stream, shared, under_way: None };
+    let walked = walk(stream, shared, &mut run, &mut commits, progress).await;
+    let settled = commits.settle(progress).await;
+    let tally = run.tally();
+    shared.metrics.cost(
+        &stream.source,
+        &tally.requests,
+        tally.retries,
+        tally.bytes,
+        &tally.durations,
+    );
+    settled?;
+    walked
+}
+
+async fn walk(
+    stream: &Arc<Stream>,
+    shared: &Shared,
+    run: &mut Run,
+    commits: &mut Commits<'_>,
+    progress: &mut Progress,
+) -> Result<Ending, Failure> {
+    while let Some(page) = run.next().await? {
+        let at = page.fetched_at;
+        match read(stream, shared, page).await? {
+            Ok(read) => {
+                run.seen(&Turn { next: read.next.clone(), raw_records: read.raw_records });
+                progress.pages += 1;
+                commits.submit(read, at, progress).await?;
+            }
+            Err(why) => run.refused(&why)?,
+        }
+    }
+    Ok(run.ending().unwrap_or(Ending::Complete))
+}
+
+/// Decodes and normalises a page off the async threads. The inner error is for the source: the page
+/// was not what it should be.
+async fn read(
+    stream: &Arc<Stream>,
+    shared: &Shared,
+    page: Page,
+) -> Result<Result<Read, String>, Failure> {
+    let permit = shared
+        .decoding
+        .clone()
+        .acquire_owned()
+        .await
+        .map_err(|_| Failure::Pull(PullError::Stopped))?;
+    let (stream, now) = (Arc::clone(stream), shared.clock.now());
+    let work = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        let mut decoded = decode(&page.body, &stream.picks).map_err(|error| error.to_string())?;
+        let next = decoded.envelope.pop().flatten();
+        let normalised =
+            stream.normaliser.page(&decoded.records, Surroundings { now, target: None });
+        Ok(Read {
+            next,
+            raw_records: decoded.records.count,
+            observations: normalised.observations,
+            rejects: normalised.rejects,
+            unknown_codes: normalised.unknown_codes,
+        })
+    });
+    work.await.map_err(|error| Failure::Panicked(error.to_string()))
+}
+
+/// Where the turn begins: the cursor less the lookback, as the source wants it written.
+fn begin_at(stream: &Stream, shared: &Shared) -> Option<String> {
+    let Cursor { format, lookback, .. } = stream.cursor.as_ref()?;
+    let snapshot = shared.store.snapshot();
+    let state = snapshot.streams.get(&format!("{}.{}", stream.source, stream.name))?;
+    let moment = Stamp::parse(state.cursor.as_ref()?)?;
+    Some(format.write(moment.0 - lookback.as_seconds()))
+}
+
+/// Hands pages to the store, one at a time, without waiting for the newest one.
+struct Commits<'a> {
+    stream: &'a Arc<Stream>,
+    shared: &'a Shared,
+    under_way: Option<(JoinHandle<Result<Committed, StoreError>>, Instant)>,
+}
+
+impl Commits<'_> {
+    async fn submit(
+        &mut self,
+        read: Read,
+        at: Stamp,
+        progress: &mut Progress,
+    ) -> Result<(), Failure> {
+        let (stream, shared) = (self.stream, self.shared);
+        for reject in &read.rejects {
+            shared.metrics.rejected(&stream.source, &stream.name, reject.reason, 1);
+        }
+        shared.metrics.unknown_codes(&stream.source, &stream.name, read.unknown_codes);
+        self.settle(progress).await?;
+        let cursor = self.checkpoint(&read.observations, progress);
+        let batch = Batch {
+            stream: stream.index,
+            received: read.raw_records as u64,
+            observations: read.observations,
+            rejects: read.rejects,
+            contract_version: stream.schema().version,
+            cursor,
+            at,
+        };
+        let store = shared.store.clone();
+        self.under_way =
+            Some((tokio::spawn(async move { store.commit(batch).await }), Instant::now()));
+        Ok(())
+    }
+
+    /// Waits for the commit under way.
+    async fn settle(&mut self, progress: &mut Progress) -> Result<(), Failure> {
+        let Some((commit, began)) = self.under_way.take() else { return Ok(()) };
+        let committed = commit.await.map_err(|error| Failure::Panicked(error.to_string()))??;
+        note(self.stream, self.shared, &committed, progress, began);
+        Ok(())
+    }
+
+    /// The cursor as it may stand after this page, if order was promised and has been kept.
+    fn checkpoint(&self, page: &Observations, progress: &mut Progress) -> Option<i64> {
+        if self.stream.cursor.as_ref()?.order != Order::Ascending {
+            return None;
+        }
+        let slot = self.stream.schema().version_slot;
+        let mut last = progress.latest.unwrap_or(i64::MIN);
+        for row in page.rows.chunks_exact(page.width.max(1)) {
+            progress.ascending &= row[slot] >= last;
+            last = last.max(row[slot]);
+        }
+        progress.latest = progress.latest.max((last > i64::MIN).then_some(last));
+        progress.ascending.then_some(progress.latest).flatten()
+    }
+}
+
+/// Adds a committed page to the turn's line and to the metrics.
+pub(super) fn note(
+    stream: &Stream,
+    shared: &Shared,
+    committed: &Committed,
+    progress: &mut Progress,
+    began: Instant,
+) {
+    let records = &committed.records;
+    progress.records.add(records);
+    progress.latest = progress.latest.max(committed.latest);
+    let counts = [
+        records.received,
+        committed.inserted,
+        committed.updated,
+        records.superseded,
+        records.duplicate,
+    ];
+    shared.metrics.committed(&stream.source, &stream.name, counts, since(began));
+}
+
+async fn finish(
+    stream: &Stream,
+    shared: &Shared,
+    started: Stamp,
+    progress: &Progress,
+    ending: Result<Ending, Failure>,
+    clock: Instant,
+) -> Result<Finished, StoreError> {
+    let outcome = match &ending {
+        Ok(Ending::Complete) => Outcome::Ok,
+        Ok(Ending::Truncated) => Outcome::Truncated,
+        Ok(Ending::LoopDetected) => Outcome::LoopDetected,
+        Err(_) => Outcome::Failed,
+    };
+    let kept_order = progress.ascending
+        && stream.cursor.as_ref().is_some_and(|cursor| cursor.order == Order::Ascending);
+    // An unfinished turn may move the cursor only as far as everything before it has been seen.
+    let moves = outcome == Outcome::Ok || (outcome == Outcome::Truncated && kept_order);
+    let data_through = match (outcome, stream.data_through) {
+        (Outcome::Ok, DataThrough::RunStart) => Some(started),
+        (Outcome::Ok, DataThrough::LatestRecord) => progress.latest.map(Stamp),
+        _ => None,
+    };
+    let failure = ending.as_ref().err().map(|error| (error.reason().to_owned(), error.to_string()));
+    let end = RunEnd {
+        stream: stream.index,
+        started,
+        ended: shared.clock.now(),
+        outcome,
+        pages: progress.pages,
+        records: progress.records,
+        cursor: stream.cursor.as_ref().and(progress.latest).filter(|_| moves),
+        data_through,
+        targets: progress.targets,
+        failure,
+    };
+    report(stream, shared, &end, clock);
+    if let Err(Failure::Store(error @ StoreError::Fatal(_))) = ending {
+        return Err(error);
+    }
+    match shared.store.end(end).await {
+        Ok(()) | Err(StoreError::Full) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(Finished {
+        outcome,
+        has_more: outcome == Outcome::Truncated && kept_order && progress.records.accepted > 0,
+    })
+}
+
+fn report(stream: &Stream, shared: &Shared, end: &RunEnd, clock: Instant) {
+    let (source, name, records, ms) =
+        (&stream.source, &stream.name, &end.records, since(clock).as_millis() as u64);
+    let reason = end.failure.as_ref().map(|(reason, _)| reason.as_str());
+    shared.metrics.pulled(source, since(clock), reason);
+    if !records.balances() {
+        shared.metrics.unbalanced(source, name);
+        tracing::error!(
+            source,
+            stream = name,
+            ?records,
+            "the records of this run do not add up: a fault of the gateway"
+        );
+    }
+    match &end.failure {
+        Some((reason, message)) => {
+            tracing::warn!(
+                source,
+                stream = name,
+                reason,
+                received = records.received,
+                ms,
+                "run failed: {message}"
+            );
+        }
+        None => tracing::info!(
+            source,
+            stream = name,
+            outcome = end.outcome.as_str(),
+            pages = end.pages,
+            received = records.received,
+            accepted = records.accepted,
+            superseded = records.superseded,
+            duplicate = records.duplicate,
+            quarantined = records.quarantined,
+            rejected = records.rejected,
+            ms,
+            "run ended"
+        ),
+    }
+}
