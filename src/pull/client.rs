@@ -195,13 +195,11 @@ impl Client {
                 request.send().await.map_err(|cause| error::of_sending(label, &cause))?;
             self.read(label, response, body_limit).await
         };
-        match timeout(self.deadline, exchange).await {
-            Ok(outcome) => outcome.map_err(Failure::from),
-            Err(_) => {
-                let detail = format!("{label}: no whole answer within {}", Span(self.deadline));
-                Err(PullError::transient(Reason::Timeout, detail).into())
-            }
-        }
+        let Ok(outcome) = timeout(self.deadline, exchange).await else {
+            let detail = format!("{label}: no whole answer within {}", Span(self.deadline));
+            return Err(PullError::transient(Reason::Timeout, detail).into());
+        };
+        outcome.map_err(Failure::from)
     }
 
     async fn read(

@@ -5,6 +5,7 @@
 //! cause. An address that was really asked for, with its query, never enters one.
 
 use std::error::Error;
+use std::io;
 
 use crate::model::time::Stamp;
 
@@ -158,14 +159,12 @@ pub(super) fn of_sending(label: &str, error: &reqwest::Error) -> PullError {
 
 /// Tells what went wrong while the body arrived.
 pub(super) fn of_body(label: &str, error: &reqwest::Error) -> PullError {
-    let text = format!("{label}: the body was cut short or garbled: {}", innermost(error));
-    // The decompressor complains with an I/O error of these kinds; a broken connection does not.
-    let garbled =
-        causes(error).filter_map(|cause| cause.downcast_ref::<std::io::Error>()).any(|cause| {
-            use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
-            matches!(cause.kind(), InvalidData | InvalidInput | Other | UnexpectedEof)
-        });
-    PullError::transient(if garbled { Reason::Decode } else { Reason::Connect }, text)
+    use std::io::ErrorKind::{InvalidData, InvalidInput};
+    let kinds = causes(error).filter_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
+    let garbled = kinds.into_iter().any(|kind| matches!(kind, InvalidData | InvalidInput));
+    let (reason, what) =
+        if garbled { (Reason::Decode, "garbled") } else { (Reason::Connect, "cut short") };
+    PullError::transient(reason, format!("{label}: the body was {what}: {}", innermost(error)))
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
@@ -178,8 +177,11 @@ fn innermost(error: &reqwest::Error) -> String {
 
 fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
     causes(error).find_map(|cause| {
-        // An I/O error does not list the error that it wraps among its causes.
-        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause.downcast_ref().or_else(|| wrapped.and_then(|inner| inner.downcast_ref()))
+        // I/O errors do not list the error that they wrap among their causes, and may be nested.
+        let mut inner: &(dyn Error + 'static) = cause;
+        while let Some(wrapped) = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            inner = wrapped;
+        }
+        inner.downcast_ref()
     })
 }

@@ -153,7 +153,7 @@ mod tests {
     #[tokio::test]
     async fn a_closed_gate_holds_the_source_but_not_a_fleet() {
         let gate = Gate::new(None, 8);
-        gate.close_for(Duration::from_secs(3600));
+        gate.close_for(Duration::from_hours(1));
         drop(gate.pass(false).await);
         let held = tokio::time::timeout(Duration::from_millis(20), gate.pass(true)).await;
         assert!(held.is_err(), "the gate stays closed");

@@ -245,12 +245,12 @@ mod tests {
 
     #[test]
     fn numbered_pages_end_with_the_first_page_that_is_not_full() {
-        let yaml = "{kind: page_number, query: p, start: 0, size_query: n, page_size: 3}";
+        let yaml = "{kind: page_number, query: p, start: 0, size_query: size, page_size: 3}";
         let (mut pager, first) = Pager::start(&paginator(yaml), base());
-        assert_eq!(first.query(), Some("limit=5&n=3&p=0"));
+        assert_eq!(first.query(), Some("limit=5&size=3&p=0"));
         let full = Turn { next: None, raw_records: 3 };
         let Step::Ask(second) = pager.after(&first, &full).unwrap() else { panic!("ended early") };
-        assert_eq!(second.query(), Some("limit=5&n=3&p=1"));
+        assert_eq!(second.query(), Some("limit=5&size=3&p=1"));
         let short = Turn { next: None, raw_records: 2 };
         assert_eq!(pager.after(&second, &short).unwrap(), Step::End(Ending::Complete));
     }
