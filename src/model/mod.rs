@@ -8,6 +8,7 @@ pub mod cube;
 pub mod dictionary;
 pub mod expr;
 pub mod list;
+pub mod nearest;
 pub mod observation;
 pub mod row;
 pub mod schema;
