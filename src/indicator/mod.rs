@@ -1,5 +1,29 @@
 //! Indicators: what people look at, evaluated from one snapshot.
 //!
-//! Pure: a function of a snapshot, the definitions and the time it is told.
+//! Pure: a function of a snapshot, the definitions and the time it is told. The way of a value:
+//! [`settings`] (as written) → [`catalogue`] (checked) → sums over cubes, in whole numbers →
+//! [`evaluate`] (one value, or one value for each part) and [`series`] (many periods) → a
+//! [`reading::Reading`] with everything that [`quality`] adds.
 
+mod arithmetic;
+pub mod catalogue;
+mod coverage;
+pub mod definition;
+pub mod evaluate;
+mod inputs;
+pub mod period;
+mod points;
+pub mod quality;
+mod quantile;
 pub mod reading;
+pub mod series;
+pub mod settings;
+mod sum;
+
+pub use catalogue::{Catalogue, ContractFacts, KnownMeasure, UnitName};
+pub use definition::Definition;
+pub use evaluate::{BreakdownError, By, Place, Row, World, breakdown, value};
+pub use period::{Extent, Grain};
+pub use reading::{Period, Point, Reading};
+pub use series::series;
+pub use settings::Settings;

@@ -1,0 +1,211 @@
+//! One value with everything that qualifies it, and one value for each part of the whole.
+//!
+//! Everything is computed from the one snapshot in [`World`], so the parts of an answer belong
+//! together: the communes of a breakdown add up to the reading beside it.
+
+use std::collections::BTreeMap;
+
+use crate::indicator::catalogue::{Catalogue, ContractFacts, UnitName};
+use crate::indicator::definition::Definition;
+use crate::indicator::points::{Found, Question, points};
+use crate::indicator::quality;
+use crate::indicator::reading::{Accountable, Period, Point, Reading};
+use crate::indicator::sum::Slots;
+use crate::model::area::Areas;
+use crate::model::dictionary::Dictionaries;
+use crate::model::nearest::nearest;
+use crate::model::snapshot::Snapshot;
+use crate::model::text::Bilingual;
+use crate::model::time::Stamp;
+
+/// Everything that a value depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct World<'a> {
+    /// The one revision that is read.
+    pub snapshot: &'a Snapshot,
+    /// The definitions.
+    pub catalogue: &'a Catalogue,
+    /// Territorial units through time.
+    pub areas: &'a Areas,
+    /// Words of codes and attributes.
+    pub words: &'a Dictionaries,
+    /// Contracts by name.
+    pub contracts: &'a BTreeMap<String, ContractFacts>,
+    /// Accountable units by id.
+    pub units: &'a BTreeMap<String, UnitName>,
+    /// The province's code.
+    pub province_code: &'a str,
+    /// The present.
+    pub now: Stamp,
+}
+
+/// Where a value is asked for, on today's boundaries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// The whole province.
+    Province,
+    /// One of today's communes, by a number in [`Areas::current`].
+    Commune(u16),
+}
+
+/// By what the parts of a whole are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By<'a> {
+    /// All of today's communes, each once, by code.
+    Commune,
+    /// The values of a dimension, province-wide.
+    Dimension(&'a str),
+}
+
+/// One part of a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The commune's code or the dimension's word; empty for records without a value.
+    pub key: String,
+    /// The commune's name; a dimension's word again, for its title stands in the code list.
+    pub title: String,
+    /// The value.
+    pub point: Point,
+}
+
+/// Why an indicator cannot be broken down as asked; both are the caller's to mend.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BreakdownError {
+    /// Its measures share no dimension, or it is a composite.
+    #[error("indicator '{indicator}' can only be broken down by commune")]
+    OnlyByCommune {
+        /// The indicator.
+        indicator: String,
+    },
+    /// Its measures do not share this dimension.
+    #[error("indicator '{indicator}' is not kept by '{dimension}' but by {}", known.join(", "))]
+    UnknownDimension {
+        /// The indicator.
+        indicator: String,
+        /// What was asked for.
+        dimension: String,
+        /// What can be asked for, besides `commune`.
+        known: Vec<String>,
+        /// The known one that is spelled most alike.
+        nearest: Option<String>,
+    },
+}
+
+impl Place {
+    /// The slots to sum in, and the column to read.
+    pub(super) fn slots(self, areas: &Areas) -> (Slots, Option<usize>) {
+        match self {
+            Self::Province => (Slots::whole(areas), None),
+            Self::Commune(_) => {
+                let slots = Slots::communes(areas);
+                let column = self.column(areas, &slots);
+                (slots, column)
+            }
+        }
+    }
+
+    /// The column among communes; beyond the last one for a number that is none of them.
+    pub(super) fn column(self, areas: &Areas, communes: &Slots) -> Option<usize> {
+        match self {
+            Self::Province => None,
+            Self::Commune(number) => Some(areas.position(number).unwrap_or(communes.width())),
+        }
+    }
+
+    /// The area's code.
+    pub fn code<'a>(self, world: &World<'a>) -> &'a str {
+        match self {
+            Self::Province => world.province_code,
+            Self::Commune(number) => world.areas.get(number).map_or("", |area| &area.code),
+        }
+    }
+}
+
+/// The value of an indicator in one period at one place, with everything that qualifies it.
+pub fn value(world: &World<'_>, definition: &Definition, period: &Period, place: Place) -> Reading {
+    let (slots, column) = place.slots(world.areas);
+    let question = Question {
+        world,
+        periods: std::slice::from_ref(period),
+        slots: &slots,
+        columns: &[column],
+    };
+    let found = points(question, definition).pop().expect("one period and one column give a point");
+    let unit = &definition.accountable.unit;
+    let name = world.units.get(unit).map(|unit| unit.name.clone());
+    Reading {
+        indicator: definition.id.clone(),
+        period: period.clone(),
+        closed: period.end.start() <= world.now,
+        area: place.code(world).to_owned(),
+        freshness: quality::freshness(world, definition),
+        completeness: quality::completeness(world, definition, period, place),
+        target: quality::target(definition, period, found.point.value),
+        point: found.point,
+        quarantined: quality::quarantined(world, definition),
+        accountable: Accountable {
+            unit: unit.clone(),
+            name: name.unwrap_or_else(|| Bilingual::same(unit)),
+            role: definition.accountable.role.clone(),
+        },
+        revision: world.snapshot.revision,
+        as_of: world.snapshot.at,
+    }
+}
+
+/// The parts of an indicator in one period: all communes by code, or the values of a dimension that
+/// occur in it, by the number of the word.
+pub fn breakdown(
+    world: &World<'_>,
+    definition: &Definition,
+    period: &Period,
+    by: By<'_>,
+) -> Result<Vec<Row>, BreakdownError> {
+    match by {
+        By::Commune => {
+            let slots = Slots::communes(world.areas);
+            let found = parts(world, definition, period, &slots);
+            let communes = world.areas.current().iter().filter_map(|n| world.areas.get(*n));
+            let rows = communes.zip(found).map(|(area, found)| Row {
+                key: area.code.clone(),
+                title: area.name.clone(),
+                point: found.point,
+            });
+            Ok(rows.collect())
+        }
+        By::Dimension(name) => {
+            let known = &definition.dimensions;
+            let Some(dimension) = known.iter().find(|dimension| dimension.name == name) else {
+                return Err(refusal(definition, name));
+            };
+            let words = world.words.get(&dimension.dictionary);
+            let slots = Slots::values(world.areas, name, words.map_or(0, |words| words.len()));
+            let found = parts(world, definition, period, &slots);
+            let rows = found.into_iter().enumerate().filter(|(_, found)| found.occurs);
+            let word = |number: usize| words.and_then(|words| words.word(number as u16));
+            Ok(rows
+                .map(|(number, found)| {
+                    let key = word(number).unwrap_or("").to_owned();
+                    Row { title: key.clone(), key, point: found.point }
+                })
+                .collect())
+        }
+    }
+}
+
+fn parts(world: &World<'_>, definition: &Definition, period: &Period, slots: &Slots) -> Vec<Found> {
+    let columns: Vec<_> = (0..slots.width()).map(Some).collect();
+    let periods = std::slice::from_ref(period);
+    points(Question { world, periods, slots, columns: &columns }, definition)
+}
+
+fn refusal(definition: &Definition, dimension: &str) -> BreakdownError {
+    let indicator = definition.id.clone();
+    let known: Vec<String> =
+        definition.dimensions.iter().map(|dimension| dimension.name.clone()).collect();
+    if known.is_empty() {
+        return BreakdownError::OnlyByCommune { indicator };
+    }
+    let nearest = nearest(dimension, known.iter().map(String::as_str)).map(str::to_owned);
+    BreakdownError::UnknownDimension { indicator, dimension: dimension.to_owned(), known, nearest }
+}

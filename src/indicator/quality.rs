@@ -1,0 +1,283 @@
+//! What qualifies a value: freshness by both clocks, completeness, the target, quarantine.
+//!
+//! Each source is judged by the limit of its own contract. A combined indicator would otherwise be
+//! late for ever: a daily return is never as young as a contract of minutes asks.
+
+use crate::indicator::coverage::{Coverage, least_through, streams_of};
+use crate::indicator::definition::{Amount, Definition, Expectation};
+use crate::indicator::evaluate::{Place, World};
+use crate::indicator::period::Extent;
+use crate::indicator::reading::{
+    Completeness, Direction, Freshness, FreshnessState, Period, TargetReading, TargetState,
+};
+use crate::indicator::sum::{Slots, Sums, quotient, unscaled};
+use crate::model::snapshot::StreamState;
+use crate::model::time::Stamp;
+
+/// Values as close as this to a bound are on it: 0.8 × 0.9 is not quite 0.72.
+const ROUNDING: f64 = 1e-9;
+
+/// How far from the target a value may be to be at risk rather than off track.
+const AT_RISK: f64 = 0.1;
+
+/// How fresh the data behind an indicator are.
+///
+/// Without any stream it is never reported. `limit_seconds` is the limit of the source with the
+/// oldest data (the strictest of all while one has none), so that age and limit belong together.
+pub fn freshness(world: &World<'_>, definition: &Definition) -> Freshness {
+    let streams: Vec<(&StreamState, i64)> = definition
+        .contracts
+        .iter()
+        .flat_map(|contract| {
+            let facts = world.contracts.get(contract);
+            let limit = facts.map_or(0, |facts| facts.fresh_within.as_seconds());
+            streams_of(contract, world.snapshot).map(move |stream| (stream, limit))
+        })
+        .collect();
+    let data_through = least_through(&definition.contracts, world.snapshot);
+    let age = |through: Stamp| world.now.0 - through.0;
+    let late = |(stream, limit): &&(&StreamState, i64)| {
+        stream.data_through.is_none_or(|through| age(through) > *limit)
+    };
+    let mut late_sources: Vec<String> =
+        streams.iter().filter(late).map(|(stream, _)| stream.source.clone()).collect();
+    late_sources.sort();
+    late_sources.dedup();
+    let limits = streams.iter().filter(|(stream, _)| stream.data_through == data_through);
+    let strictest = || streams.iter().map(|(_, limit)| *limit).min();
+    let successes: Option<Vec<Stamp>> =
+        streams.iter().map(|stream| stream.0.last_success).collect();
+    Freshness {
+        state: match (data_through, late_sources.is_empty()) {
+            (None, _) => FreshnessState::NeverReported,
+            (Some(_), false) => FreshnessState::Stale,
+            (Some(_), true) => FreshnessState::Fresh,
+        },
+        last_success_at: successes.and_then(|all| all.into_iter().min()),
+        data_through,
+        age_seconds: data_through.map(age),
+        limit_seconds: limits.map(|(_, limit)| *limit).min().or_else(strictest).unwrap_or(0),
+        late_sources,
+    }
+}
+
+/// The days that the sources behind an indicator have reached, for `latest` and `latest_closed`.
+pub fn extent(world: &World<'_>, definition: &Definition) -> Extent {
+    crate::indicator::coverage::extent(&definition.contracts, world.snapshot)
+}
+
+/// Records in quarantine now, over all streams behind an indicator.
+pub fn quarantined(world: &World<'_>, definition: &Definition) -> u64 {
+    let contracts = definition.contracts.iter();
+    contracts
+        .flat_map(|contract| streams_of(contract, world.snapshot))
+        .map(|stream| stream.quarantined)
+        .sum()
+}
+
+/// How complete the data behind one value are.
+pub fn completeness(
+    world: &World<'_>,
+    definition: &Definition,
+    period: &Period,
+    place: Place,
+) -> Completeness {
+    let periods = std::slice::from_ref(period);
+    let (slots, column) = place.slots(world.areas);
+    let completion = Completion::of(definition, world, periods, &slots);
+    let share = completion.share(0, column);
+    Completeness {
+        ratio: share.ratio,
+        expected: share.expected,
+        reported: share.reported,
+        of: definition.completeness.as_str().to_owned(),
+        missing: completion.missing(0, column, world),
+    }
+}
+
+/// How a value stands against the target in force on the last day of `period`.
+pub fn target(
+    definition: &Definition,
+    period: &Period,
+    value: Option<f64>,
+) -> Option<TargetReading> {
+    let target = definition.target_on(period.end.plus(-1))?;
+    let direction = definition.direction;
+    Some(TargetReading {
+        value: target.value,
+        direction,
+        from: target.from,
+        attainment_ratio: value.and_then(|value| attainment(value, target.value, direction)),
+        state: value.map_or(TargetState::Unknown, |value| judge(value, target.value, direction)),
+    })
+}
+
+/// `None` where a quotient says nothing: a target or, when lower is better, a value of 0.
+fn attainment(value: f64, target: f64, direction: Direction) -> Option<f64> {
+    let (above, below) = match direction {
+        Direction::Up => (value, target),
+        Direction::Down => (target, value),
+    };
+    (below != 0.0).then(|| above / below)
+}
+
+fn judge(value: f64, target: f64, direction: Direction) -> TargetState {
+    let short = match direction {
+        Direction::Up => target - value,
+        Direction::Down => value - target,
+    };
+    let rounding = ROUNDING * target.abs().max(1.0);
+    if short <= rounding {
+        TargetState::OnTrack
+    } else if short <= target.abs() * AT_RISK + rounding {
+        TargetState::AtRisk
+    } else {
+        TargetState::OffTrack
+    }
+}
+
+/// How much of what was expected has come in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    pub(super) ratio: Option<f64>,
+    pub(super) expected: f64,
+    pub(super) reported: f64,
+    /// Something was expected, by a measure of its own, and nothing came.
+    pub(super) nobody_reported: bool,
+}
+
+/// Completeness for several periods and slots at once.
+pub(super) enum Completion {
+    /// Seconds of each period: elapsed, and covered by all sources.
+    Period(Vec<(i64, i64)>),
+    /// The amounts of the communes, whatever the slots of the values are.
+    Areas {
+        communes: Believed,
+        by_commune: bool,
+        count: usize,
+    },
+    Measures {
+        reported: Believed,
+        expected: Believed,
+        by_slot: bool,
+    },
+}
+
+/// Sums that are zero where they are not covered.
+pub(super) struct Believed {
+    sums: Sums,
+    covered: Vec<bool>,
+    decimals: u8,
+}
+
+impl Believed {
+    fn of(
+        amount: &Amount,
+        world: &World<'_>,
+        (periods, coverage): (&[Period], &Coverage),
+        slots: &Slots,
+    ) -> Self {
+        Self {
+            sums: Sums::of(amount, world.snapshot, periods, slots, world.now.day()),
+            covered: periods.iter().map(|period| coverage.holds(amount, period)).collect(),
+            decimals: amount.decimals,
+        }
+    }
+
+    fn at(&self, period: usize, slot: Option<usize>) -> i128 {
+        if self.covered[period] { self.sums.at(period, slot) } else { 0 }
+    }
+}
+
+impl Completion {
+    /// Prepares the answers for values that are kept in `slots`; a breakdown by a dimension has the
+    /// completeness of the province in every row.
+    pub(super) fn of(
+        definition: &Definition,
+        world: &World<'_>,
+        periods: &[Period],
+        slots: &Slots,
+    ) -> Self {
+        let coverage = Coverage::of(&definition.contracts, world.snapshot);
+        let when = (periods, &coverage);
+        match &definition.expectation {
+            Expectation::Period => {
+                let through = least_through(&definition.contracts, world.snapshot);
+                Self::Period(
+                    periods.iter().map(|period| elapsed(period, through, world.now)).collect(),
+                )
+            }
+            Expectation::Areas(amount) => Self::Areas {
+                communes: Believed::of(amount, world, when, &Slots::communes(world.areas)),
+                by_commune: !slots.by_dimension(),
+                count: world.areas.current().len(),
+            },
+            Expectation::Measures { reported, expected } => {
+                let whole = Slots::whole(world.areas);
+                let by_slot = !slots.by_dimension();
+                let slots = if by_slot { slots } else { &whole };
+                Self::Measures {
+                    reported: Believed::of(reported, world, when, slots),
+                    expected: Believed::of(expected, world, when, slots),
+                    by_slot,
+                }
+            }
+        }
+    }
+
+    pub(super) fn share(&self, period: usize, column: Option<usize>) -> Share {
+        match self {
+            Self::Period(seconds) => {
+                let (expected, reported) = (seconds[period].0 as f64, seconds[period].1 as f64);
+                let ratio = (expected > 0.0).then(|| reported / expected);
+                Share { ratio, expected, reported, nobody_reported: false }
+            }
+            Self::Areas { communes, by_commune, count } => {
+                let has = |slot: usize| communes.at(period, Some(slot)) != 0;
+                let (expected, reported) = match column.filter(|_| *by_commune) {
+                    Some(slot) => (1, usize::from(has(slot))),
+                    None => (*count, (0..*count).filter(|slot| has(*slot)).count()),
+                };
+                let (expected, reported) = (expected as f64, reported as f64);
+                let ratio = (expected > 0.0).then(|| reported / expected);
+                Share { ratio, expected, reported, nobody_reported: false }
+            }
+            Self::Measures { reported, expected, by_slot } => {
+                let column = column.filter(|_| *by_slot);
+                let (some, all) = (reported.at(period, column), expected.at(period, column));
+                let ratio = (all > 0).then(|| {
+                    quotient((some, reported.decimals), (all, expected.decimals)).clamp(0.0, 1.0)
+                });
+                Share {
+                    ratio,
+                    expected: unscaled(all, expected.decimals),
+                    reported: unscaled(some, reported.decimals),
+                    nobody_reported: all > 0 && some == 0,
+                }
+            }
+        }
+    }
+
+    /// Codes of the communes among those asked for that have not reported, for `areas`.
+    fn missing(&self, period: usize, column: Option<usize>, world: &World<'_>) -> Vec<String> {
+        let Self::Areas { communes, .. } = self else { return Vec::new() };
+        let asked = world
+            .areas
+            .current()
+            .iter()
+            .enumerate()
+            .filter(|(slot, _)| column.is_none_or(|column| column == *slot));
+        asked
+            .filter(|(slot, _)| communes.at(period, Some(*slot)) == 0)
+            .filter_map(|(_, number)| Some(world.areas.get(*number)?.code.clone()))
+            .collect()
+    }
+}
+
+/// Seconds of a period that have passed, and those of them that all sources cover.
+fn elapsed(period: &Period, through: Option<Stamp>, now: Stamp) -> (i64, i64) {
+    let start = period.first.start().0;
+    let until = period.end.start().0.min(now.0);
+    let covered = through.map_or(start, |through| through.0.min(until));
+    ((until - start).max(0), (covered - start).max(0))
+}

@@ -1,0 +1,241 @@
+//! Sums over cubes: one pass over the cells fills a dense table of periods by slots.
+//!
+//! A series of 130 communes over a year is one walk over the year's days, not 47,450 questions. A
+//! slot is where a cell goes: the whole province, one of today's communes, or one value of a
+//! dimension. A cell counts only if its area lies in a commune of today, whatever the slots are,
+//! so the communes always add up to the province. All sums are whole numbers of 128 bits.
+
+use crate::indicator::definition::{Amount, Input};
+use crate::indicator::reading::Period;
+use crate::model::area::Areas;
+use crate::model::cube::{Cube, Dimension, area_of};
+use crate::model::snapshot::{Measure, MeasureKind, Snapshot};
+use crate::model::time::Day;
+
+/// An area that lies in no commune of today.
+const NOWHERE: u16 = u16::MAX;
+
+/// Which slot each cell goes to.
+#[derive(Clone, Debug)]
+pub(super) struct Slots {
+    by_area: Vec<u16>,
+    dimension: Option<String>,
+    width: usize,
+}
+
+impl Slots {
+    /// One slot: the province.
+    pub(super) fn whole(areas: &Areas) -> Self {
+        let mut slots = Self::communes(areas);
+        for slot in slots.by_area.iter_mut().filter(|slot| **slot != NOWHERE) {
+            *slot = 0;
+        }
+        slots.width = 1;
+        slots
+    }
+
+    /// One slot for each of today's communes, in the order of [`Areas::current`].
+    pub(super) fn communes(areas: &Areas) -> Self {
+        let position = |number| areas.position(number).map_or(NOWHERE, |at| at as u16);
+        let by_area = (0..=areas.highest()).map(position).collect();
+        Self { by_area, dimension: None, width: areas.current().len() }
+    }
+
+    /// One slot for each number of a dimension's dictionary, and slot 0 for "no value".
+    pub(super) fn values(areas: &Areas, dimension: &str, words: usize) -> Self {
+        let name = Some(dimension.to_owned());
+        Self { dimension: name, width: words + 1, ..Self::communes(areas) }
+    }
+
+    /// How many slots there are.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Whether the slots are values of a dimension and not places.
+    pub(super) fn by_dimension(&self) -> bool {
+        self.dimension.is_some()
+    }
+
+    fn of(&self, key: u64, dimension: Option<&Dimension>) -> Option<usize> {
+        let by_area = *self.by_area.get(usize::from(area_of(key)))?;
+        let slot = match dimension {
+            _ if by_area == NOWHERE => return None,
+            Some(dimension) => dimension.of(key),
+            None => by_area,
+        };
+        Some(usize::from(slot)).filter(|slot| *slot < self.width)
+    }
+}
+
+/// The conditions on a cell's dimensions, as few tests on its key as possible.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Filter {
+    mask: u64,
+    value: u64,
+    any_of: Vec<(Dimension, Vec<u16>)>,
+}
+
+impl Filter {
+    /// `None` if the measure is not kept by a wanted dimension: then nothing can be told.
+    pub(super) fn new(input: &Input, measure: &Measure) -> Option<Self> {
+        let mut filter = Self::default();
+        for (name, numbers) in &input.wanted {
+            let dimension = measure.dimensions.iter().find(|found| found.name == *name)?;
+            if let [number] = numbers[..] {
+                filter.mask |= ((1 << dimension.bits) - 1) << dimension.shift;
+                filter.value |= u64::from(number) << dimension.shift;
+            } else {
+                filter.any_of.push((dimension.clone(), numbers.clone()));
+            }
+        }
+        Some(filter)
+    }
+
+    #[inline]
+    pub(super) fn fits(&self, key: u64) -> bool {
+        key & self.mask == self.value
+            && self.any_of.iter().all(|(dimension, any)| any.contains(&dimension.of(key)))
+    }
+}
+
+/// Sums of an amount: a table of periods by slots, scaled by the amount's decimals.
+#[derive(Clone, Debug)]
+pub(super) struct Sums {
+    table: Vec<i128>,
+    width: usize,
+}
+
+impl Sums {
+    /// Adds up `amount` over `periods` (ascending, without overlap), stocks up to `today`.
+    pub(super) fn of(
+        amount: &Amount,
+        snapshot: &Snapshot,
+        periods: &[Period],
+        slots: &Slots,
+        today: Day,
+    ) -> Self {
+        let mut sums = Self { table: vec![0; periods.len() * slots.width], width: slots.width };
+        for input in &amount.inputs {
+            // A measure without a cell may not be there at all; what that means, coverage says.
+            let Some(measure) = snapshot.measures.get(&input.measure) else { continue };
+            let Some(mut pass) = Pass::new(input, measure, slots) else { continue };
+            pass.factor = 10_i128.pow(u32::from(amount.decimals - input.scale()));
+            if input.subtract {
+                pass.factor = -pass.factor;
+            }
+            match input.kind {
+                MeasureKind::Stock => sums.stock(&pass, periods, today, input.over_days),
+                MeasureKind::Flow | MeasureKind::Distribution => sums.flow(&pass, periods),
+            }
+        }
+        sums
+    }
+
+    /// The sum of a period in one slot, or in all slots for `None`.
+    pub(super) fn at(&self, period: usize, slot: Option<usize>) -> i128 {
+        let row = &self.table[period * self.width..(period + 1) * self.width];
+        slot.map_or_else(|| row.iter().sum(), |slot| row.get(slot).copied().unwrap_or(0))
+    }
+
+    fn row(&mut self, period: usize) -> &mut [i128] {
+        &mut self.table[period * self.width..(period + 1) * self.width]
+    }
+
+    fn flow(&mut self, pass: &Pass<'_>, periods: &[Period]) {
+        let Some((first, last)) = pass.cube.extent() else { return };
+        for (i, period) in periods.iter().enumerate() {
+            let row = self.row(i);
+            for day in period.first.max(first).0..period.end.min(last.plus(1)).0 {
+                pass.add(pass.cube.day(Day(day)), pass.factor, row);
+            }
+        }
+    }
+
+    /// A running sum of all days so far; at the end of each period it is the period's amount, or it
+    /// is added up over the days of the period. Days after today do not exist yet, though the cube
+    /// may know of them (a due date).
+    fn stock(&mut self, pass: &Pass<'_>, periods: &[Period], today: Day, over_days: bool) {
+        let mut running = vec![0_i128; self.width];
+        let mut days = pass.cube.days().peekable();
+        for (i, period) in periods.iter().enumerate() {
+            let end = period.end.min(today.plus(1));
+            if over_days {
+                while let Some((_, cells)) = days.next_if(|(day, _)| *day < period.first.min(end)) {
+                    pass.add(cells, 1, &mut running);
+                }
+                let whole = i128::from((end.0 - period.first.0).max(0)) * pass.factor;
+                let row = self.row(i);
+                for (sum, amount) in row.iter_mut().zip(&running) {
+                    *sum += amount * whole;
+                }
+                while let Some((day, cells)) = days.next_if(|(day, _)| *day < end) {
+                    pass.add(cells, 1, &mut running);
+                    pass.add(cells, i128::from(end.0 - day.0) * pass.factor, row);
+                }
+            } else {
+                while let Some((_, cells)) = days.next_if(|(day, _)| *day < end) {
+                    pass.add(cells, 1, &mut running);
+                }
+                for (sum, amount) in self.row(i).iter_mut().zip(&running) {
+                    *sum += amount * pass.factor;
+                }
+            }
+        }
+    }
+}
+
+/// One walk over a measure's cells.
+pub(super) struct Pass<'a> {
+    pub(super) cube: &'a Cube,
+    filter: Filter,
+    slots: &'a Slots,
+    dimension: Option<&'a Dimension>,
+    factor: i128,
+}
+
+impl<'a> Pass<'a> {
+    /// `None` if the measure is not kept by a dimension that the walk needs.
+    pub(super) fn new(input: &Input, measure: &'a Measure, slots: &'a Slots) -> Option<Self> {
+        let find = |name: &String| measure.dimensions.iter().find(|found| found.name == *name);
+        let dimension = match &slots.dimension {
+            Some(name) => Some(find(name)?),
+            None => None,
+        };
+        let filter = Filter::new(input, measure)?;
+        Some(Self { cube: &measure.cube, filter, slots, dimension, factor: 1 })
+    }
+
+    fn add(&self, cells: &[(u64, i64)], factor: i128, row: &mut [i128]) {
+        self.each(cells, |slot, _, value| row[slot] += i128::from(value) * factor);
+    }
+
+    /// Calls `take` with slot, key and value of each cell that counts.
+    #[inline]
+    pub(super) fn each(&self, cells: &[(u64, i64)], mut take: impl FnMut(usize, u64, i64)) {
+        for (key, value) in cells {
+            if self.filter.fits(*key)
+                && let Some(slot) = self.slots.of(*key, self.dimension)
+            {
+                take(slot, *key, *value);
+            }
+        }
+    }
+}
+
+/// A whole number scaled by ten to a power, as a number.
+pub(super) fn unscaled(sum: i128, decimals: u8) -> f64 {
+    if decimals == 0 { sum as f64 } else { sum as f64 / 10_f64.powi(i32::from(decimals)) }
+}
+
+/// One scaled whole number by another, rounded once; the caller has made sure that `below` is not 0.
+pub(super) fn quotient(above: (i128, u8), below: (i128, u8)) -> f64 {
+    let finest = above.1.max(below.1);
+    let scaled = |(sum, decimals): (i128, u8)| {
+        sum.checked_mul(10_i128.pow(u32::from(finest - decimals))).map(|sum| sum as f64)
+    };
+    match (scaled(above), scaled(below)) {
+        (Some(above), Some(below)) => above / below,
+        _ => unscaled(above.0, above.1) / unscaled(below.0, below.1),
+    }
+}
