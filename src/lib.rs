@@ -1,5 +1,7 @@
 //! The IOC data-integration gateway.
 
 pub mod clock;
+pub mod decode;
+pub mod fold;
 pub mod indicator;
 pub mod model;

@@ -123,6 +123,9 @@ pub struct Property {
     /// `decimal`: how many decimals are kept.
     #[serde(default)]
     pub decimals: Option<u8>,
+    /// `timestamp`, `date`: whether it may lie in the future, as a promised date does.
+    #[serde(default)]
+    pub future: bool,
     /// What it counts in, for the reader.
     #[serde(default)]
     pub unit: Option<String>,

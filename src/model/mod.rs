@@ -9,6 +9,7 @@ pub mod dictionary;
 pub mod expr;
 pub mod list;
 pub mod observation;
+pub mod record;
 pub mod row;
 pub mod schema;
 pub mod snapshot;

@@ -67,6 +67,8 @@ pub struct Field {
     pub bounds: (i64, i64),
     /// `decimal`: how many decimals are kept.
     pub decimals: u8,
+    /// `timestamp`, `date`: whether it may lie in the future.
+    pub future: bool,
 }
 
 /// A compiled quality check.
@@ -279,6 +281,7 @@ fn field(name: &str, property: &Property, lists: &Lists) -> Result<Field, At> {
         other,
         bounds,
         decimals,
+        future: property.future,
     })
 }
 

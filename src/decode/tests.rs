@@ -1,0 +1,148 @@
+//! Decoding by example, and by everything that can go wrong with a page.
+
+use proptest::prelude::*;
+
+use super::json::decode;
+use super::*;
+use crate::model::record::Value;
+
+fn picks(map: &[&str]) -> Picks {
+    let map: Vec<_> = map.iter().map(|path| (*path).to_owned()).collect();
+    Picks::new(Some("/data/items"), &map, &["/next".to_owned(), "/error_code".to_owned()]).unwrap()
+}
+
+const PAGE: &str = r#"{"error_code":"0","data":{"total":2,"items":[
+  {"MaHoSo":"H41-1","ChuHoSo":"CANARY-NAME","phi":{"Gia":"12000","x":[1,{"y":2}]},"n":1.50,"co":true,"trong":null},
+  {"ghi":"a\"b","MaHoSo":"H\u00e0","n":-7}]},"next":"/p/2"}"#;
+
+#[test]
+fn only_mapped_values_come_out() {
+    let picks = picks(&["/MaHoSo", "/phi/Gia", "/n", "/co", "/trong"]);
+    let decoded = decode(PAGE.as_bytes(), &picks).unwrap();
+    assert_eq!(decoded.envelope, [Some("/p/2".to_owned()), Some("0".to_owned())]);
+    assert_eq!(decoded.records.count, 2);
+    assert_eq!(
+        decoded.records.record(0),
+        [
+            Value::Text("H41-1".into()),
+            Value::Text("12000".into()),
+            Value::Number("1.50"),
+            Value::Boolean(true),
+            Value::Null
+        ]
+    );
+    assert_eq!(
+        decoded.records.record(1),
+        [
+            Value::Text("Hà".into()),
+            Value::Absent,
+            Value::Number("-7"),
+            Value::Absent,
+            Value::Absent
+        ]
+    );
+    assert!(!format!("{decoded:?}").contains("CANARY"));
+}
+
+#[test]
+fn a_page_may_be_the_array_itself_or_one_record() {
+    let map = ["/a".to_owned()];
+    let array = Picks::new(Some(""), &map, &[]).unwrap();
+    assert_eq!(decode(br#"[{"a":1},{"a":2}]"#, &array).unwrap().records.count, 2);
+    let single = Picks::new(None, &map, &[]).unwrap();
+    assert_eq!(
+        decode(br#"{"b":[],"a":"x"}"#, &single).unwrap().records.values,
+        [Value::Text("x".into())]
+    );
+}
+
+#[test]
+fn records_that_are_no_objects_or_name_a_field_twice_are_malformed() {
+    let picks = picks(&["/a"]);
+    let page = br#"{"data":{"items":[1,"x",null,[{"a":1}],true,1.5,{"a":1,"a":2},{"a":3},{"b":1,"b":2}]}}"#;
+    let decoded = decode(page, &picks).unwrap();
+    assert_eq!(decoded.records.malformed, [0, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(decoded.records.count, 9);
+}
+
+#[test]
+fn pages_that_are_something_else_are_refused_in_words_that_quote_nothing() {
+    let picks = picks(&["/a"]);
+    let cases: [(&[u8], &str); 11] = [
+        (b"", "it is empty"),
+        (b"<!doctype html><html>CANARY</html>", "HTML"),
+        (br#"{"data":{"items":[{"a":"CANARY"#, "ends too early"),
+        (br#"{"data":{"items":{"a":"CANARY"}}}"#, "other types"),
+        (br#"{"data":{"items":"CANARY"}}"#, "other types"),
+        (br#"{"data":{"items":null}}"#, "other types"),
+        (br#"{"data":{}}"#, "no records at '/data/items'"),
+        (br#"{"data":{"items":[],"items":[]}}"#, "twice"),
+        (br#"{"data":{"items":[]}} CANARY"#, "does not belong"),
+        (br#""CANARY""#, "other types"),
+        (b"{\"data\":{\"items\":[{\"a\":\"\xff\"}]}}", "not JSON"),
+    ];
+    for (page, words) in cases {
+        let error = decode(page, &picks).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+        assert!(!error.contains("CANARY"), "{error}");
+    }
+}
+
+#[test]
+fn a_page_cut_at_any_byte_yields_nothing() {
+    let picks = picks(&["/MaHoSo", "/phi/Gia"]);
+    for cut in 0..PAGE.len() {
+        assert!(decode(&PAGE.as_bytes()[..cut], &picks).is_err(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn depth_is_bounded() {
+    let picks = picks(&["/a"]);
+    let deep = format!(
+        r#"{{"data":{{"items":[{{"a":{}{}}}]}}}}"#,
+        "[".repeat(1_000_000),
+        "]".repeat(1_000_000)
+    );
+    // Either refused or skipped without recursion; never a crash, never a value.
+    if let Ok(decoded) = decode(deep.as_bytes(), &picks) {
+        assert_eq!(decoded.records.values, [Value::Unfit]);
+    }
+}
+
+#[test]
+fn a_lone_surrogate_is_no_text() {
+    let picks = picks(&["/a"]);
+    let decoded = decode(br#"{"data":{"items":[{"a":"\ud800"}]}}"#, &picks).unwrap();
+    assert_eq!(decoded.records.values, [Value::Unfit]);
+}
+
+#[test]
+fn paths_that_collide_are_refused() {
+    for map in [["/a", "/a"], ["/a", "/a/b"], ["/a/b", "/a"], ["a", "/b"]] {
+        let map = map.map(str::to_owned);
+        assert!(Picks::new(Some("/x"), &map, &[]).is_err(), "{map:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(page in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = decode(&page, &picks(&["/a", "/b/c"]));
+    }
+
+    /// The allow-list decoder against a whole tree, on records of any shape.
+    #[test]
+    fn picks_agree_with_a_whole_tree(numbers in prop::collection::vec((any::<i32>(), "[a-z\\\\\"é]{0,5}", any::<bool>()), 0..20)) {
+        let items: Vec<_> = numbers.iter().map(|(n, text, there)| {
+            if *there { serde_json::json!({"a": n, "x": {"y": text}, "b": {"c": text, "z": [n]}}) } else { serde_json::json!({"q": text}) }
+        }).collect();
+        let page = serde_json::json!({"data": {"items": items}}).to_string();
+        let decoded = decode(page.as_bytes(), &picks(&["/a", "/b/c"])).unwrap();
+        for (i, (n, text, there)) in numbers.iter().enumerate() {
+            let digits = n.to_string();
+            let expected = if *there { [Value::Number(&digits), Value::Text(text.into())] } else { [Value::Absent, Value::Absent] };
+            prop_assert_eq!(decoded.records.record(i), &expected[..]);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The latest accepted version of every record of a contract, in memory.
+//!
+//! Rows are packed to a fixed width and kept in the order in which their keys first arrived; an
+//! index of four bytes and one control byte per entity finds a key's row. Measured on a million
+//! dossiers this is about 55 bytes an entity, and a correction overwrites its row in place. A table
+//! keyed by the (random) hash was the slow way, in memory and on disk alike.
+
+use hashbrown::HashTable;
+
+use crate::model::schema::Layout;
+
+/// Rows per chunk; a chunk is also the unit in which a store writes entities back.
+pub const CHUNK: usize = 4096;
+
+/// Bytes before the packed slots: 16 of key, 1 of state.
+const HEAD: usize = 17;
+
+/// State byte of an entity that counts.
+pub const LIVE: u8 = 1;
+
+/// State byte of an entity that was withdrawn: it contributes nothing, and its version is
+/// remembered so that an older one cannot bring it back.
+pub const RETRACTED: u8 = 2;
+
+/// All entities of one contract.
+#[derive(Debug, Default)]
+pub struct Entities {
+    width: usize,
+    chunks: Vec<Vec<u8>>,
+    count: usize,
+    index: HashTable<u32>,
+}
+
+impl Entities {
+    /// No entities, for rows of this layout.
+    pub fn new(layout: &Layout) -> Self {
+        Self { width: HEAD + layout.width, ..Self::default() }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Bytes of one record: key, state and packed slots.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The row of a key.
+    #[inline]
+    pub fn find(&self, key: u128) -> Option<u32> {
+        self.index.find(key as u64, |row| self.key(*row) == key).copied()
+    }
+
+    /// The key of a row.
+    #[inline]
+    pub fn key(&self, row: u32) -> u128 {
+        let mut key = [0; 16];
+        key.copy_from_slice(&self.record(row)[..16]);
+        u128::from_le_bytes(key)
+    }
+
+    /// The whole record of a row: key, state, packed slots.
+    #[inline]
+    pub fn record(&self, row: u32) -> &[u8] {
+        let (chunk, offset) = self.place(row);
+        &self.chunks[chunk][offset..offset + self.width]
+    }
+
+    /// State and packed slots of a row, as compared between versions.
+    #[inline]
+    pub fn body(&self, row: u32) -> &[u8] {
+        &self.record(row)[16..]
+    }
+
+    fn place(&self, row: u32) -> (usize, usize) {
+        (row as usize / CHUNK, row as usize % CHUNK * self.width)
+    }
+
+    /// Overwrites state and packed slots of a row.
+    pub fn set(&mut self, row: u32, body: &[u8]) {
+        let (chunk, offset) = self.place(row);
+        self.chunks[chunk][offset + 16..offset + self.width].copy_from_slice(body);
+    }
+
+    /// Adds an entity that is not there yet; returns its row.
+    pub fn insert(&mut self, key: u128, body: &[u8]) -> u32 {
+        let row = self.count as u32;
+        if self.count.is_multiple_of(CHUNK) {
+            self.chunks.push(Vec::with_capacity(CHUNK * self.width));
+        }
+        let chunk = self.chunks.last_mut().expect("a chunk was pushed when the last was full");
+        chunk.extend_from_slice(&key.to_le_bytes());
+        chunk.extend_from_slice(body);
+        self.count += 1;
+        let (chunks, width) = (&self.chunks, self.width);
+        self.index.insert_unique(key as u64, row, |row| {
+            let start = *row as usize % CHUNK * width;
+            let bytes = &chunks[*row as usize / CHUNK][start..start + 8];
+            bytes.iter().rev().fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+        });
+        row
+    }
+
+    /// Takes back the newest entity.
+    pub fn pop(&mut self) {
+        let Some(row) = self.count.checked_sub(1) else { return };
+        let key = self.key(row as u32);
+        if let Ok(entry) = self.index.find_entry(key as u64, |found| *found == row as u32) {
+            entry.remove();
+        }
+        let (chunk, offset) = self.place(row as u32);
+        self.chunks[chunk].truncate(offset);
+        if offset == 0 {
+            self.chunks.pop();
+        }
+        self.count = row;
+    }
+
+    /// Puts a record as read from a store: overwrites its row or adds it.
+    pub fn put(&mut self, row: u32, record: &[u8]) -> Result<(), String> {
+        if record.len() != self.width {
+            return Err(format!("an entity of {} bytes instead of {}", record.len(), self.width));
+        }
+        let mut key = [0; 16];
+        key.copy_from_slice(&record[..16]);
+        let key = u128::from_le_bytes(key);
+        match (row as usize).cmp(&self.count) {
+            std::cmp::Ordering::Less if self.key(row) == key => self.set(row, &record[16..]),
+            std::cmp::Ordering::Equal => {
+                self.insert(key, &record[16..]);
+            }
+            _ => return Err(format!("entity row {row} does not fit among {} rows", self.count)),
+        }
+        Ok(())
+    }
+
+    /// The chunks with all records of their rows, in order.
+    pub fn chunks(&self) -> &[Vec<u8>] {
+        &self.chunks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::row::Packing;
+
+    fn key(i: u64) -> u128 {
+        u128::from(i.wrapping_mul(0x9E37_79B9_7F4A_7C15)) | u128::from(i) << 64
+    }
+
+    #[test]
+    fn every_key_is_found_in_its_row() {
+        let mut entities = Entities::new(&Layout::new(vec![Packing::Integer64]));
+        for i in 0..10_000_u64 {
+            let mut body = vec![LIVE];
+            body.extend_from_slice(&i.to_le_bytes());
+            assert_eq!(entities.find(key(i)), None);
+            assert_eq!(u64::from(entities.insert(key(i), &body)), i);
+        }
+        for i in 0..10_000_u64 {
+            let row = entities.find(key(i)).unwrap();
+            assert_eq!(u64::from(row), i);
+            assert_eq!(entities.body(row)[1..], i.to_le_bytes());
+        }
+        while entities.len() > 4000 {
+            entities.pop();
+        }
+        assert_eq!(entities.find(key(4000)), None);
+        assert_eq!(entities.find(key(3999)), Some(3999));
+    }
+}

@@ -1,0 +1,351 @@
+//! Measures, checked: what one entity contributes to which cells.
+//!
+//! A contribution is a pure function of an entity's row. That is the whole trick of exactness: to
+//! correct a record, the contributions of its old row are taken away and those of the new one added,
+//! whatever happened in between.
+
+use std::sync::Arc;
+
+use crate::model::contract::{Contract, Measure as Settings, PropertyType};
+use crate::model::cube::{BIN, BIN_BITS, Dimension, bin, cell};
+use crate::model::dictionary::Dictionaries;
+use crate::model::expr::{Expr, Type};
+use crate::model::row::NULL;
+use crate::model::schema::{At, Schema};
+use crate::model::snapshot::MeasureKind;
+use crate::model::time::{DAY, LOCAL_OFFSET};
+
+/// The measures of one contract.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The contract's checked form.
+    pub schema: Arc<Schema>,
+    /// The measures, by name.
+    pub measures: Vec<MeasurePlan>,
+}
+
+/// One checked measure.
+#[derive(Clone, Debug)]
+pub struct MeasurePlan {
+    /// `contract.measure`.
+    pub name: String,
+    /// How it adds up over time.
+    pub kind: MeasureKind,
+    /// Cell values are scaled by ten to this power.
+    pub decimals: u8,
+    /// The dimensions in a cell's key, the bin of a distribution last.
+    pub dimensions: Vec<Dimension>,
+    /// Everything that decides which cells an entity falls into, as text: when it changes, the cube
+    /// is rebuilt from the entities.
+    pub definition: String,
+    quantity: Quantity,
+    bucket: Bucket,
+    only: Option<Expr>,
+    parts: Vec<Part>,
+    area_slot: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Quantity {
+    One,
+    Slot(usize),
+    Bin(Expr, u32),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Bucket {
+    At(Moment),
+    Between(Moment, Moment),
+}
+
+/// A slot that holds a moment or a day.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    slot: usize,
+    is_date: bool,
+}
+
+/// Where one dimension's number comes from.
+#[derive(Clone, Debug)]
+struct Part {
+    slot: usize,
+    attribute: Option<Arc<[u16]>>,
+    /// Added to the slot's value: booleans are 0 and 1 in a row, 1 and 2 in a dictionary.
+    offset: i64,
+    shift: u32,
+}
+
+impl Plan {
+    /// Checks the contract's measures; all problems at once.
+    pub fn compile(
+        contract: &Contract,
+        schema: &Arc<Schema>,
+        words: &Dictionaries,
+    ) -> Result<Self, Vec<At>> {
+        let mut problems = Vec::new();
+        let mut measures = Vec::new();
+        for (name, settings) in &contract.measures {
+            let mut compiler = Compiler {
+                schema,
+                words,
+                settings,
+                at: format!("measures.{name}"),
+                problems: &mut problems,
+            };
+            measures.extend(compiler.measure(name));
+        }
+        if problems.is_empty() {
+            Ok(Self { schema: Arc::clone(schema), measures })
+        } else {
+            Err(problems)
+        }
+    }
+}
+
+impl MeasurePlan {
+    /// Appends what a row contributes, times `sign`, to `out` as (cell, amount).
+    #[inline]
+    pub fn contribute(&self, row: &[i64], sign: i64, out: &mut Vec<(u64, i64)>) {
+        if self.only.as_ref().is_some_and(|only| !only.holds(row)) {
+            return;
+        }
+        let (amount, mut dimensions) = match &self.quantity {
+            Quantity::One => (sign, 0),
+            Quantity::Slot(slot) => match row[*slot] {
+                NULL | 0 => return,
+                amount => (sign * amount, 0),
+            },
+            Quantity::Bin(expr, shift) => match expr.value(row) {
+                NULL => return,
+                value => (sign, u32::from(bin(value)) << shift),
+            },
+        };
+        for part in &self.parts {
+            dimensions |= part.number(row) << part.shift;
+        }
+        let area = row[self.area_slot].max(0) as u16;
+        match self.bucket {
+            Bucket::At(at) => {
+                if row[at.slot] != NULL {
+                    out.push((cell(at.day(row), area, dimensions), amount));
+                }
+            }
+            Bucket::Between(from, until) => {
+                if row[from.slot] == NULL {
+                    return;
+                }
+                // An entity that ended before it began was never in stock.
+                let ended = row[until.slot] != NULL;
+                if ended && until.day(row) <= from.day(row) {
+                    return;
+                }
+                out.push((cell(from.day(row), area, dimensions), amount));
+                if ended {
+                    out.push((cell(until.day(row), area, dimensions), -amount));
+                }
+            }
+        }
+    }
+}
+
+impl Moment {
+    fn day(self, row: &[i64]) -> i64 {
+        let value = row[self.slot];
+        if self.is_date { value } else { (value + LOCAL_OFFSET).div_euclid(DAY) }
+    }
+}
+
+impl Part {
+    fn number(&self, row: &[i64]) -> u32 {
+        let value = row[self.slot];
+        if value == NULL {
+            return 0;
+        }
+        let value = value + self.offset;
+        match &self.attribute {
+            None => value as u32,
+            Some(table) => table.get(value as usize).copied().unwrap_or(0).into(),
+        }
+    }
+}
+
+struct Compiler<'a> {
+    schema: &'a Schema,
+    words: &'a Dictionaries,
+    settings: &'a Settings,
+    at: String,
+    problems: &'a mut Vec<At>,
+}
+
+impl Compiler<'_> {
+    fn problem(&mut self, at: &str, message: String) {
+        self.problems.push((format!("{}{at}", self.at), message));
+    }
+
+    fn measure(&mut self, name: &str) -> Option<MeasurePlan> {
+        let settings = self.settings;
+        let kinds = [
+            settings.count,
+            settings.sum.is_some(),
+            settings.stock,
+            settings.distribution.is_some(),
+        ];
+        if kinds.iter().filter(|kind| **kind).count() != 1 {
+            self.problem(
+                "",
+                "a measure is exactly one of count, sum, stock, distribution".to_owned(),
+            );
+            return None;
+        }
+        let before = self.problems.len();
+        let (mut dimensions, parts, bits) = self.dimensions();
+        let (quantity, decimals) = self.quantity(bits, &mut dimensions);
+        let bucket = self.bucket();
+        let only =
+            settings.only.as_ref().and_then(|text| match self.schema.condition(text, self.words) {
+                Ok(expr) => Some(expr),
+                Err(message) => {
+                    self.problem(".where", message);
+                    None
+                }
+            });
+        if self.problems.len() > before {
+            return None;
+        }
+        let kind = match &quantity {
+            Quantity::Bin(..) => MeasureKind::Distribution,
+            _ if settings.stock => MeasureKind::Stock,
+            _ => MeasureKind::Flow,
+        };
+        let definition = format!(
+            "{settings:?} {dimensions:?} {parts:?} {decimals} {:?}",
+            self.schema.fields[self.schema.area_slot]
+        );
+        let definition = blake3::hash(definition.as_bytes()).to_hex().to_string();
+        Some(MeasurePlan {
+            name: format!("{}.{name}", self.schema.name),
+            kind,
+            decimals,
+            dimensions,
+            definition,
+            quantity,
+            bucket: bucket?,
+            only,
+            parts,
+            area_slot: self.schema.area_slot,
+        })
+    }
+
+    fn dimensions(&mut self) -> (Vec<Dimension>, Vec<Part>, u32) {
+        let (mut dimensions, mut parts, mut shift) = (Vec::new(), Vec::new(), 0);
+        for (i, name) in self.settings.by.iter().enumerate() {
+            match self.dimension(name, shift) {
+                Ok((dimension, part)) => {
+                    shift += dimension.bits;
+                    dimensions.push(dimension);
+                    parts.push(part);
+                }
+                Err(message) => self.problem(&format!(".by.{i}"), message),
+            }
+        }
+        if shift > 32 - BIN_BITS * u32::from(self.settings.distribution.is_some()) {
+            self.problem(".by", "too many dimensions: their values do not fit 32 bits".to_owned());
+        }
+        (dimensions, parts, shift)
+    }
+
+    fn dimension(&self, name: &str, shift: u32) -> Result<(Dimension, Part), String> {
+        let (property, attribute) =
+            name.split_once('.').map_or((name, None), |(p, a)| (p, Some(a)));
+        let slot = self
+            .schema
+            .slot(property)
+            .ok_or_else(|| format!("there is no property '{property}'"))?;
+        let field = &self.schema.fields[slot];
+        let (dictionary, table, offset) = match (field.kind, &field.list, attribute) {
+            (PropertyType::Boolean, _, None) => ("boolean".to_owned(), None, 1),
+            (PropertyType::Code, Some(list), None) => (format!("list:{}", list.name), None, 0),
+            (PropertyType::Code, Some(list), Some(attribute)) => {
+                let column = list
+                    .attribute(attribute)
+                    .ok_or_else(|| format!("list '{}' has no column '{attribute}'", list.name))?;
+                (format!("list:{}.{attribute}", list.name), Some(column.by_code.clone().into()), 0)
+            }
+            _ => {
+                return Err(format!(
+                    "'{name}' is neither a code, nor an attribute of one, nor a boolean"
+                ));
+            }
+        };
+        let size = self.words.get(&dictionary).map_or(2, |words| words.len()) as u32;
+        // An even number of bits leaves room to grow before the cube must be rebuilt.
+        let bits = (u32::BITS - size.leading_zeros()).next_multiple_of(2);
+        Ok((
+            Dimension { name: name.to_owned(), dictionary, shift, bits },
+            Part { slot, attribute: table, offset, shift },
+        ))
+    }
+
+    fn quantity(&mut self, shift: u32, dimensions: &mut Vec<Dimension>) -> (Quantity, u8) {
+        if let Some(name) = &self.settings.sum {
+            let Some(slot) = self.schema.slot(name) else {
+                self.problem(".sum", format!("there is no property '{name}'"));
+                return (Quantity::One, 0);
+            };
+            let field = &self.schema.fields[slot];
+            if !matches!(field.kind, PropertyType::Integer | PropertyType::Decimal) {
+                self.problem(".sum", format!("'{name}' is not a number"));
+            }
+            return (Quantity::Slot(slot), field.decimals);
+        }
+        if let Some(text) = &self.settings.distribution {
+            dimensions.push(Dimension {
+                name: BIN.to_owned(),
+                dictionary: String::new(),
+                shift,
+                bits: BIN_BITS,
+            });
+            match self.schema.expression(text, self.words) {
+                Ok(expr) if expr.kind == Type::Number(0) => return (Quantity::Bin(expr, shift), 0),
+                Ok(_) => self.problem(".distribution", format!("'{text}' is not a whole number")),
+                Err(message) => self.problem(".distribution", message),
+            }
+        }
+        (Quantity::One, 0)
+    }
+
+    fn bucket(&mut self) -> Option<Bucket> {
+        let settings = self.settings;
+        if settings.stock {
+            if settings.at.is_some() {
+                self.problem(".at", "a stock has 'from' and 'until' instead of 'at'".to_owned());
+            }
+            let from = self.moment(".from", settings.from.as_deref());
+            let until = self.moment(".until", settings.until.as_deref());
+            return Some(Bucket::Between(from?, until?));
+        }
+        if settings.from.is_some() || settings.until.is_some() {
+            self.problem("", "only a stock has 'from' and 'until'".to_owned());
+        }
+        Some(Bucket::At(self.moment(".at", settings.at.as_deref())?))
+    }
+
+    fn moment(&mut self, at: &str, name: Option<&str>) -> Option<Moment> {
+        let Some(name) = name else {
+            self.problem(at, format!("'{}' is missing", &at[1..]));
+            return None;
+        };
+        match self.schema.slot(name).map(|slot| (slot, self.schema.fields[slot].kind)) {
+            Some((slot, PropertyType::Timestamp)) => Some(Moment { slot, is_date: false }),
+            Some((slot, PropertyType::Date)) => Some(Moment { slot, is_date: true }),
+            Some(_) => {
+                self.problem(at, format!("'{name}' is neither a timestamp nor a date"));
+                None
+            }
+            None => {
+                self.problem(at, format!("there is no property '{name}'"));
+                None
+            }
+        }
+    }
+}
