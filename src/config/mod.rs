@@ -1,6 +1,120 @@
-//! The stewards' interface: a folder of YAML, checked as a whole, all problems at once.
+//! Configuration: a folder of files, checked as a whole.
 //!
-//! `config` composes and cross-checks the settings that live beside the code which obeys them; what
-//! leaves it cannot be invalid. [`yaml`] reads one file and gives every problem its place.
+//! As written → checked, once: a [`Config`] cannot be invalid. Each stage checks its own settings; this
+//! module reads the files, hands each stage its part and turns dotted places into file, line and
+//! column. All problems are reported together, and unknown keys are problems. Nothing here touches the
+//! network, and no file of the secrets folder but the identifier key is read.
 
+mod compile;
+mod files;
+mod written;
 pub mod yaml;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::decode::Picks;
+use crate::fold::Plan;
+use crate::indicator::{Catalogue, ContractFacts, UnitName};
+use crate::model::area::Areas;
+use crate::model::contract::Contract;
+use crate::model::dictionary::Dictionaries;
+use crate::model::schema::Lists;
+use crate::normalise::Normaliser;
+use crate::pipeline::{Cursor, DataThrough, Target};
+use crate::pull;
+
+pub use written::{Fleet, Province, Source, Stream, Unit};
+pub use yaml::Problem;
+
+/// What a configuration is read with.
+pub struct Options<'a> {
+    /// The folder.
+    pub dir: &'a Path,
+    /// Looks up `${VARIABLE}`.
+    pub lookup: &'a dyn Fn(&str) -> Option<String>,
+    /// The words that already have numbers in the store.
+    pub words: Dictionaries,
+    /// The installation's identifier key; anything will do for a check.
+    pub identifier_key: &'a [u8],
+}
+
+/// A configuration in which everything fits.
+#[derive(Debug)]
+pub struct Config {
+    /// The province.
+    pub province: Province,
+    /// The bodies that answer for something, by id.
+    pub units: BTreeMap<String, Unit>,
+    /// Territorial units.
+    pub areas: Arc<Areas>,
+    /// Code lists.
+    pub lists: Lists,
+    /// All words with their numbers.
+    pub words: Dictionaries,
+    /// The contracts as written, by name.
+    pub contracts: BTreeMap<String, Contract>,
+    /// The checked contracts with their measures.
+    pub plans: Vec<Plan>,
+    /// The sources.
+    pub sources: Vec<CheckedSource>,
+    /// The indicators.
+    pub catalogue: Catalogue,
+    /// A short hash over all files.
+    pub hash: String,
+}
+
+/// A source with its checked streams.
+#[derive(Debug)]
+pub struct CheckedSource {
+    /// As written.
+    pub written: Source,
+    /// Its streams.
+    pub streams: Vec<CheckedStream>,
+    /// The targets, if it is a fleet.
+    pub targets: Arc<[Target]>,
+}
+
+/// A checked stream.
+#[derive(Debug)]
+pub struct CheckedStream {
+    /// Its name.
+    pub name: String,
+    /// Position of its contract among the plans.
+    pub plan: usize,
+    /// Its requests.
+    pub request: pull::Stream,
+    /// The wanted paths.
+    pub picks: Picks,
+    /// From values to rows.
+    pub normaliser: Normaliser,
+    /// Where it goes on.
+    pub cursor: Option<Cursor>,
+    /// Which time it is believed complete to.
+    pub data_through: DataThrough,
+}
+
+/// Reads and checks a configuration folder; all problems at once, in the order of their places.
+pub fn load(options: Options<'_>) -> Result<Config, Vec<Problem>> {
+    compile::folder(options)
+}
+
+impl Config {
+    /// What the evaluation needs to know of each contract.
+    pub fn contract_facts(&self) -> BTreeMap<String, ContractFacts> {
+        let facts = |contract: &Contract| ContractFacts {
+            fresh_within: contract.sla.fresh_within,
+            accountable_unit: contract.accountable_unit.clone(),
+        };
+        self.contracts.iter().map(|(name, contract)| (name.clone(), facts(contract))).collect()
+    }
+
+    /// What the evaluation needs to know of each unit.
+    pub fn unit_names(&self) -> BTreeMap<String, UnitName> {
+        self.units
+            .iter()
+            .map(|(id, unit)| (id.clone(), UnitName { name: unit.name.clone() }))
+            .collect()
+    }
+}

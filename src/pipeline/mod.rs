@@ -27,6 +27,7 @@ use crate::store::Store;
 use crate::telemetry::Metrics;
 
 pub use schedule::run;
+pub use turn::take as turn;
 
 /// Which time the source is believed complete to after a good turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -180,9 +181,9 @@ struct Progress {
 
 /// How a turn ended, for the schedule.
 #[derive(Clone, Copy, Debug)]
-struct Finished {
+pub struct Finished {
     /// There is certainly more to fetch, and the cursor moved: go on at once.
-    has_more: bool,
+    pub has_more: bool,
 }
 
 /// Wall time since a moment of the monotonic clock.

@@ -26,7 +26,7 @@ struct Read {
 }
 
 /// Takes one turn and writes its run line.
-pub(super) async fn take(stream: &Arc<Stream>, shared: &Shared) -> Result<Finished, StoreError> {
+pub async fn take(stream: &Arc<Stream>, shared: &Shared) -> Result<Finished, StoreError> {
     let (started, clock) = (shared.clock.now(), Instant::now());
     shared.store.begin(stream.index, started).await?;
     let mut progress = Progress { ascending: true, ..Progress::default() };
@@ -248,7 +248,6 @@ async fn finish(
         Err(error) => return Err(error),
     }
     Ok(Finished {
-        outcome,
         has_more: outcome == Outcome::Truncated && kept_order && progress.records.accepted > 0,
     })
 }

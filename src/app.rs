@@ -1,0 +1,293 @@
+//! The composition root: from a checked configuration to running parts, and the order of life.
+//!
+//! Configuration → store → metrics → streams → listener → "listening" → wait → stop pulling → finish
+//! turns → drain HTTP → close store. Whoever calls brings the socket and the stop signal, so a test
+//! brings port 0 and its own.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::{self, Config, Options, Problem};
+use crate::model::dictionary::Dictionaries;
+use crate::pipeline::{self, Fleet, Shared, Stream};
+use crate::pull;
+use crate::serve;
+use crate::store::{Filter, Parts, Store, StoreError, StreamName};
+use crate::telemetry::{Metrics, SourceLabels};
+
+/// How long turns may take to end after the stop signal.
+const DRAIN: Duration = Duration::from_secs(7);
+
+/// Pages decoded at once: one core stays free for serving.
+const DECODING: usize = 2;
+
+/// The file in the secrets folder that keys the hashes of identifiers.
+pub const IDENTIFIER_KEY: &str = "identifier_key";
+
+/// The shortest identifier key, in bytes.
+const KEY_LENGTH: usize = 32;
+
+/// Where a gateway finds its things.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The configuration folder.
+    pub config: PathBuf,
+    /// The store's file.
+    pub store: PathBuf,
+    /// The folder of secrets.
+    pub secrets: PathBuf,
+    /// Variables that take precedence over the environment's.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// A configuration with problems, all of them.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration has {} problem(s)", .0.len())]
+pub struct Invalid(pub Vec<Problem>);
+
+/// A gateway whose parts are made and which does nothing yet.
+pub struct Gateway {
+    config: Config,
+    store: Store,
+    metrics: Arc<Metrics>,
+    streams: Vec<Arc<Stream>>,
+    clock: Clock,
+    stop: CancellationToken,
+}
+
+impl Settings {
+    /// Looks up a variable of the configuration.
+    pub fn lookup(&self, name: &str) -> Option<String> {
+        self.variables.get(name).cloned().or_else(|| std::env::var(name).ok())
+    }
+
+    /// Reads and checks the configuration without touching store, secrets or network.
+    pub fn check(&self) -> Result<Config, Invalid> {
+        self.load(Dictionaries::default(), b"for a check only")
+    }
+
+    fn load(&self, words: Dictionaries, identifier_key: &[u8]) -> Result<Config, Invalid> {
+        let lookup = |name: &str| self.lookup(name);
+        config::load(Options { dir: &self.config, lookup: &lookup, words, identifier_key }).map_err(Invalid)
+    }
+}
+
+impl Gateway {
+    /// Checks the configuration, opens the store and makes all parts; asks no source yet.
+    pub fn open(settings: &Settings, clock: Clock, stop: CancellationToken) -> anyhow::Result<Self> {
+        settings.check()?;
+        let key = identifier_key(&settings.secrets)?;
+        let opened = Store::open(&settings.store)?;
+        // Read once more with the numbers that the store has already given to words.
+        let config = settings.load(opened.words().clone(), &key)?;
+        let mut names = Vec::new();
+        for source in &config.sources {
+            for stream in &source.streams {
+                let (source, name) = (source.written.source.clone(), stream.name.clone());
+                names.push(StreamName { source, stream: name, plan: stream.plan });
+            }
+        }
+        let parts = Parts { plans: config.plans.clone(), streams: names, words: config.words.clone() };
+        let store = opened.start(parts)?;
+        let metrics = Arc::new(Metrics::new(source_labels(&config)));
+        let context = pull::Context { clock: clock.clone(), secrets_dir: settings.secrets.clone(), stop: stop.clone(), seed: fastrand::u64(..) };
+        let streams = streams(&config, &context)?;
+        Ok(Self { config, store, metrics, streams, clock, stop })
+    }
+
+    /// The store, for those who look at snapshots.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The configuration in use.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Pulls and serves on `listener` until the stop signal; then drains and closes.
+    pub async fn serve(self, listener: TcpListener) -> anyhow::Result<()> {
+        let address = listener.local_addr().context("the listening socket has no address")?;
+        let context = Arc::new(self.serving());
+        let server = serve::bind(context, listener, 2).context("cannot serve on the listening socket")?;
+        let handle = server.handle();
+        let serving = tokio::spawn(server);
+        tracing::info!(%address, sources = self.config.sources.len(), indicators = self.config.catalogue.len(), config = self.config.hash, "listening");
+        let mut turns = self.start_streams();
+        let mut failures = self.store.failures();
+        let failed = tokio::select! {
+            () = self.stop.cancelled() => None,
+            _ = failures.changed() => failures.borrow().clone(),
+        };
+        self.stop.cancel();
+        let drained = async { while turns.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+            // Dropping a turn is safe: its uncommitted page is pulled again.
+            turns.abort_all();
+        }
+        handle.stop(true).await;
+        let _ = serving.await;
+        self.store.close().await;
+        match failed {
+            None => Ok(()),
+            Some(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes one turn of every stream and closes; for benchmarks and scripts.
+    pub async fn pull_once(&self) -> anyhow::Result<()> {
+        for stream in &self.streams {
+            pipeline::turn(stream, &self.shared()).await?;
+        }
+        Ok(())
+    }
+
+    fn shared(&self) -> Shared {
+        Shared {
+            store: self.store.clone(),
+            metrics: Arc::clone(&self.metrics),
+            clock: self.clock.clone(),
+            decoding: Arc::new(Semaphore::new(DECODING)),
+        }
+    }
+
+    fn start_streams(&self) -> JoinSet<Result<(), StoreError>> {
+        let (mut turns, shared) = (JoinSet::new(), self.shared());
+        for stream in &self.streams {
+            turns.spawn(pipeline::run(Arc::clone(stream), shared.clone(), self.stop.clone()));
+        }
+        turns
+    }
+
+    fn serving(&self) -> serve::Context {
+        let config = &self.config;
+        let (metrics, store, observing) = (Arc::clone(&self.metrics), self.store.clone(), Arc::clone(&self.metrics));
+        let ready_store = self.store.clone();
+        serve::Context {
+            snapshot: self.store.shared(),
+            catalogue: Arc::new(config.catalogue.clone()),
+            areas: Arc::clone(&config.areas),
+            words: Arc::new(config.words.clone()),
+            lists: config.lists.clone(),
+            contracts: config.contract_facts(),
+            units: config.unit_names(),
+            province: serve::Province { code: config.province.code.clone(), name: config.province.name.clone() },
+            sources: config.sources.iter().map(source_facts).collect(),
+            clock: self.clock.clone(),
+            quarantine: Arc::new(Quarantine(self.store.clone())),
+            metrics: Arc::new(move || metrics.render(&store.snapshot(), store.path(), store.failures().borrow().is_none())),
+            ready: Arc::new(move || vec![("store", ready_store.failures().borrow().clone().map_or(Ok(()), |error| Err(error.to_string())))]),
+            observe: Arc::new(move |route, method, code, took| observing.answered(route, method, code, took)),
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
+struct Quarantine(Store);
+
+impl serve::QuarantineReader for Quarantine {
+    fn list(&self, source: Option<&str>, reason: Option<&str>, after: Option<u64>, limit: usize) -> Result<Vec<serve::Quarantined>, String> {
+        let filter = Filter { source: source.map(str::to_owned), reason: reason.map(str::to_owned), after, limit };
+        let listed = self.0.quarantine(&filter).map_err(|error| error.to_string())?;
+        Ok(listed
+            .into_iter()
+            .map(|record| serve::Quarantined {
+                id: record.id,
+                source: record.source,
+                stream: record.stream,
+                contract: record.contract,
+                contract_version: record.contract_version,
+                reason: record.reason,
+                rule: record.rule,
+                shape: record.shape,
+                first_seen: record.first_seen,
+                last_seen: record.last_seen,
+                attempts: record.attempts,
+            })
+            .collect())
+    }
+}
+
+fn source_facts(source: &config::CheckedSource) -> (String, serve::SourceFacts) {
+    let written = &source.written;
+    let streams = written.streams.iter().map(|(name, stream)| serve::StreamFacts { name: name.clone(), contract: stream.contract.clone() });
+    let facts = serve::SourceFacts {
+        title: written.title.clone(),
+        source_kind: written.source_kind.clone(),
+        accountable_unit: written.accountable_unit.clone(),
+        streams: streams.collect(),
+    };
+    (written.source.clone(), facts)
+}
+
+fn source_labels(config: &Config) -> Vec<SourceLabels> {
+    let label = |source: &config::CheckedSource| SourceLabels {
+        source: source.written.source.clone(),
+        kind: source.written.source_kind.clone(),
+        unit: source.written.accountable_unit.clone(),
+        streams: source
+            .streams
+            .iter()
+            .map(|stream| (stream.name.clone(), config.plans[stream.plan].schema.fresh_within.as_seconds()))
+            .collect(),
+    };
+    config.sources.iter().map(label).collect()
+}
+
+/// Every stream of every source, in the order in which the store numbers them.
+fn streams(config: &Config, context: &pull::Context) -> anyhow::Result<Vec<Arc<Stream>>> {
+    let mut streams = Vec::new();
+    for source in &config.sources {
+        let written = &source.written;
+        let puller = puller(written, context)?;
+        for stream in &source.streams {
+            let fleet = written.fleet.as_ref().map(|fleet| Fleet {
+                targets: Arc::clone(&source.targets),
+                slot: fleet.slot,
+                concurrency: fleet.concurrency,
+            });
+            streams.push(Arc::new(Stream {
+                source: written.source.clone(),
+                name: stream.name.clone(),
+                index: streams.len(),
+                puller: puller.clone(),
+                request: stream.request.clone(),
+                picks: stream.picks.clone(),
+                normaliser: stream.normaliser.clone(),
+                interval: written.streams[&stream.name].interval,
+                cursor: stream.cursor.clone(),
+                data_through: stream.data_through,
+                fleet,
+            }));
+        }
+    }
+    Ok(streams)
+}
+
+/// The client of one source.
+pub fn puller(written: &config::Source, context: &pull::Context) -> anyhow::Result<pull::Source> {
+    let (requester, authenticator) = (written.requester.clone(), written.authenticator.clone());
+    pull::Source::new(requester, authenticator, written.rate_limit.as_ref(), written.retry.clone(), context.clone())
+        .with_context(|| format!("source '{}'", written.source))
+}
+
+/// The key of identifiers' hashes; without it no store may be written.
+fn identifier_key(secrets: &Path) -> anyhow::Result<Vec<u8>> {
+    let path = secrets.join(IDENTIFIER_KEY);
+    let help = "make one with: head -c 32 /dev/urandom | base64 > FILE, and keep a copy: without it, records already stored are not recognised again";
+    let key = std::fs::read(&path).with_context(|| format!("cannot read the identifier key {}; {help}", path.display()))?;
+    let key = key.trim_ascii().to_vec();
+    if key.len() < KEY_LENGTH {
+        return Err(anyhow!("the identifier key {} has {} bytes, it needs {KEY_LENGTH} or more; {help}", path.display(), key.len()));
+    }
+    Ok(key)
+}

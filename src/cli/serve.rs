@@ -1,0 +1,63 @@
+//! `iocgw serve`: the gateway itself.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+
+use super::Place;
+use crate::app::Gateway;
+use crate::clock::Clock;
+use crate::telemetry::log::{self, LogFormat};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    place: Place,
+    /// The store's file; made if there is none
+    #[arg(long, value_name = "FILE", default_value = "iocgw.db")]
+    store: PathBuf,
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: String,
+    /// How log lines are written: text or json
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    log_format: String,
+}
+
+pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
+    log::start(if arguments.log_format == "json" { LogFormat::Json } else { LogFormat::Text }, "info");
+    let stop = CancellationToken::new();
+    let gateway = Gateway::open(&arguments.place.settings(arguments.store.clone()), Clock::System, stop.clone())?;
+    let listener = listen(&arguments.listen)?;
+    cancel_on_signal(stop)?;
+    gateway.serve(listener).await?;
+    Ok(0)
+}
+
+/// Opens the listening socket.
+pub(super) fn listen(address: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| format!("cannot listen on {address}; choose another with --listen"))
+}
+
+/// Stops in good order on SIGINT and SIGTERM; a second signal ends the process at once.
+pub(super) fn cancel_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
+    tokio::spawn(async move {
+        for round in 0..2 {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if round == 0 {
+                stop.cancel();
+            } else {
+                std::process::exit(130);
+            }
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! `iocgw source`: list, try and pull sources by hand.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use tokio_util::sync::CancellationToken;
+
+use super::{PROBLEM, Place, terminal, UNREACHABLE};
+use crate::app::{self, Gateway};
+use crate::clock::Clock;
+use crate::config::{CheckedSource, CheckedStream, Config};
+use crate::decode::json::decode;
+use crate::model::nearest::nearest;
+use crate::model::time::Stamp;
+use crate::normalise::{Surroundings, Target};
+use crate::pull::{self, PullError, Vars};
+
+/// The longest that one stream may take to be tried.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List the configured sources
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Ask a source for one page of each stream and say what would become of it; writes nothing
+    Test {
+        /// The source's name
+        name: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Take one turn of every stream of every source into a store, then end
+    Pull {
+        #[command(flatten)]
+        place: Place,
+        /// The store's file; made if there is none
+        #[arg(long, value_name = "FILE", default_value = "iocgw.db")]
+        store: PathBuf,
+    },
+}
+
+pub(super) async fn run(command: &Command) -> anyhow::Result<u8> {
+    match command {
+        Command::List { place } => list(&place.settings("unused".into()).check()?),
+        Command::Test { name, place } => test(name, place).await,
+        Command::Pull { place, store } => pull(place, store).await,
+    }
+}
+
+fn list(config: &Config) -> anyhow::Result<u8> {
+    for CheckedSource { written, .. } in &config.sources {
+        for (name, stream) in &written.streams {
+            terminal::data(&format!(
+                "{}\t{name}\tcontract {}\tevery {}\t{}\t{}",
+                written.source, stream.contract, stream.interval, written.accountable_unit, written.title.vi
+            ));
+        }
+    }
+    Ok(0)
+}
+
+async fn pull(place: &Place, store: &std::path::Path) -> anyhow::Result<u8> {
+    let gateway = Gateway::open(&place.settings(store.to_owned()), Clock::System, CancellationToken::new())?;
+    gateway.pull_once().await?;
+    let snapshot = gateway.store().snapshot();
+    let mut code = 0;
+    for (name, state) in &snapshot.streams {
+        let line = &state.total;
+        terminal::data(&format!(
+            "{name}: received {} = accepted {} + superseded {} + duplicate {} + quarantined {} + rejected {}",
+            line.received, line.accepted, line.superseded, line.duplicate, line.quarantined, line.rejected
+        ));
+        if let Some(trouble) = &state.trouble {
+            terminal::message(&format!("{name}: {}: {}", trouble.reason, trouble.message));
+            code = PROBLEM;
+        }
+    }
+    gateway.store().close().await;
+    Ok(code)
+}
+
+async fn test(name: &str, place: &Place) -> anyhow::Result<u8> {
+    let config = place.settings("unused".into()).check()?;
+    let Some(source) = config.sources.iter().find(|source| source.written.source == name) else {
+        let names = config.sources.iter().map(|source| source.written.source.as_str());
+        let hint = nearest(name, names).map_or(String::new(), |near| format!("; did you mean '{near}'?"));
+        return Err(anyhow!("there is no source '{name}'{hint}"));
+    };
+    let context = pull::Context { clock: Clock::System, secrets_dir: place.secrets.clone(), stop: CancellationToken::new(), seed: 0 };
+    let puller = app::puller(&source.written, &context)?;
+    let mut code = 0;
+    for stream in &source.streams {
+        let tried = tokio::time::timeout(PATIENCE, try_stream(source, stream, &puller)).await;
+        let tried = tried.unwrap_or_else(|_| Ok(Err(format!("no whole answer within {} s", PATIENCE.as_secs()))));
+        match tried.with_context(|| format!("stream '{}'", stream.name))? {
+            Ok(found) => code = code.max(found),
+            Err(message) => {
+                terminal::data(&format!("{name}.{}: FAILED: {message}", stream.name));
+                code = UNREACHABLE;
+            }
+        }
+    }
+    Ok(code)
+}
+
+/// One page; the inner error is what the source did wrong.
+async fn try_stream(source: &CheckedSource, stream: &CheckedStream, puller: &pull::Source) -> anyhow::Result<Result<u8, String>> {
+    let now = Clock::System.now();
+    let target = source.targets.first();
+    let vars = Vars { cursor: None, target: target.map(|target| target.name.clone()), run_start: now };
+    let mut run = puller.run(&stream.request, &vars);
+    let page = match run.next().await {
+        Ok(Some(page)) => page,
+        Ok(None) => return Ok(Err("the source sent no page".to_owned())),
+        Err(PullError::Stopped) => return Err(anyhow!("stopped")),
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let decoded = match decode(&page.body, &stream.picks) {
+        Ok(decoded) => decoded,
+        Err(error) => return Ok(Err(format!("{} bytes came, but {error}", page.body.len()))),
+    };
+    let polled = target.map(|target| Target { name: &target.name, labels: &target.labels, slot: Stamp(now.0.div_euclid(900) * 900), up: true });
+    let out = stream.normaliser.page(&decoded.records, Surroundings { now, target: polled.as_ref() });
+    let title = format!("{}.{}", source.written.source, stream.name);
+    terminal::data(&format!(
+        "{title}: answered in {} ms, {} bytes, {} records: {} keep contract '{}', {} would go to quarantine{}",
+        run.tally().durations.iter().map(Duration::as_millis).sum::<u128>(),
+        page.body.len(),
+        decoded.records.count,
+        out.observations.len(),
+        stream.normaliser.schema().name,
+        out.rejects.len(),
+        if decoded.envelope.iter().flatten().next().is_some() { "; more pages follow" } else { "" }
+    ));
+    let mut by_rule: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for reject in &out.rejects {
+        *by_rule.entry((reject.reason.as_str(), &reject.rule)).or_default() += 1;
+    }
+    for ((reason, rule), count) in &by_rule {
+        terminal::data(&format!("{title}:   {count} × {reason}: {rule}"));
+    }
+    if decoded.records.count == 0 {
+        terminal::data(&format!("{title}:   the page is well-formed and has no records"));
+    }
+    Ok(Ok(if out.rejects.is_empty() { 0 } else { PROBLEM }))
+}

@@ -1,0 +1,425 @@
+//! From files to a checked [`Config`]: lists and areas, contracts, sources, indicators, in this order,
+//! because each speaks of what came before. What could not be checked because something before it is
+//! broken is passed over in silence: its problem is the one before.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::files::{Files, Read};
+use super::written::{
+    AreaFile, Gateway, Indicators, Province, Source, Stream, TargetGroup, Unit, Units,
+};
+use super::yaml::Problem;
+use super::{CheckedSource, CheckedStream, Config, Options};
+use crate::decode::Picks;
+use crate::fold::Plan;
+use crate::indicator::{Catalogue, KnownMeasure, UnitName};
+use crate::model::area::{AreaList, Areas};
+use crate::model::contract::Contract;
+use crate::model::dictionary::Dictionaries;
+use crate::model::list::CodeList;
+use crate::model::nearest::nearest;
+use crate::model::schema::{Lists, Schema};
+use crate::model::text::is_name;
+use crate::model::time::Day;
+use crate::normalise::{Format, KeyHasher, Normaliser};
+use crate::pipeline::{Cursor, CursorSettings, Target};
+use crate::pull;
+
+/// The most targets of one fleet.
+const MAX_TARGETS: usize = 10_000;
+
+pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
+    let mut files = Files::new(options.dir, options.lookup);
+    let mut words = options.words;
+    for word in ["false", "true"] {
+        words.entry("boolean").intern(word);
+    }
+    gateway(&mut files);
+    let units = files.yaml::<Units>("units.yaml").map(|read| read.value.units).unwrap_or_default();
+    let (province, areas) = areas(&mut files, &mut words);
+    let lists = lists(&mut files, &mut words);
+    let mut compiler = Compiler {
+        files,
+        words,
+        units,
+        lists,
+        areas: areas.map(Arc::new),
+        key: options.identifier_key,
+    };
+    let (contracts, plans) = compiler.contracts();
+    let sources = compiler.sources(&contracts, &plans);
+    let catalogue = compiler.indicators(&plans, plans.len() == contracts.len());
+    let Compiler { mut files, words, units, lists, areas, .. } = compiler;
+    match (areas, catalogue) {
+        (Some(areas), Some(catalogue)) if files.problems.is_empty() => {
+            let plans = plans.into_values().collect();
+            let hash = files.hash();
+            Ok(Config {
+                province,
+                units,
+                areas,
+                lists,
+                words,
+                contracts,
+                plans,
+                sources,
+                catalogue,
+                hash,
+            })
+        }
+        _ => {
+            files.problems.sort_by(|a, b| a.place.cmp(&b.place));
+            Err(files.problems)
+        }
+    }
+}
+
+fn gateway(files: &mut Files<'_>) {
+    if let Some(read) = files.yaml::<Gateway>("iocgw.yaml")
+        && read.value.version != 1
+    {
+        files.problem(&read, "version", "this program reads version 1");
+    }
+}
+
+fn areas(files: &mut Files<'_>, words: &mut Dictionaries) -> (Province, Option<Areas>) {
+    let Some(read) = files.yaml::<AreaFile>("areas.yaml") else {
+        return (Province::default(), None);
+    };
+    let mut texts = Vec::new();
+    for (i, list) in read.value.lists.iter().enumerate() {
+        let text = files
+            .text(&list.file, Some(read.node.place_of(&read.file, &format!("lists.{i}.file"))));
+        let mut day = |key: &str, text: &str| {
+            let day = Day::parse(text);
+            if day.is_none() {
+                files.problem(
+                    &read,
+                    &format!("lists.{i}.{key}"),
+                    &format!("'{text}' is not a day such as 2025-07-01"),
+                );
+            }
+            day
+        };
+        let from = day("from", &list.from);
+        let until = list.until.as_ref().map(|text| day("until", text));
+        if let (Some(text), Some(from)) = (text, from) {
+            texts.push((list.name.clone(), text, from, until.flatten()));
+        }
+    }
+    let crosswalk =
+        files.text(&read.value.crosswalk, Some(read.node.place_of(&read.file, "crosswalk")));
+    let lists: Vec<_> = texts
+        .iter()
+        .map(|(name, text, from, until)| AreaList { name, text, from: *from, until: *until })
+        .collect();
+    let areas = crosswalk.and_then(|crosswalk| match Areas::read(&lists, &crosswalk, words) {
+        Ok(areas) => Some(areas),
+        Err(message) => {
+            files.problem(&read, "lists", &message);
+            None
+        }
+    });
+    (read.value.province, areas)
+}
+
+fn lists(files: &mut Files<'_>, words: &mut Dictionaries) -> Lists {
+    let mut lists = Lists::new();
+    for name in files.names("lists", "csv") {
+        let Some(text) = files.text(&name, None) else { continue };
+        let list = name.trim_start_matches("lists/").trim_end_matches(".csv");
+        match CodeList::read(list, &text, words) {
+            Ok(read) => _ = lists.insert(list.to_owned(), Arc::new(read)),
+            Err(problems) => {
+                for (line, message) in problems {
+                    let place = files.place(&name, line);
+                    files.problems.push(Problem::new(place, "", &message));
+                }
+            }
+        }
+    }
+    lists
+}
+
+struct Compiler<'a> {
+    files: Files<'a>,
+    words: Dictionaries,
+    units: BTreeMap<String, Unit>,
+    lists: Lists,
+    areas: Option<Arc<Areas>>,
+    key: &'a [u8],
+}
+
+type Plans = BTreeMap<String, Plan>;
+
+impl Compiler<'_> {
+    fn unit<T>(&mut self, read: &Read<T>, at: &str, unit: &str) {
+        if !self.units.contains_key(unit) {
+            let hint = nearest(unit, self.units.keys().map(String::as_str))
+                .map_or(String::new(), |near| format!(" – did you mean '{near}'?"));
+            self.files.problem(read, at, &format!("there is no unit '{unit}' in units.yaml{hint}"));
+        }
+    }
+
+    fn contracts(&mut self) -> (BTreeMap<String, Contract>, Plans) {
+        let (mut contracts, mut plans) = (BTreeMap::new(), Plans::new());
+        for read in self.files.folder::<Contract>("contracts") {
+            let contract = &read.value;
+            self.unit(&read, "accountable_unit", &contract.accountable_unit);
+            let schema = Schema::compile(contract, &self.lists, &self.words).map(Arc::new);
+            let plan = schema.and_then(|schema| Plan::compile(contract, &schema, &self.words));
+            match plan {
+                Ok(plan) => _ = plans.insert(contract.contract.clone(), plan),
+                Err(problems) => {
+                    problems.iter().for_each(|(at, message)| self.files.problem(&read, at, message))
+                }
+            }
+            if contracts.contains_key(&contract.contract) {
+                self.files.problem(
+                    &read,
+                    "contract",
+                    &format!("contract '{}' stands in two files", contract.contract),
+                );
+            }
+            contracts.insert(contract.contract.clone(), read.value);
+        }
+        (contracts, plans)
+    }
+
+    fn sources(
+        &mut self,
+        contracts: &BTreeMap<String, Contract>,
+        plans: &Plans,
+    ) -> Vec<CheckedSource> {
+        let mut sources: Vec<CheckedSource> = Vec::new();
+        for read in self.files.folder::<Source>("sources") {
+            let source = &read.value;
+            if sources.iter().any(|known| known.written.source == source.source) {
+                self.files.problem(
+                    &read,
+                    "source",
+                    &format!("source '{}' stands in two files", source.source),
+                );
+            }
+            self.source_settings(&read);
+            let targets = self.targets(&read);
+            let mut streams = Vec::new();
+            for (name, stream) in &source.streams {
+                if let Some(checked) = self.stream(&read, name, stream, contracts, plans) {
+                    streams.push(checked);
+                }
+            }
+            sources.push(CheckedSource { written: read.value, streams, targets: targets.into() });
+        }
+        sources
+    }
+
+    fn source_settings(&mut self, read: &Read<Source>) {
+        let source = &read.value;
+        self.unit(read, "accountable_unit", &source.accountable_unit);
+        for (at, name) in [("source", &source.source), ("source_kind", &source.source_kind)] {
+            if !is_name(name) {
+                self.files.problem(read, at, &format!("'{name}' is not a plain lower-case name"));
+            }
+        }
+        let mut problems = Vec::new();
+        source.requester.check("requester", &mut problems);
+        source.authenticator.check("authenticator", &mut problems);
+        if let Some(limit) = &source.rate_limit {
+            limit.check("rate_limit", &mut problems);
+        }
+        source.retry.check("retry", &mut problems);
+        if source.streams.is_empty() {
+            problems.push(("streams".to_owned(), "a source needs at least one stream".to_owned()));
+        }
+        let templated = source.requester.url.contains("{{ target }}");
+        if templated != source.fleet.is_some() {
+            let message = "'{{ target }}' stands in the url of a fleet, and only there";
+            problems.push(("requester.url".to_owned(), message.to_owned()));
+        }
+        problems.iter().for_each(|(at, message)| self.files.problem(read, at, message));
+    }
+
+    fn targets(&mut self, read: &Read<Source>) -> Vec<Target> {
+        let Some(fleet) = &read.value.fleet else { return Vec::new() };
+        let at = "fleet.targets_file";
+        let Some(text) =
+            self.files.text(&fleet.targets_file, Some(read.node.place_of(&read.file, at)))
+        else {
+            return Vec::new();
+        };
+        let groups: Vec<TargetGroup> = match serde_json::from_str(&text) {
+            Ok(groups) => groups,
+            Err(error) => {
+                let place = self.files.place(&fleet.targets_file, error.line() as u32);
+                self.files.problems.push(Problem::new(
+                    place,
+                    "",
+                    &format!("not a list of targets: {error}"),
+                ));
+                return Vec::new();
+            }
+        };
+        let targets: Vec<_> = groups
+            .into_iter()
+            .flat_map(|group| {
+                let labels = group.labels;
+                group.targets.into_iter().map(move |name| Target { name, labels: labels.clone() })
+            })
+            .collect();
+        if targets.is_empty() || targets.len() > MAX_TARGETS {
+            self.files.problem(
+                read,
+                at,
+                &format!(
+                    "a fleet has 1 to {MAX_TARGETS} targets, this file names {}",
+                    targets.len()
+                ),
+            );
+        }
+        targets
+    }
+
+    fn stream(
+        &mut self,
+        read: &Read<Source>,
+        name: &str,
+        stream: &Stream,
+        contracts: &BTreeMap<String, Contract>,
+        plans: &Plans,
+    ) -> Option<CheckedStream> {
+        let at = format!("streams.{name}");
+        let before = self.files.problems.len();
+        if !is_name(name) {
+            self.files.problem(read, &at, &format!("'{name}' is not a plain lower-case name"));
+        }
+        let request = pull::Stream {
+            path: stream.path.clone(),
+            query: stream.query.clone(),
+            paginator: stream.paginator.clone(),
+        };
+        let mut problems = Vec::new();
+        request.check(&at, &mut problems);
+        problems.iter().for_each(|(at, message)| self.files.problem(read, at, message));
+        if stream.interval.as_seconds() < 1 {
+            self.files.problem(read, &format!("{at}.interval"), "the shortest interval is 1s");
+        }
+        if read.value.fleet.is_some() && (stream.records.is_some() || stream.cursor.is_some()) {
+            self.files.problem(read, &at, "a stream of a fleet has neither 'records' nor 'cursor': each target's answer is one record");
+        }
+        if !contracts.contains_key(&stream.contract) {
+            let hint = nearest(&stream.contract, contracts.keys().map(String::as_str))
+                .map_or(String::new(), |near| format!(" – did you mean '{near}'?"));
+            self.files.problem(
+                read,
+                &format!("{at}.contract"),
+                &format!("there is no contract '{}'{hint}", stream.contract),
+            );
+        }
+        let (plan, areas) = (plans.get(&stream.contract)?, Arc::clone(self.areas.as_ref()?));
+        let cursor = stream.cursor.as_ref().and_then(|cursor| self.cursor(read, &at, cursor, plan));
+        let hasher = KeyHasher::new(self.key, &stream.contract);
+        let normaliser = match Normaliser::compile(&plan.schema, &areas, &stream.map, hasher) {
+            Ok(normaliser) => normaliser,
+            Err(problems) => {
+                problems.iter().for_each(|(below, message)| {
+                    self.files.problem(read, &format!("{at}.map.{below}"), message)
+                });
+                return None;
+            }
+        };
+        let around: Vec<_> = stream.paginator.next_at().map(str::to_owned).into_iter().collect();
+        let picks = match Picks::new(stream.records.as_deref(), normaliser.pointers(), &around) {
+            Ok(picks) => picks,
+            Err(message) => {
+                self.files.problem(read, &at, &message);
+                return None;
+            }
+        };
+        let position = plans.keys().position(|known| *known == stream.contract)?;
+        let data_through = stream.data_through;
+        (self.files.problems.len() == before).then(|| CheckedStream {
+            name: name.to_owned(),
+            plan: position,
+            request,
+            picks,
+            normaliser,
+            cursor,
+            data_through,
+        })
+    }
+
+    fn cursor(
+        &mut self,
+        read: &Read<Source>,
+        at: &str,
+        cursor: &CursorSettings,
+        plan: &Plan,
+    ) -> Option<Cursor> {
+        let schema = &plan.schema;
+        if schema.slot(&cursor.property) != Some(schema.version_slot) {
+            let needed = &schema.fields[schema.version_slot].name;
+            self.files.problem(
+                read,
+                &format!("{at}.cursor.property"),
+                &format!("the cursor goes by the contract's version_by, '{needed}'"),
+            );
+        }
+        match Format::parse(&cursor.format) {
+            Ok(format) => Some(Cursor { format, lookback: cursor.lookback, order: cursor.order }),
+            Err(message) => {
+                self.files.problem(read, &format!("{at}.cursor.format"), &message);
+                None
+            }
+        }
+    }
+
+    fn indicators(&mut self, plans: &Plans, contracts_are_whole: bool) -> Option<Catalogue> {
+        let (mut settings, mut places) = (BTreeMap::new(), BTreeMap::new());
+        let reads = self.files.folder::<Indicators>("indicators");
+        for (file, read) in reads.iter().enumerate() {
+            for (id, entry) in &read.value.indicators {
+                if settings.insert(id.clone(), entry.clone()).is_some() {
+                    self.files.problem(
+                        read,
+                        &format!("indicators.{id}"),
+                        &format!("indicator '{id}' stands in two files"),
+                    );
+                }
+                places.insert(id.clone(), file);
+            }
+        }
+        let known: BTreeMap<_, _> = plans.values().flat_map(known_measures).collect();
+        let units: BTreeMap<_, _> = self
+            .units
+            .iter()
+            .map(|(id, unit)| (id.clone(), UnitName { name: unit.name.clone() }))
+            .collect();
+        match Catalogue::compile(&settings, &known, &self.words, &units) {
+            Ok(catalogue) => Some(catalogue),
+            Err(problems) => {
+                for (at, message) in problems {
+                    let id = at.split('.').nth(1).unwrap_or("");
+                    // Measures of a contract that is itself broken are not called unknown as well.
+                    let follows = !contracts_are_whole && message.contains("measure");
+                    if let (Some(file), false) = (places.get(id), follows) {
+                        self.files.problem(&reads[*file], &at, &message);
+                    }
+                }
+                None
+            }
+        }
+    }
+}
+
+fn known_measures(plan: &Plan) -> Vec<(String, KnownMeasure)> {
+    let contract = &plan.schema.name;
+    let known = |measure: &crate::fold::MeasurePlan| KnownMeasure {
+        kind: measure.kind,
+        decimals: measure.decimals,
+        dimensions: measure.dimensions.clone(),
+        contract: contract.clone(),
+    };
+    plan.measures.iter().map(|measure| (measure.name.clone(), known(measure))).collect()
+}

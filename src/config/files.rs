@@ -1,0 +1,114 @@
+//! The files of a configuration folder: read, with every problem noted at its place.
+
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use super::yaml::{self, Node, Place, Problem};
+
+/// The largest file that is not YAML: lists of areas and codes.
+const MAX_BYTES: u64 = 8 << 20;
+
+/// Reads a configuration folder and gathers what is wrong with it.
+pub(super) struct Files<'a> {
+    dir: PathBuf,
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    /// Everything found so far.
+    pub(super) problems: Vec<Problem>,
+    hash: blake3::Hasher,
+}
+
+/// A file that was read, with the tree that knows its places.
+pub(super) struct Read<T> {
+    pub(super) file: String,
+    pub(super) node: Node,
+    pub(super) value: T,
+}
+
+impl<'a> Files<'a> {
+    pub(super) fn new(dir: &Path, lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { dir: dir.to_owned(), lookup, problems: Vec::new(), hash: blake3::Hasher::new() }
+    }
+
+    /// The name under which a file is spoken of.
+    fn shown(&self, name: &str) -> String {
+        self.dir.join(name).display().to_string()
+    }
+
+    /// One YAML file.
+    pub(super) fn yaml<T: DeserializeOwned>(&mut self, name: &str) -> Option<Read<T>> {
+        let file = self.shown(name);
+        let mut node = yaml::read(&self.dir.join(name), &file, &mut self.problems)?;
+        self.note(name);
+        yaml::refuse_inline_secrets(&node, &file, &mut self.problems);
+        yaml::interpolate(&mut node, &file, self.lookup, &mut self.problems);
+        let value = yaml::decode(&node, &file, &mut self.problems)?;
+        Some(Read { file, node, value })
+    }
+
+    /// All YAML files of a folder, by name; a missing folder has none.
+    pub(super) fn folder<T: DeserializeOwned>(&mut self, folder: &str) -> Vec<Read<T>> {
+        let names = self.names(folder, "yaml");
+        names.iter().filter_map(|name| self.yaml(name)).collect()
+    }
+
+    /// The files of a folder with this extension, by name, as paths below the configuration.
+    pub(super) fn names(&mut self, folder: &str, extension: &str) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.dir.join(folder)) else { return Vec::new() };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut names: Vec<_> = names
+            .filter(|name| {
+                !name.starts_with('.')
+                    && Path::new(name).extension().is_some_and(|found| found == extension)
+            })
+            .map(|name| format!("{folder}/{name}"))
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// A text file; the problem is placed where it was asked for, or at its own beginning.
+    pub(super) fn text(&mut self, name: &str, asked: Option<Place>) -> Option<String> {
+        let path = self.dir.join(name);
+        let read = match std::fs::metadata(&path) {
+            Ok(meta) if meta.len() > MAX_BYTES => {
+                Err(format!("it is larger than {MAX_BYTES} bytes"))
+            }
+            _ => std::fs::read_to_string(&path).map_err(|error| error.to_string()),
+        };
+        self.note(name);
+        match read {
+            Ok(text) => Some(text),
+            Err(error) => {
+                let place = asked.unwrap_or_else(|| self.place(name, 1));
+                self.problems.push(Problem::new(
+                    place,
+                    "",
+                    &format!("cannot read {}: {error}", self.shown(name)),
+                ));
+                None
+            }
+        }
+    }
+
+    fn note(&mut self, name: &str) {
+        self.hash.update(name.as_bytes());
+        self.hash.update(&std::fs::read(self.dir.join(name)).unwrap_or_default());
+    }
+
+    /// A line of a file that is not YAML.
+    pub(super) fn place(&self, name: &str, line: u32) -> Place {
+        Place { file: self.shown(name), line, column: 1 }
+    }
+
+    /// Notes a problem at a dotted place of a file that was read.
+    pub(super) fn problem<T>(&mut self, read: &Read<T>, at: &str, message: &str) {
+        let place = read.node.place_of(&read.file, at);
+        self.problems.push(Problem::new(place, at, message));
+    }
+
+    /// A hash over all files read.
+    pub(super) fn hash(&self) -> String {
+        self.hash.finalize().to_hex()[..16].to_owned()
+    }
+}

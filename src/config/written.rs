@@ -1,0 +1,162 @@
+//! The files of a configuration as they are written, before anything is checked across them.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::indicator;
+use crate::model::text::Bilingual;
+use crate::model::units::Span;
+use crate::normalise::MapSettings;
+use crate::pipeline::{CursorSettings, DataThrough};
+use crate::pull::{Authenticator, Paginator, RateLimit, Requester, Retry, Scalar};
+
+/// `iocgw.yaml`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Gateway {
+    /// The version of this format.
+    pub(super) version: u32,
+}
+
+/// `units.yaml`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Units {
+    pub(super) units: BTreeMap<String, Unit>,
+}
+
+/// A body that answers for something, and the position (never the person) that does.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unit {
+    /// Its name.
+    pub name: Bilingual,
+    /// The position.
+    pub role: String,
+}
+
+/// `areas.yaml`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AreaFile {
+    pub(super) province: Province,
+    pub(super) lists: Vec<AreaListFile>,
+    pub(super) crosswalk: String,
+}
+
+/// The province itself.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Province {
+    /// The statistics office's code.
+    pub code: String,
+    /// The name.
+    pub name: Bilingual,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AreaListFile {
+    pub(super) name: String,
+    pub(super) file: String,
+    pub(super) from: String,
+    #[serde(default)]
+    pub(super) until: Option<String>,
+}
+
+/// `sources/*.yaml`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The source's name.
+    pub source: String,
+    /// What kind of system it is; a label of metrics.
+    pub source_kind: String,
+    /// What people call it.
+    pub title: Bilingual,
+    /// The body that answers for it.
+    pub accountable_unit: String,
+    /// How it is asked.
+    pub requester: Requester,
+    /// How the gateway proves who it is.
+    pub authenticator: Authenticator,
+    /// How often it may be asked.
+    #[serde(default)]
+    pub rate_limit: Option<RateLimit>,
+    /// What is done when it does not answer.
+    #[serde(default)]
+    pub retry: Retry,
+    /// Present if it is a fleet of targets.
+    #[serde(default)]
+    pub fleet: Option<Fleet>,
+    /// Its streams.
+    pub streams: BTreeMap<String, Stream>,
+}
+
+/// A fleet of targets.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fleet {
+    /// A file of targets with labels, in the form of Prometheus' `file_sd`.
+    pub targets_file: String,
+    /// The length of the time slots in which polls are counted.
+    pub slot: Span,
+    /// How many targets are asked at once.
+    #[serde(default = "twenty")]
+    pub concurrency: usize,
+}
+
+const fn twenty() -> usize {
+    20
+}
+
+/// One stream of a source.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stream {
+    /// What its records mean.
+    pub contract: String,
+    /// Appended to the source's address.
+    #[serde(default)]
+    pub path: String,
+    /// How often it runs.
+    pub interval: Span,
+    /// Query parameters.
+    #[serde(default)]
+    pub query: BTreeMap<String, Scalar>,
+    /// How pages follow each other.
+    #[serde(default = "single")]
+    pub paginator: Paginator,
+    /// How it goes on where it left off.
+    #[serde(default)]
+    pub cursor: Option<CursorSettings>,
+    /// Where the array of records stands in a page; the page is one record when absent.
+    #[serde(default)]
+    pub records: Option<String>,
+    /// Which time it is believed complete to after a good run.
+    #[serde(default)]
+    pub data_through: DataThrough,
+    /// Where each property stands.
+    pub map: BTreeMap<String, MapSettings>,
+}
+
+const fn single() -> Paginator {
+    Paginator::None {}
+}
+
+/// `indicators/*.yaml`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Indicators {
+    pub(super) indicators: BTreeMap<String, indicator::Settings>,
+}
+
+/// One group of a targets file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TargetGroup {
+    pub(super) targets: Vec<String>,
+    #[serde(default)]
+    pub(super) labels: BTreeMap<String, String>,
+}
