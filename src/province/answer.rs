@@ -17,7 +17,7 @@ use super::faults::{Faults, Trouble};
 use super::ledger::{Fact, Note, System};
 
 /// A request that is never answered is let go after this, should the client stay.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Gate numbers: every endpoint counts its own requests, and every kiosk is one.
 pub(super) const FIRST_KIOSK: u32 = 100;

@@ -137,17 +137,18 @@ impl Register {
     }
 
     fn kind(&self, draw: &mut Draw) -> Kind {
-        match (self.platform, draw.below(100)) {
-            (Platform::A, 0..46) => Kind::Hotel,
-            (Platform::A, 46..84) => Kind::GuestHouse,
-            (Platform::A, 84..94) => Kind::Homestay,
-            (Platform::B, 0..52) => Kind::RentedRooms,
-            (Platform::B, 52..70) => Kind::GuestHouse,
-            (Platform::B, 70..84) => Kind::Homestay,
-            (Platform::B, 84..89) => Kind::Dormitory,
-            (Platform::B, 89..94) => Kind::HealthFacility,
-            _ => Kind::Other,
-        }
+        let table: &[(u64, Kind)] = match self.platform {
+            Platform::A => &[(46, Kind::Hotel), (84, Kind::GuestHouse), (94, Kind::Homestay)],
+            Platform::B => &[
+                (52, Kind::RentedRooms),
+                (70, Kind::GuestHouse),
+                (84, Kind::Homestay),
+                (89, Kind::Dormitory),
+                (94, Kind::HealthFacility),
+            ],
+        };
+        let point = draw.below(100);
+        table.iter().find(|(bound, _)| point < *bound).map_or(Kind::Other, |(_, kind)| *kind)
     }
 
     /// The commune code that the platform sends for a facility, as of a day.
@@ -217,7 +218,7 @@ impl Facility {
     fn status(&self, month: i32) -> usize {
         match self.closes {
             Some(from) if month >= from => 2,
-            _ => usize::from(mix(self.details ^ 0x5A5, month as u64) % 100 == 0),
+            _ => usize::from(mix(self.details ^ 0x5A5, month as u64).is_multiple_of(100)),
         }
     }
 

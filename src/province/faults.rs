@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use super::draw::Draw;
 
 /// Probabilities, all 0 by default.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Faults {
     /// Per record: it stands twice on its page.
     pub duplicate: f64,

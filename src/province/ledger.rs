@@ -81,6 +81,7 @@ pub enum Fact {
 
 /// A dossier. Codes as on the wire.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "the wire has as many flags")]
 pub struct Dossier {
     /// The key, `MaHoSo`.
     pub dossier: String,

@@ -114,7 +114,10 @@ pub struct Province {
 }
 
 impl Province {
-    /// Draws the history up to the present.
+    /// Draws the history up to the present. The two big streams are drawn side by side.
+    ///
+    /// # Panics
+    /// Never, unless drawing itself has a bug.
     pub fn new(settings: Settings) -> Arc<Self> {
         let Settings { seed, months, now, scale, faults, fleet, ledger } = settings;
         let clock = match now {
@@ -138,7 +141,6 @@ impl Province {
         };
         let held = Sessions { world: world.clone(), kiosks: Arc::clone(&kiosks), fleet };
         let dossiers = Portal::new(world.clone(), Arc::clone(&areas));
-        // The two big streams are drawn side by side: starting a demo is mostly this.
         let (portal, sessions) = std::thread::scope(|scope| {
             let sessions = scope.spawn(|| Stream::new(held, &world, late, first, today));
             let portal = Stream::new(dossiers, &world, late, first, today);
@@ -214,7 +216,7 @@ impl Province {
     }
 
     fn faults(&self) -> Faults {
-        self.faults.read().unwrap_or_else(PoisonError::into_inner).clone()
+        *self.faults.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets a request in: the faults in force, its draws, and what goes wrong with it.

@@ -97,10 +97,9 @@ impl Returns {
         stay.is_withdrawn = is_withdrawn;
         stay.bad = line.bad;
         match line.bad {
-            None => {}
             Some(Bad::UnknownCommune) => stay.commune_code = 99_999,
             Some(Bad::FutureDate) => stay.day = day.plus(TEN_YEARS),
-            Some(Bad::WrongType | Bad::UnknownCode) => {}
+            None | Some(Bad::WrongType | Bad::UnknownCode) => {}
         }
         stay.index += line.bad.map_or(0, |bad| 10_000 * (1 + bad as usize));
         Some(stay)

@@ -2,6 +2,10 @@
 //!
 //! A handler checks who asks and what for; everything else (the fault of the moment, the ledger,
 //! the page) goes through [`answer`], so that all systems misbehave in the same ways.
+//!
+//! `/portal/token`, `/portal/api/hoso?updated_from=&limit=` · `/lodging-a/v1/{returns,facilities}`
+//! `?changed_since=&page=&size=` · `/lodging-b/api/{luu-tru,co-so}?tuThoiDiem=&soLuong=&after=` ·
+//! `/kiosks/{id}/status` · `/kiosk-platform/sessions?since=&limit=&cursor=`
 
 use std::collections::HashMap;
 use std::io;
@@ -183,7 +187,8 @@ async fn platform_a<R: Records + 'static>(
     let system = stream(&here).records.system();
     let wanted = Wanted { endpoint: 1 + system as u32, system, token: None };
     answer(&here, wanted, move |province, draw, faults| {
-        let since = lodging_a::changed_since(query.get("changed_since").map(plus).as_ref());
+        let since =
+            lodging_a::changed_since(query.get("changed_since").map(|text| plus(text)).as_ref());
         let since = since.ok_or("changed_since is not RFC 3339")?;
         let number: usize = query.get("page").map_or(Ok(1), |page| page.parse()).unwrap_or(0);
         if number == 0 {
@@ -201,7 +206,7 @@ async fn platform_a<R: Records + 'static>(
 }
 
 /// A plus sign that a client forgot to escape arrives as a space.
-fn plus(text: &String) -> String {
+fn plus(text: &str) -> String {
     text.replace(' ', "+")
 }
 

@@ -246,7 +246,7 @@ impl Records for Sessions {
         };
         let updated = session.stamps[version];
         write(&fact, line.bad, is_voided, updated, out);
-        is_noted.then(|| Note {
+        is_noted.then_some(Note {
             version: Stamp(updated),
             withdrawn: is_voided,
             bad: line.bad,

@@ -27,6 +27,12 @@ fn small() -> Settings {
     Settings { months: 1, scale: 0.02, ledger: true, ..settings }
 }
 
+fn client() -> reqwest::Client {
+    // No test speaks TLS, but the client wants a provider; a second install changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
 /// A province on a socket and a client that knows its secrets.
 struct Town {
     province: Arc<Province>,
@@ -38,15 +44,12 @@ struct Town {
 
 impl Town {
     fn open(settings: Settings) -> Self {
-        // No test speaks TLS, but the client wants a provider; a second install changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let province = Province::new(settings);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let at = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         tokio::spawn(serve(Arc::clone(&province), listener, stop.clone()));
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { province, at, stop, client, bearer: std::sync::Mutex::default() }
+        Self { province, at, stop, client: client(), bearer: std::sync::Mutex::default() }
     }
 
     fn secret(&self, name: &str) -> String {

@@ -136,9 +136,11 @@ async fn kiosks_answer_for_themselves_and_some_never_do() {
     let (mut up, mut silent) = (0, 0);
     for kiosk in 1..=20 {
         let path = format!("/kiosks/KSK-{kiosk:03}/status");
-        let request = town.request(&path).timeout(Duration::from_millis(300));
-        match request.send().await {
+        let is_silent = kiosks::mood(11, fleet, kiosk - 1, now()) == kiosks::Mood::Silent;
+        let patience = Duration::from_millis(if is_silent { 300 } else { 10_000 });
+        match town.request(&path).timeout(patience).send().await {
             Ok(answer) => {
+                assert!(!is_silent);
                 let body: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
                 assert_eq!(body["kiosk_id"], format!("KSK-{kiosk:03}"));
                 up += 1;
@@ -154,4 +156,31 @@ async fn kiosks_answer_for_themselves_and_some_never_do() {
     let said = town.province.ledger().said();
     assert_eq!(said.iter().filter(|said| heartbeats(said)).count(), up);
     assert_eq!(said.len(), up + silent);
+}
+
+#[tokio::test]
+async fn the_province_stops_at_once_even_while_a_request_hangs() {
+    let province = Province::new(small());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let silent = (1..=60).map(|kiosk| format!("KSK-{kiosk:03}")).find(|id| {
+        let index = id[4..].parse::<usize>().unwrap() - 1;
+        kiosks::mood(11, Fleet::default(), index, now()) == kiosks::Mood::Silent
+    });
+    let path = format!("http://{at}/kiosks/{}/status", silent.unwrap());
+    let serving = tokio::spawn(serve(Arc::clone(&province), listener, stop.clone()));
+    let client = client();
+    let hanging = tokio::spawn(client.get(path).send());
+    // Other requests pass the time until the hanging one has arrived.
+    for _ in 0..500 {
+        if !province.ledger().said().is_empty() {
+            break;
+        }
+        client.get(format!("http://{at}/kiosks")).send().await.unwrap();
+    }
+    assert!(!hanging.is_finished());
+    stop.cancel();
+    tokio::time::timeout(Duration::from_secs(5), serving).await.unwrap().unwrap().unwrap();
+    assert!(hanging.await.unwrap().is_err());
 }
