@@ -8,6 +8,7 @@ pub mod indicator;
 pub mod model;
 pub mod normalise;
 pub mod pipeline;
+pub mod province;
 pub mod pull;
 pub mod store;
 pub mod telemetry;
