@@ -77,13 +77,18 @@ impl Settings {
 
     fn load(&self, words: Dictionaries, identifier_key: &[u8]) -> Result<Config, Invalid> {
         let lookup = |name: &str| self.lookup(name);
-        config::load(Options { dir: &self.config, lookup: &lookup, words, identifier_key }).map_err(Invalid)
+        config::load(Options { dir: &self.config, lookup: &lookup, words, identifier_key })
+            .map_err(Invalid)
     }
 }
 
 impl Gateway {
     /// Checks the configuration, opens the store and makes all parts; asks no source yet.
-    pub fn open(settings: &Settings, clock: Clock, stop: CancellationToken) -> anyhow::Result<Self> {
+    pub fn open(
+        settings: &Settings,
+        clock: Clock,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Self> {
         settings.check()?;
         let key = identifier_key(&settings.secrets)?;
         let opened = Store::open(&settings.store)?;
@@ -96,10 +101,16 @@ impl Gateway {
                 names.push(StreamName { source, stream: name, plan: stream.plan });
             }
         }
-        let parts = Parts { plans: config.plans.clone(), streams: names, words: config.words.clone() };
+        let parts =
+            Parts { plans: config.plans.clone(), streams: names, words: config.words.clone() };
         let store = opened.start(parts)?;
         let metrics = Arc::new(Metrics::new(source_labels(&config)));
-        let context = pull::Context { clock: clock.clone(), secrets_dir: settings.secrets.clone(), stop: stop.clone(), seed: fastrand::u64(..) };
+        let context = pull::Context {
+            clock: clock.clone(),
+            secrets_dir: settings.secrets.clone(),
+            stop: stop.clone(),
+            seed: fastrand::u64(..),
+        };
         let streams = streams(&config, &context)?;
         Ok(Self { config, store, metrics, streams, clock, stop })
     }
@@ -118,7 +129,8 @@ impl Gateway {
     pub async fn serve(self, listener: TcpListener) -> anyhow::Result<()> {
         let address = listener.local_addr().context("the listening socket has no address")?;
         let context = Arc::new(self.serving());
-        let server = serve::bind(context, listener, 2).context("cannot serve on the listening socket")?;
+        let server =
+            serve::bind(context, listener, 2).context("cannot serve on the listening socket")?;
         let handle = server.handle();
         let serving = tokio::spawn(server);
         tracing::info!(%address, sources = self.config.sources.len(), indicators = self.config.catalogue.len(), config = self.config.hash, "listening");
@@ -170,7 +182,8 @@ impl Gateway {
 
     fn serving(&self) -> serve::Context {
         let config = &self.config;
-        let (metrics, store, observing) = (Arc::clone(&self.metrics), self.store.clone(), Arc::clone(&self.metrics));
+        let (metrics, store, observing) =
+            (Arc::clone(&self.metrics), self.store.clone(), Arc::clone(&self.metrics));
         let ready_store = self.store.clone();
         serve::Context {
             snapshot: self.store.shared(),
@@ -180,13 +193,29 @@ impl Gateway {
             lists: config.lists.clone(),
             contracts: config.contract_facts(),
             units: config.unit_names(),
-            province: serve::Province { code: config.province.code.clone(), name: config.province.name.clone() },
+            province: serve::Province {
+                code: config.province.code.clone(),
+                name: config.province.name.clone(),
+            },
             sources: config.sources.iter().map(source_facts).collect(),
             clock: self.clock.clone(),
             quarantine: Arc::new(Quarantine(self.store.clone())),
-            metrics: Arc::new(move || metrics.render(&store.snapshot(), store.path(), store.failures().borrow().is_none())),
-            ready: Arc::new(move || vec![("store", ready_store.failures().borrow().clone().map_or(Ok(()), |error| Err(error.to_string())))]),
-            observe: Arc::new(move |route, method, code, took| observing.answered(route, method, code, took)),
+            metrics: Arc::new(move || {
+                metrics.render(&store.snapshot(), store.path(), store.failures().borrow().is_none())
+            }),
+            ready: Arc::new(move || {
+                vec![(
+                    "store",
+                    ready_store
+                        .failures()
+                        .borrow()
+                        .clone()
+                        .map_or(Ok(()), |error| Err(error.to_string())),
+                )]
+            }),
+            observe: Arc::new(move |route, method, code, took| {
+                observing.answered(route, method, code, took)
+            }),
             version: env!("CARGO_PKG_VERSION"),
         }
     }
@@ -195,8 +224,19 @@ impl Gateway {
 struct Quarantine(Store);
 
 impl serve::QuarantineReader for Quarantine {
-    fn list(&self, source: Option<&str>, reason: Option<&str>, after: Option<u64>, limit: usize) -> Result<Vec<serve::Quarantined>, String> {
-        let filter = Filter { source: source.map(str::to_owned), reason: reason.map(str::to_owned), after, limit };
+    fn list(
+        &self,
+        source: Option<&str>,
+        reason: Option<&str>,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<serve::Quarantined>, String> {
+        let filter = Filter {
+            source: source.map(str::to_owned),
+            reason: reason.map(str::to_owned),
+            after,
+            limit,
+        };
         let listed = self.0.quarantine(&filter).map_err(|error| error.to_string())?;
         Ok(listed
             .into_iter()
@@ -219,7 +259,10 @@ impl serve::QuarantineReader for Quarantine {
 
 fn source_facts(source: &config::CheckedSource) -> (String, serve::SourceFacts) {
     let written = &source.written;
-    let streams = written.streams.iter().map(|(name, stream)| serve::StreamFacts { name: name.clone(), contract: stream.contract.clone() });
+    let streams = written.streams.iter().map(|(name, stream)| serve::StreamFacts {
+        name: name.clone(),
+        contract: stream.contract.clone(),
+    });
     let facts = serve::SourceFacts {
         title: written.title.clone(),
         source_kind: written.source_kind.clone(),
@@ -237,7 +280,9 @@ fn source_labels(config: &Config) -> Vec<SourceLabels> {
         streams: source
             .streams
             .iter()
-            .map(|stream| (stream.name.clone(), config.plans[stream.plan].schema.fresh_within.as_seconds()))
+            .map(|stream| {
+                (stream.name.clone(), config.plans[stream.plan].schema.fresh_within.as_seconds())
+            })
             .collect(),
     };
     config.sources.iter().map(label).collect()
@@ -276,18 +321,29 @@ fn streams(config: &Config, context: &pull::Context) -> anyhow::Result<Vec<Arc<S
 /// The client of one source.
 pub fn puller(written: &config::Source, context: &pull::Context) -> anyhow::Result<pull::Source> {
     let (requester, authenticator) = (written.requester.clone(), written.authenticator.clone());
-    pull::Source::new(requester, authenticator, written.rate_limit.as_ref(), written.retry.clone(), context.clone())
-        .with_context(|| format!("source '{}'", written.source))
+    pull::Source::new(
+        requester,
+        authenticator,
+        written.rate_limit.as_ref(),
+        written.retry.clone(),
+        context.clone(),
+    )
+    .with_context(|| format!("source '{}'", written.source))
 }
 
 /// The key of identifiers' hashes; without it no store may be written.
 fn identifier_key(secrets: &Path) -> anyhow::Result<Vec<u8>> {
     let path = secrets.join(IDENTIFIER_KEY);
     let help = "make one with: head -c 32 /dev/urandom | base64 > FILE, and keep a copy: without it, records already stored are not recognised again";
-    let key = std::fs::read(&path).with_context(|| format!("cannot read the identifier key {}; {help}", path.display()))?;
+    let key = std::fs::read(&path)
+        .with_context(|| format!("cannot read the identifier key {}; {help}", path.display()))?;
     let key = key.trim_ascii().to_vec();
     if key.len() < KEY_LENGTH {
-        return Err(anyhow!("the identifier key {} has {} bytes, it needs {KEY_LENGTH} or more; {help}", path.display(), key.len()));
+        return Err(anyhow!(
+            "the identifier key {} has {} bytes, it needs {KEY_LENGTH} or more; {help}",
+            path.display(),
+            key.len()
+        ));
     }
     Ok(key)
 }

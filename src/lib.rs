@@ -1,5 +1,7 @@
 //! The IOC data-integration gateway.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod decode;

@@ -21,9 +21,14 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
 
 /// The beginning of the answer to a plain GET.
 async fn ask(url: &url::Url) -> std::io::Result<[u8; 12]> {
-    let address = url.socket_addrs(|| None)?.first().copied().ok_or(std::io::ErrorKind::NotFound)?;
+    let address =
+        url.socket_addrs(|| None)?.first().copied().ok_or(std::io::ErrorKind::NotFound)?;
     let mut stream = tokio::net::TcpStream::connect(address).await?;
-    let request = format!("GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", url.path(), url.host_str().unwrap_or("localhost"));
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+        url.path(),
+        url.host_str().unwrap_or("localhost")
+    );
     stream.write_all(request.as_bytes()).await?;
     let mut status = [0; 12];
     stream.read_exact(&mut status).await?;

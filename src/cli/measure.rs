@@ -30,11 +30,16 @@ pub(super) fn run(Command::Export { name, place, store }: &Command) -> anyhow::R
     if !store.exists() {
         return Err(anyhow!("there is no store at {}; name one with --store", store.display()));
     }
-    let gateway = Gateway::open(&place.settings(store.clone()), Clock::System, tokio_util::sync::CancellationToken::new())
-        .context("cannot open the store")?;
+    let gateway = Gateway::open(
+        &place.settings(store.clone()),
+        Clock::System,
+        tokio_util::sync::CancellationToken::new(),
+    )
+    .context("cannot open the store")?;
     let snapshot = gateway.store().snapshot();
     let Some(measure) = snapshot.measures.get(name) else {
-        let hint = nearest(name, snapshot.measures.keys().map(String::as_str)).map_or(String::new(), |near| format!("; did you mean '{near}'?"));
+        let hint = nearest(name, snapshot.measures.keys().map(String::as_str))
+            .map_or(String::new(), |near| format!("; did you mean '{near}'?"));
         return Err(anyhow!("there is no measure '{name}'{hint}"));
     };
     write(measure, gateway.config());
@@ -42,13 +47,19 @@ pub(super) fn run(Command::Export { name, place, store }: &Command) -> anyhow::R
 }
 
 fn write(measure: &Measure, config: &crate::config::Config) {
-    let names: Vec<_> = measure.dimensions.iter().map(|dimension| dimension.name.as_str()).collect();
+    let names: Vec<_> =
+        measure.dimensions.iter().map(|dimension| dimension.name.as_str()).collect();
     let mut lines = vec![format!("day,area,{},amount", names.join(",")).replace(",,", ",")];
     for (day, cells) in measure.cube.days() {
         for (key, amount) in cells {
             let area = config.areas.get(area_of(*key)).map_or("", |area| area.code.as_str());
-            let words: Vec<_> = measure.dimensions.iter().map(|dimension| word(&config.words, dimension, *key)).collect();
-            let line = [&[day.to_string(), area.to_owned()], &words[..], &[amount.to_string()]].concat();
+            let words: Vec<_> = measure
+                .dimensions
+                .iter()
+                .map(|dimension| word(&config.words, dimension, *key))
+                .collect();
+            let line =
+                [&[day.to_string(), area.to_owned()], &words[..], &[amount.to_string()]].concat();
             lines.push(line.join(","));
         }
         if !terminal::data(&lines.join("\n")) {
@@ -66,5 +77,9 @@ fn word(words: &Dictionaries, dimension: &crate::model::cube::Dimension, key: u6
     if dimension.name == BIN {
         return number.to_string();
     }
-    words.get(&dimension.dictionary).and_then(|dictionary| dictionary.word(number)).unwrap_or("").to_owned()
+    words
+        .get(&dimension.dictionary)
+        .and_then(|dictionary| dictionary.word(number))
+        .unwrap_or("")
+        .to_owned()
 }

@@ -34,7 +34,12 @@ const INVALID: u8 = 78;
 
 /// Pulls a province's systems and serves combined indicators that can be trusted.
 #[derive(Debug, Parser)]
-#[command(name = "iocgw", version, about, after_help = "Example:\n  iocgw demo              a simulated province and the gateway on it\n  iocgw config check      what is wrong with ./config, all at once")]
+#[command(
+    name = "iocgw",
+    version,
+    about,
+    after_help = "Example:\n  iocgw demo              a simulated province and the gateway on it\n  iocgw config check      what is wrong with ./config, all at once"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -72,7 +77,12 @@ struct Place {
 
 impl Place {
     fn settings(&self, store: PathBuf) -> Settings {
-        Settings { config: self.config.clone(), secrets: self.secrets.clone(), store, variables: std::collections::BTreeMap::new() }
+        Settings {
+            config: self.config.clone(),
+            secrets: self.secrets.clone(),
+            store,
+            variables: std::collections::BTreeMap::new(),
+        }
     }
 }
 
@@ -111,5 +121,11 @@ fn report(error: &anyhow::Error) -> ExitCode {
     terminal::message(&format!("iocgw: {error:#}"));
     let is_invalid = error.downcast_ref::<Invalid>().is_some();
     let is_busy = matches!(error.downcast_ref(), Some(StoreError::Owned(_) | StoreError::Full));
-    ExitCode::from(if is_invalid { INVALID } else if is_busy { TRY_AGAIN } else { PROBLEM })
+    ExitCode::from(if is_invalid {
+        INVALID
+    } else if is_busy {
+        TRY_AGAIN
+    } else {
+        PROBLEM
+    })
 }

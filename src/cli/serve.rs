@@ -27,9 +27,16 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
-    log::start(if arguments.log_format == "json" { LogFormat::Json } else { LogFormat::Text }, "info");
+    log::start(
+        if arguments.log_format == "json" { LogFormat::Json } else { LogFormat::Text },
+        "info",
+    );
     let stop = CancellationToken::new();
-    let gateway = Gateway::open(&arguments.place.settings(arguments.store.clone()), Clock::System, stop.clone())?;
+    let gateway = Gateway::open(
+        &arguments.place.settings(arguments.store.clone()),
+        Clock::System,
+        stop.clone(),
+    )?;
     let listener = listen(&arguments.listen)?;
     cancel_on_signal(stop)?;
     gateway.serve(listener).await?;
@@ -38,7 +45,8 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
 
 /// Opens the listening socket.
 pub(super) fn listen(address: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).with_context(|| format!("cannot listen on {address}; choose another with --listen"))
+    TcpListener::bind(address)
+        .with_context(|| format!("cannot listen on {address}; choose another with --listen"))
 }
 
 /// Stops in good order on SIGINT and SIGTERM; a second signal ends the process at once.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use tokio_util::sync::CancellationToken;
 
-use super::{PROBLEM, Place, terminal, UNREACHABLE};
+use super::{PROBLEM, Place, UNREACHABLE, terminal};
 use crate::app::{self, Gateway};
 use crate::clock::Clock;
 use crate::config::{CheckedSource, CheckedStream, Config};
@@ -57,7 +57,11 @@ fn list(config: &Config) -> anyhow::Result<u8> {
         for (name, stream) in &written.streams {
             terminal::data(&format!(
                 "{}\t{name}\tcontract {}\tevery {}\t{}\t{}",
-                written.source, stream.contract, stream.interval, written.accountable_unit, written.title.vi
+                written.source,
+                stream.contract,
+                stream.interval,
+                written.accountable_unit,
+                written.title.vi
             ));
         }
     }
@@ -65,7 +69,8 @@ fn list(config: &Config) -> anyhow::Result<u8> {
 }
 
 async fn pull(place: &Place, store: &std::path::Path) -> anyhow::Result<u8> {
-    let gateway = Gateway::open(&place.settings(store.to_owned()), Clock::System, CancellationToken::new())?;
+    let gateway =
+        Gateway::open(&place.settings(store.to_owned()), Clock::System, CancellationToken::new())?;
     gateway.pull_once().await?;
     let snapshot = gateway.store().snapshot();
     let mut code = 0;
@@ -73,7 +78,12 @@ async fn pull(place: &Place, store: &std::path::Path) -> anyhow::Result<u8> {
         let line = &state.total;
         terminal::data(&format!(
             "{name}: received {} = accepted {} + superseded {} + duplicate {} + quarantined {} + rejected {}",
-            line.received, line.accepted, line.superseded, line.duplicate, line.quarantined, line.rejected
+            line.received,
+            line.accepted,
+            line.superseded,
+            line.duplicate,
+            line.quarantined,
+            line.rejected
         ));
         if let Some(trouble) = &state.trouble {
             terminal::message(&format!("{name}: {}: {}", trouble.reason, trouble.message));
@@ -88,15 +98,23 @@ async fn test(name: &str, place: &Place) -> anyhow::Result<u8> {
     let config = place.settings("unused".into()).check()?;
     let Some(source) = config.sources.iter().find(|source| source.written.source == name) else {
         let names = config.sources.iter().map(|source| source.written.source.as_str());
-        let hint = nearest(name, names).map_or(String::new(), |near| format!("; did you mean '{near}'?"));
+        let hint =
+            nearest(name, names).map_or(String::new(), |near| format!("; did you mean '{near}'?"));
         return Err(anyhow!("there is no source '{name}'{hint}"));
     };
-    let context = pull::Context { clock: Clock::System, secrets_dir: place.secrets.clone(), stop: CancellationToken::new(), seed: 0 };
+    let context = pull::Context {
+        clock: Clock::System,
+        secrets_dir: place.secrets.clone(),
+        stop: CancellationToken::new(),
+        seed: 0,
+    };
     let puller = app::puller(&source.written, &context)?;
     let mut code = 0;
     for stream in &source.streams {
         let tried = tokio::time::timeout(PATIENCE, try_stream(source, stream, &puller)).await;
-        let tried = tried.unwrap_or_else(|_| Ok(Err(format!("no whole answer within {} s", PATIENCE.as_secs()))));
+        let tried = tried.unwrap_or_else(|_| {
+            Ok(Err(format!("no whole answer within {} s", PATIENCE.as_secs())))
+        });
         match tried.with_context(|| format!("stream '{}'", stream.name))? {
             Ok(found) => code = code.max(found),
             Err(message) => {
@@ -109,10 +127,15 @@ async fn test(name: &str, place: &Place) -> anyhow::Result<u8> {
 }
 
 /// One page; the inner error is what the source did wrong.
-async fn try_stream(source: &CheckedSource, stream: &CheckedStream, puller: &pull::Source) -> anyhow::Result<Result<u8, String>> {
+async fn try_stream(
+    source: &CheckedSource,
+    stream: &CheckedStream,
+    puller: &pull::Source,
+) -> anyhow::Result<Result<u8, String>> {
     let now = Clock::System.now();
     let target = source.targets.first();
-    let vars = Vars { cursor: None, target: target.map(|target| target.name.clone()), run_start: now };
+    let vars =
+        Vars { cursor: None, target: target.map(|target| target.name.clone()), run_start: now };
     let mut run = puller.run(&stream.request, &vars);
     let page = match run.next().await {
         Ok(Some(page)) => page,
@@ -124,8 +147,14 @@ async fn try_stream(source: &CheckedSource, stream: &CheckedStream, puller: &pul
         Ok(decoded) => decoded,
         Err(error) => return Ok(Err(format!("{} bytes came, but {error}", page.body.len()))),
     };
-    let polled = target.map(|target| Target { name: &target.name, labels: &target.labels, slot: Stamp(now.0.div_euclid(900) * 900), up: true });
-    let out = stream.normaliser.page(&decoded.records, Surroundings { now, target: polled.as_ref() });
+    let polled = target.map(|target| Target {
+        name: &target.name,
+        labels: &target.labels,
+        slot: Stamp(now.0.div_euclid(900) * 900),
+        up: true,
+    });
+    let out =
+        stream.normaliser.page(&decoded.records, Surroundings { now, target: polled.as_ref() });
     let title = format!("{}.{}", source.written.source, stream.name);
     terminal::data(&format!(
         "{title}: answered in {} ms, {} bytes, {} records: {} keep contract '{}', {} would go to quarantine{}",
