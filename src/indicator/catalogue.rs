@@ -350,13 +350,10 @@ impl Check<'_> {
     }
 
     fn needed(&mut self, key: &str, terms: Option<&Terms>) -> Option<Amount> {
-        match terms {
-            Some(terms) => self.amount(key, terms),
-            None => {
-                self.problem("", format!("kind {} needs '{key}'", word(self.entry.kind)));
-                None
-            }
+        if terms.is_none() {
+            self.problem("", format!("kind {} needs '{key}'", word(self.entry.kind)));
         }
+        self.amount(key, terms?)
     }
 
     fn amount(&mut self, key: &str, terms: &Terms) -> Option<Amount> {

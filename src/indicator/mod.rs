@@ -19,6 +19,8 @@ pub mod reading;
 pub mod series;
 pub mod settings;
 mod sum;
+#[cfg(test)]
+mod tests;
 
 pub use catalogue::{Catalogue, ContractFacts, KnownMeasure, UnitName};
 pub use definition::Definition;
