@@ -12,7 +12,7 @@ use crate::indicator::quality;
 use crate::indicator::reading::{Accountable, Period, Point, Reading};
 use crate::indicator::sum::Slots;
 use crate::model::area::Areas;
-use crate::model::dictionary::Dictionaries;
+use crate::model::dictionary::{Dictionaries, Dictionary};
 use crate::model::nearest::nearest;
 use crate::model::snapshot::Snapshot;
 use crate::model::text::Bilingual;
@@ -130,7 +130,7 @@ pub fn value(world: &World<'_>, definition: &Definition, period: &Period, place:
         slots: &slots,
         columns: &[column],
     };
-    let found = points(question, definition).pop().expect("one period and one column give a point");
+    let found = only(points(question, definition));
     let unit = &definition.accountable.unit;
     let name = world.units.get(unit).map(|unit| unit.name.clone());
     Reading {
@@ -179,7 +179,7 @@ pub fn breakdown(
                 return Err(refusal(definition, name));
             };
             let words = world.words.get(&dimension.dictionary);
-            let slots = Slots::values(world.areas, name, words.map_or(0, |words| words.len()));
+            let slots = Slots::values(world.areas, name, words.map_or(0, Dictionary::len));
             let found = parts(world, definition, period, &slots);
             let rows = found.into_iter().enumerate().filter(|(_, found)| found.occurs);
             let word = |number: usize| words.and_then(|words| words.word(number as u16));
@@ -191,6 +191,10 @@ pub fn breakdown(
                 .collect())
         }
     }
+}
+
+fn only(mut found: Vec<Found>) -> Found {
+    found.pop().expect("one period and one column give one point")
 }
 
 fn parts(world: &World<'_>, definition: &Definition, period: &Period, slots: &Slots) -> Vec<Found> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::indicator::catalogue::KnownMeasure;
 use crate::indicator::definition::{Amount, Input};
-use crate::indicator::settings::{Over, Term, Terms, Wanted};
+use crate::indicator::settings::{Over, Term, Terms, Wanted, Written};
 use crate::model::cube::BIN;
 use crate::model::dictionary::Dictionaries;
 use crate::model::nearest::nearest;
@@ -25,23 +25,28 @@ pub(super) fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>
 impl Inputs<'_> {
     /// The amount that `terms` make up; problems are added with their places below `at`.
     pub(super) fn amount(&self, at: &str, terms: &Terms, problems: &mut Vec<At>) -> Option<Amount> {
-        if terms.0.is_empty() {
+        if terms.terms.is_empty() {
             problems.push((at.to_owned(), "at least one term is needed".to_owned()));
             return None;
         }
         let mut inputs = Vec::new();
-        for (i, term) in terms.0.iter().enumerate() {
-            let at = if terms.0.len() == 1 { at.to_owned() } else { format!("{at}.{i}") };
-            inputs.extend(self.input(&at, term, problems));
+        for (i, term) in terms.terms.iter().enumerate() {
+            let (at, key) = match terms.written {
+                Written::Bare => (at.to_owned(), ""),
+                Written::Single => (at.to_owned(), ".measure"),
+                Written::List => (format!("{at}.{i}"), ".measure"),
+            };
+            inputs.extend(self.input((&at, key), term, problems));
         }
-        (inputs.len() == terms.0.len()).then(|| Amount::new(inputs))
+        (inputs.len() == terms.terms.len()).then(|| Amount::new(inputs))
     }
 
-    fn input(&self, at: &str, term: &Term, problems: &mut Vec<At>) -> Option<Input> {
+    /// One input; its measure's name stands at the two parts of the place together.
+    fn input(&self, (at, key): (&str, &str), term: &Term, problems: &mut Vec<At>) -> Option<Input> {
         let name = &term.measure;
         let Some(known) = self.known.get(name) else {
             let hint = hint(name, self.known.keys().map(String::as_str));
-            problems.push((format!("{at}.measure"), format!("there is no measure '{name}'{hint}")));
+            problems.push((format!("{at}{key}"), format!("there is no measure '{name}'{hint}")));
             return None;
         };
         let before = problems.len();

@@ -2,11 +2,12 @@
 //!
 //! Pure: a function of a snapshot, the definitions and the time it is told. The way of a value:
 //! [`settings`] (as written) → [`catalogue`] (checked) → sums over cubes, in whole numbers →
-//! [`evaluate`] (one value, or one value for each part) and [`series`] (many periods) → a
+//! [`evaluate`] (one value, or one value for each part) and [`mod@series`] (many periods) → a
 //! [`reading::Reading`] with everything that [`quality`] adds.
 
 mod arithmetic;
 pub mod catalogue;
+mod check;
 mod coverage;
 pub mod definition;
 pub mod evaluate;
@@ -19,6 +20,8 @@ pub mod reading;
 pub mod series;
 pub mod settings;
 mod sum;
+#[cfg(test)]
+mod tests;
 
 pub use catalogue::{Catalogue, ContractFacts, KnownMeasure, UnitName};
 pub use definition::Definition;

@@ -154,19 +154,15 @@ impl Period {
     pub fn year_ago(&self) -> Self {
         let date = self.first.date();
         let grain = self.grain();
-        let day = match grain {
-            Grain::Week => {
-                let week = date.iso_week_date();
-                let first = first_monday(i32::from(week.year()) - 1);
-                let same = first.plus(7 * (i32::from(week.week()) - 1));
-                let last = first_monday(i32::from(week.year())).plus(-7);
-                same.min(last)
-            }
-            _ => {
-                let (year, month) = (i32::from(date.year()) - 1, date.month() as u32);
-                let february = month == 2 && date.day() == 29;
-                Day(days(year, month, if february { 28 } else { date.day() as u32 }))
-            }
+        let day = if grain == Grain::Week {
+            let week = date.iso_week_date();
+            let first = first_monday(i32::from(week.year()) - 1);
+            let same = first.plus(7 * (i32::from(week.week()) - 1));
+            same.min(first_monday(i32::from(week.year())).plus(-7))
+        } else {
+            let (year, month) = (i32::from(date.year()) - 1, date.month() as u32);
+            let leap_day = month == 2 && date.day() == 29;
+            Day(days(year, month, if leap_day { 28 } else { date.day() as u32 }))
         };
         Self::containing(day, grain)
     }

@@ -40,7 +40,7 @@ pub enum Status {
 pub struct Point {
     /// The value in the indicator's unit of measure; ratios are 0 to 1.
     pub value: Option<f64>,
-    /// Of a ratio.
+    /// Of a ratio; known even where a denominator of zero leaves no value.
     pub numerator: Option<f64>,
     /// Of a ratio.
     pub denominator: Option<f64>,
@@ -77,9 +77,11 @@ pub struct Freshness {
     pub data_through: Option<Stamp>,
     /// Seconds from `data_through` to now.
     pub age_seconds: Option<i64>,
-    /// The largest allowed age, the strictest among the contracts.
+    /// The largest allowed age of the source with the oldest data, by its own contract; the
+    /// strictest of all while one has reported nothing.
     pub limit_seconds: i64,
-    /// The sources behind the value that are stale or never reported.
+    /// The sources behind the value that are older than their own contract allows or never
+    /// reported; one of them makes the value stale.
     pub late_sources: Vec<String>,
 }
 
@@ -104,7 +106,7 @@ pub struct Completeness {
     pub expected: f64,
     /// How many reported.
     pub reported: f64,
-    /// What is counted: areas, seconds of the period, or a pair of measures.
+    /// What is counted: `areas`, `period` (its seconds that have passed) or `measures`.
     pub of: String,
     /// Codes of communes that are missing, for `of: areas`; at most 130.
     pub missing: Vec<String>,

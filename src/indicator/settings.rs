@@ -223,7 +223,24 @@ pub enum Over {
 
 /// One term or a list of them that add up; a bare `contract.measure` is a term without conditions.
 #[derive(Clone, Debug, Default)]
-pub struct Terms(pub Vec<Term>);
+pub struct Terms {
+    /// The terms, in the order in which they were written.
+    pub terms: Vec<Term>,
+    /// How they were written, so that a problem can be told with its exact place.
+    pub written: Written,
+}
+
+/// The spellings of [`Terms`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Written {
+    /// `dossiers.received`
+    #[default]
+    Bare,
+    /// `{measure: dossiers.received}`
+    Single,
+    /// `[{measure: dossiers.received}]`
+    List,
+}
 
 /// The wanted values of a dimension: one word, or a list of which any will do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -252,15 +269,18 @@ impl<'de> Visitor<'de> for TermsVisitor {
     }
 
     fn visit_str<E: de::Error>(self, measure: &str) -> Result<Terms, E> {
-        Ok(Terms(vec![Term { measure: measure.to_owned(), ..Term::default() }]))
+        let term = Term { measure: measure.to_owned(), ..Term::default() };
+        Ok(Terms { terms: vec![term], written: Written::Bare })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Terms, A::Error> {
-        Term::deserialize(MapAccessDeserializer::new(map)).map(|term| Terms(vec![term]))
+        let term = Term::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Terms { terms: vec![term], written: Written::Single })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Terms, A::Error> {
-        Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Terms)
+        let terms = Vec::deserialize(SeqAccessDeserializer::new(seq))?;
+        Ok(Terms { terms, written: Written::List })
     }
 }
 

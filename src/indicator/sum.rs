@@ -7,7 +7,7 @@
 
 use crate::indicator::definition::{Amount, Input};
 use crate::indicator::reading::Period;
-use crate::model::area::Areas;
+use crate::model::area::{Areas, MAX_AREAS};
 use crate::model::cube::{Cube, Dimension, area_of};
 use crate::model::snapshot::{Measure, MeasureKind, Snapshot};
 use crate::model::time::Day;
@@ -15,10 +15,14 @@ use crate::model::time::Day;
 /// An area that lies in no commune of today.
 const NOWHERE: u16 = u16::MAX;
 
+/// How many area numbers a key has room for.
+const AREAS: usize = MAX_AREAS + 1;
+
 /// Which slot each cell goes to.
 #[derive(Clone, Debug)]
 pub(super) struct Slots {
-    by_area: Vec<u16>,
+    /// By the 12 bits of an area in a key, so that looking up needs no check.
+    by_area: Box<[u16; AREAS]>,
     dimension: Option<String>,
     width: usize,
 }
@@ -36,8 +40,10 @@ impl Slots {
 
     /// One slot for each of today's communes, in the order of [`Areas::current`].
     pub(super) fn communes(areas: &Areas) -> Self {
-        let position = |number| areas.position(number).map_or(NOWHERE, |at| at as u16);
-        let by_area = (0..=areas.highest()).map(position).collect();
+        let mut by_area = Box::new([NOWHERE; AREAS]);
+        for (slot, number) in by_area.iter_mut().zip(0..=areas.highest()) {
+            *slot = areas.position(number).map_or(NOWHERE, |at| at as u16);
+        }
         Self { by_area, dimension: None, width: areas.current().len() }
     }
 
@@ -57,14 +63,10 @@ impl Slots {
         self.dimension.is_some()
     }
 
-    fn of(&self, key: u64, dimension: Option<&Dimension>) -> Option<usize> {
-        let by_area = *self.by_area.get(usize::from(area_of(key)))?;
-        let slot = match dimension {
-            _ if by_area == NOWHERE => return None,
-            Some(dimension) => dimension.of(key),
-            None => by_area,
-        };
-        Some(usize::from(slot)).filter(|slot| *slot < self.width)
+    #[inline]
+    fn by_area(&self, key: u64) -> Option<usize> {
+        let slot = self.by_area[usize::from(area_of(key)) % AREAS];
+        (slot != NOWHERE).then_some(usize::from(slot))
     }
 }
 
@@ -93,8 +95,12 @@ impl Filter {
     }
 
     #[inline]
-    pub(super) fn fits(&self, key: u64) -> bool {
+    fn fits_mask(&self, key: u64) -> bool {
         key & self.mask == self.value
+    }
+
+    fn fits(&self, key: u64) -> bool {
+        self.fits_mask(key)
             && self.any_of.iter().all(|(dimension, any)| any.contains(&dimension.of(key)))
     }
 }
@@ -170,8 +176,11 @@ impl Sums {
                     *sum += amount * whole;
                 }
                 while let Some((day, cells)) = days.next_if(|(day, _)| *day < end) {
-                    pass.add(cells, 1, &mut running);
-                    pass.add(cells, i128::from(end.0 - day.0) * pass.factor, row);
+                    let factor = i128::from(end.0 - day.0) * pass.factor;
+                    pass.each(cells, |slot, _, value| {
+                        running[slot] += i128::from(value);
+                        row[slot] += i128::from(value) * factor;
+                    });
                 }
             } else {
                 while let Some((_, cells)) = days.next_if(|(day, _)| *day < end) {
@@ -207,16 +216,34 @@ impl<'a> Pass<'a> {
     }
 
     fn add(&self, cells: &[(u64, i64)], factor: i128, row: &mut [i128]) {
-        self.each(cells, |slot, _, value| row[slot] += i128::from(value) * factor);
+        if let [total] = row {
+            let mut sum = 0_i128;
+            self.each(cells, |_, _, value| sum += i128::from(value));
+            *total += sum * factor;
+        } else {
+            self.each(cells, |slot, _, value| row[slot] += i128::from(value) * factor);
+        }
     }
 
     /// Calls `take` with slot, key and value of each cell that counts.
+    ///
+    /// The usual walk, by area with plain conditions, is apart from the others: it is the hot loop.
     #[inline]
     pub(super) fn each(&self, cells: &[(u64, i64)], mut take: impl FnMut(usize, u64, i64)) {
-        for (key, value) in cells {
-            if self.filter.fits(*key)
-                && let Some(slot) = self.slots.of(*key, self.dimension)
-            {
+        if self.dimension.is_none() && self.filter.any_of.is_empty() {
+            for (key, value) in cells {
+                if self.filter.fits_mask(*key)
+                    && let Some(slot) = self.slots.by_area(*key)
+                {
+                    take(slot, *key, *value);
+                }
+            }
+            return;
+        }
+        for (key, value) in cells.iter().filter(|(key, _)| self.filter.fits(*key)) {
+            let Some(by_area) = self.slots.by_area(*key) else { continue };
+            let slot = self.dimension.map_or(by_area, |found| usize::from(found.of(*key)));
+            if slot < self.slots.width {
                 take(slot, *key, *value);
             }
         }
