@@ -70,6 +70,8 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
         }
         _ => {
             files.problems.sort_by(|a, b| a.place.cmp(&b.place));
+            // What is said second of the same place follows from what was said first.
+            files.problems.dedup_by(|later, first| later.place == first.place && later.at == first.at);
             Err(files.problems)
         }
     }
