@@ -3,3 +3,4 @@
 pub mod clock;
 pub mod indicator;
 pub mod model;
+pub mod serve;
