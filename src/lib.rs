@@ -12,5 +12,6 @@ pub mod normalise;
 pub mod pipeline;
 pub mod province;
 pub mod pull;
+pub mod serve;
 pub mod store;
 pub mod telemetry;

@@ -1,0 +1,151 @@
+//! From a finished body to a response: content type, caching, conditional requests.
+//!
+//! The ETag is strong: it is a hash of the very bytes. What changes in a body without a commit is
+//! only what is reckoned from "now", and that stands still for a minute
+//! ([`super::context::Asked::now`]), so a poller of an unchanged revision gets 304 for that long.
+//! The compressed form of a body gets its own tag (`-gzip`), as a strong tag demands.
+
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+
+use super::error::ApiError;
+
+/// What is added to the tag of a compressed body.
+pub(super) const GZIP_MARK: &str = "-gzip\"";
+
+/// How long a client may keep an answer without asking again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// A few seconds: figures.
+    Briefly,
+    /// Not at all: health and metrics.
+    Never,
+    /// For good: the address changes when the content does.
+    Forever,
+}
+
+/// A finished answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    content_type: &'static str,
+    body: Vec<u8>,
+    keep: Keep,
+    file_name: Option<String>,
+}
+
+impl Answer {
+    pub(super) fn new(content_type: &'static str, body: impl Into<Vec<u8>>, keep: Keep) -> Self {
+        Self { content_type, body: body.into(), keep, file_name: None }
+    }
+
+    /// A JSON object.
+    pub(super) fn json(body: &impl Serialize) -> Result<Self, ApiError> {
+        let body =
+            serde_json::to_vec(body).map_err(|error| ApiError::Internal(error.to_string()))?;
+        Ok(Self::new("application/json", body, Keep::Briefly))
+    }
+
+    /// A CSV file that a browser saves as `file_name`, which must be a plain name.
+    pub(super) fn csv(body: Vec<u8>, file_name: String) -> Self {
+        let content_type = "text/csv; charset=utf-8; header=present";
+        Self { file_name: Some(file_name), ..Self::new(content_type, body, Keep::Briefly) }
+    }
+
+    /// The response to `request`: the body, or 304 if the client has it already.
+    pub(super) fn response(self, request: &HttpRequest) -> HttpResponse {
+        let mut response = HttpResponse::Ok();
+        response.insert_header((header::CACHE_CONTROL, self.keep.directive()));
+        if self.keep != Keep::Never {
+            response.insert_header((header::VARY, "Accept, Accept-Encoding"));
+            let tag = tag(&self.body);
+            if let Some(known) = known_tag(request.headers(), &tag) {
+                response.status(actix_web::http::StatusCode::NOT_MODIFIED);
+                return response.insert_header((header::ETAG, known)).finish();
+            }
+            response.insert_header((header::ETAG, tag));
+        }
+        if let Some(name) = self.file_name {
+            let value = format!("attachment; filename=\"{name}\"");
+            response.insert_header((header::CONTENT_DISPOSITION, value));
+        }
+        response.insert_header((header::CONTENT_TYPE, self.content_type)).body(self.body)
+    }
+}
+
+impl Keep {
+    const fn directive(self) -> &'static str {
+        match self {
+            Self::Briefly => "private, max-age=5",
+            Self::Never => "no-store",
+            Self::Forever => "public, max-age=31536000, immutable",
+        }
+    }
+}
+
+/// The strong tag of a body.
+fn tag(body: &[u8]) -> String {
+    format!("\"{}\"", &blake3::hash(body).to_hex()[..32])
+}
+
+/// The tag to repeat in a 304, if the client names `tag`, its compressed form or any (`*`).
+///
+/// If-None-Match compares weakly (RFC 9110, 13.1.2), so `W/` is passed over.
+fn known_tag(headers: &HeaderMap, tag: &str) -> Option<String> {
+    let compressed = with_mark(tag);
+    headers
+        .get_all(header::IF_NONE_MATCH)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|named| named.trim().trim_start_matches("W/"))
+        .find_map(|named| match named {
+            "*" => Some(tag.to_owned()),
+            _ if named == tag || named == compressed => Some(named.to_owned()),
+            _ => None,
+        })
+}
+
+fn with_mark(tag: &str) -> String {
+    format!("{}{GZIP_MARK}", tag.trim_end_matches('"'))
+}
+
+/// Marks the tag of a body that was compressed on its way out.
+pub(super) fn mark_compressed(headers: &mut HeaderMap) {
+    let compressed = headers.get(header::CONTENT_ENCODING).is_some_and(|value| value == "gzip");
+    let marked = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()).map(with_mark);
+    if let Some(marked) = marked.filter(|_| compressed)
+        && let Ok(marked) = HeaderValue::try_from(marked)
+    {
+        headers.insert(header::ETAG, marked);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(sent: &'static str, tag: &str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.append(header::IF_NONE_MATCH, HeaderValue::from_static(sent));
+        known_tag(&headers, tag)
+    }
+
+    #[test]
+    fn a_tag_is_known_alone_in_a_list_weak_compressed_or_as_any() {
+        for (sent, echoed) in [
+            ("\"a\"", "\"a\""),
+            ("\"x\", W/\"a\"", "\"a\""),
+            ("\"a-gzip\"", "\"a-gzip\""),
+            ("*", "\"a\""),
+        ] {
+            assert_eq!(known(sent, "\"a\"").as_deref(), Some(echoed), "{sent}");
+        }
+        assert_eq!(known("\"b\", a, \"a", "\"a\""), None);
+    }
+
+    #[test]
+    fn different_bodies_have_different_tags() {
+        assert_ne!(tag(b"{}"), tag(b"{ }"));
+        assert_eq!(tag(b"{}"), tag(b"{}"));
+    }
+}

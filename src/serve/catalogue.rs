@@ -1,0 +1,237 @@
+//! `/v1`, `/v1/catalogue` and `/v1/indicators/{id}`: what there is to ask for.
+//!
+//! The catalogue says of each indicator what it means, how it comes about, from which sources, what
+//! the target is and who answers for it, so that nobody needs to ask a programmer. Filters look at
+//! both languages and pass over case.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::answer::Answer;
+use super::context::Asked;
+use super::envelope::{AccountableOut, FreshnessOut};
+use super::error::ApiError;
+use super::number::Number;
+use super::query::{Query, refused};
+use crate::indicator::definition::CompletenessKind;
+use crate::indicator::reading::Direction;
+use crate::indicator::settings::Kind;
+use crate::indicator::{Definition, quality};
+use crate::model::nearest::nearest;
+use crate::model::time::{Day, Stamp};
+
+#[derive(Serialize)]
+struct Target {
+    from: Day,
+    value: Number,
+}
+
+/// An indicator, without figures.
+#[derive(Serialize)]
+struct Entry<'a> {
+    indicator: &'a str,
+    title: &'a str,
+    title_en: &'a str,
+    description: Option<&'a str>,
+    description_en: Option<&'a str>,
+    group: &'a str,
+    kind: Kind,
+    formula: &'a str,
+    unit_of_measure: &'a str,
+    decimals: u8,
+    direction: Direction,
+    targets: Vec<Target>,
+    completeness_of: CompletenessKind,
+    dimensions: Vec<&'a str>,
+    measures: Vec<&'a str>,
+    contracts: Vec<&'a str>,
+    sources: Vec<&'a str>,
+    accountable: AccountableOut,
+    /// These three only when one indicator is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    freshness: Option<FreshnessOut>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_of: Option<Stamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<u64>,
+    links: Links,
+}
+
+#[derive(Serialize)]
+struct Links {
+    #[serde(rename = "self")]
+    this: String,
+    value: String,
+    series: String,
+    breakdown: String,
+}
+
+#[derive(Serialize)]
+struct List<'a> {
+    revision: u64,
+    items: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Start {
+    product: &'static str,
+    version: &'static str,
+    province: String,
+    province_en: String,
+    as_of: Stamp,
+    revision: u64,
+    links: StartLinks,
+}
+
+#[derive(Serialize)]
+struct StartLinks {
+    catalogue: &'static str,
+    areas: &'static str,
+    sources: &'static str,
+    quarantine: &'static str,
+    metrics: &'static str,
+    console: &'static str,
+}
+
+/// `/v1`: links to everything.
+pub(super) fn links(asked: &Asked<'_>) -> Result<Answer, ApiError> {
+    Query::read(asked.request.query_string(), &[])?;
+    let province = asked.context.province.name.clone();
+    Answer::json(&Start {
+        product: "IOC data-integration gateway",
+        version: asked.context.version,
+        province: province.vi,
+        province_en: province.en,
+        as_of: asked.snapshot.at,
+        revision: asked.snapshot.revision,
+        links: StartLinks {
+            catalogue: "/v1/catalogue",
+            areas: "/v1/dimensions/area/values",
+            sources: "/v1/sources",
+            quarantine: "/v1/quarantine",
+            metrics: "/metrics",
+            console: "/",
+        },
+    })
+}
+
+/// `/v1/catalogue?q=&group=&unit=`.
+pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
+    let query = Query::read(asked.request.query_string(), &["q", "group", "unit"])?;
+    let all = || asked.context.catalogue.iter();
+    let group = one_of(&query, "group", all().map(|each| each.group.as_str()).collect())?;
+    let unit = one_of(&query, "unit", all().map(|each| each.accountable.unit.as_str()).collect())?;
+    let words = query.filter("q").map(str::to_lowercase);
+    let items = all()
+        .filter(|each| group.is_none_or(|group| each.group == group))
+        .filter(|each| unit.is_none_or(|unit| each.accountable.unit == unit))
+        .filter(|each| words.as_deref().is_none_or(|words| speaks_of(each, words)))
+        .map(|each| entry(asked, each))
+        .collect();
+    Answer::json(&List { revision: asked.snapshot.revision, items })
+}
+
+/// `/v1/indicators/{id}`.
+pub(super) fn definition(asked: &Asked<'_>) -> Result<Answer, ApiError> {
+    let definition = asked.definition()?;
+    Query::read(asked.request.query_string(), &[])?;
+    let mut entry = entry(asked, definition);
+    entry.freshness = Some(quality::freshness(&asked.world(), definition).into());
+    (entry.as_of, entry.revision) = (Some(asked.snapshot.at), Some(asked.snapshot.revision));
+    Answer::json(&entry)
+}
+
+impl<'a> Asked<'a> {
+    /// The indicator that the path names.
+    pub(super) fn definition(&self) -> Result<&'a Definition, ApiError> {
+        let id = self.piece("id");
+        self.context.catalogue.get(id).ok_or_else(|| {
+            let ids = self.context.catalogue.iter().map(|definition| definition.id.as_str());
+            let near = nearest(id, ids).map(str::to_owned);
+            ApiError::UnknownIndicator {
+                id: id.to_owned(),
+                suggestions: near.into_iter().collect(),
+            }
+        })
+    }
+}
+
+fn one_of<'q>(
+    query: &'q Query,
+    name: &str,
+    known: BTreeSet<&str>,
+) -> Result<Option<&'q str>, ApiError> {
+    match query.filter(name) {
+        Some(value) if !known.contains(value) => Err(refused(name, value, known)),
+        other => Ok(other),
+    }
+}
+
+fn speaks_of(definition: &Definition, words: &str) -> bool {
+    let description = definition.description.as_ref();
+    [
+        Some(definition.id.as_str()),
+        Some(definition.title.vi.as_str()),
+        Some(definition.title.en.as_str()),
+        description.map(|text| text.vi.as_str()),
+        description.map(|text| text.en.as_str()),
+    ]
+    .into_iter()
+    .flatten()
+    .any(|text| text.to_lowercase().contains(words))
+}
+
+fn entry<'a>(asked: &Asked<'a>, definition: &'a Definition) -> Entry<'a> {
+    let description = definition.description.as_ref();
+    let base = format!("/v1/indicators/{}", definition.id);
+    let unit = asked.unit_name(&definition.accountable.unit);
+    Entry {
+        indicator: &definition.id,
+        title: &definition.title.vi,
+        title_en: &definition.title.en,
+        description: description.map(|text| text.vi.as_str()),
+        description_en: description.map(|text| text.en.as_str()),
+        group: &definition.group,
+        kind: definition.kind,
+        formula: &definition.formula,
+        unit_of_measure: &definition.unit_measure,
+        decimals: definition.decimals,
+        direction: definition.direction,
+        targets: definition
+            .targets
+            .iter()
+            .map(|target| Target { from: target.from, value: Number(target.value) })
+            .collect(),
+        completeness_of: definition.completeness,
+        dimensions: definition.dimensions.iter().map(|dimension| dimension.name.as_str()).collect(),
+        measures: definition.measures.iter().map(String::as_str).collect(),
+        contracts: definition.contracts.iter().map(String::as_str).collect(),
+        sources: sources_of(asked, definition),
+        accountable: AccountableOut {
+            unit: definition.accountable.unit.clone(),
+            name: unit.vi,
+            name_en: unit.en,
+            role: definition.accountable.role.clone(),
+        },
+        freshness: None,
+        as_of: None,
+        revision: None,
+        links: Links {
+            value: format!("{base}/value"),
+            series: format!("{base}/series"),
+            breakdown: format!("{base}/breakdown"),
+            this: base,
+        },
+    }
+}
+
+/// The sources with a stream that keeps one of the indicator's contracts.
+fn sources_of<'a>(asked: &Asked<'a>, definition: &Definition) -> Vec<&'a str> {
+    let feeds = |contract: &String| definition.contracts.contains(contract);
+    let sources = asked.context.sources.iter();
+    sources
+        .filter(|(_, source)| source.streams.iter().any(|stream| feeds(&stream.contract)))
+        .map(|(name, _)| name.as_str())
+        .collect()
+}

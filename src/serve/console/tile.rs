@@ -1,0 +1,239 @@
+//! One indicator as a tile: the number large, and beside it everything that qualifies it.
+//!
+//! A number whose sources are late is greyed and says so in words: never a silent old number.
+
+use maud::{Markup, html};
+
+use super::format;
+use super::spark::{Spot, trend};
+use super::words::{self, Tone};
+use super::{badge, both, shape};
+use crate::indicator::reading::{Completeness, Direction, TargetReading};
+use crate::indicator::reading::{Freshness, FreshnessState, Reading, TargetState};
+use crate::indicator::{Definition, Grain, Place, series, value};
+use crate::serve::context::Asked;
+use crate::serve::error::ApiError;
+use crate::serve::period::named_period;
+
+/// How many days a trend line shows.
+const TREND_DAYS: i32 = 30;
+
+/// An indicator with its reading and its last days.
+pub(super) struct Tile<'a> {
+    definition: &'a Definition,
+    reading: Reading,
+    days: Vec<Spot>,
+}
+
+impl<'a> Tile<'a> {
+    /// Reads the indicator for the province in the period called `period`.
+    pub(super) fn new(
+        asked: &Asked<'_>,
+        definition: &'a Definition,
+        period: &str,
+    ) -> Result<Self, ApiError> {
+        let world = asked.world();
+        let period = named_period(asked, definition, period)?;
+        let reading = value(&world, definition, &period, Place::Province);
+        let end = asked.now.day().plus(1);
+        let days = (end.plus(-TREND_DAYS), end);
+        let points = series(&world, definition, Grain::Day, days, &[Place::Province]);
+        let spot = |(period, _, point): (crate::indicator::Period, _, crate::indicator::Point)| {
+            Spot { day: period.first, value: point.value, status: point.status }
+        };
+        Ok(Self { definition, reading, days: points.into_iter().map(spot).collect() })
+    }
+
+    pub(super) fn group(&self) -> &str {
+        &self.definition.group
+    }
+
+    /// How the value stands: against its target, if it has one.
+    pub(super) fn state(&self) -> (Tone, words::Both) {
+        match (&self.reading.target, self.reading.point.value) {
+            (_, None) => words::NO_VALUE,
+            (Some(target), Some(_)) => words::target(target.state),
+            (None, Some(_)) => words::NO_TARGET,
+        }
+    }
+
+    /// How much it needs attention; 0 if not at all.
+    pub(super) fn severity(&self) -> u8 {
+        let state = self.reading.target.as_ref().map(|target| target.state);
+        let late = self.reading.freshness.state != FreshnessState::Fresh;
+        match state {
+            Some(TargetState::OffTrack) => 4,
+            _ if late => 3,
+            _ if self.reading.point.value.is_none() => 2,
+            Some(TargetState::AtRisk) => 1,
+            _ => 0,
+        }
+    }
+
+    fn say(&self, value: f64) -> String {
+        format::value(value, &self.definition.unit_measure, self.definition.decimals)
+    }
+
+    fn say_with_unit(&self, value: f64) -> String {
+        let unit = words::unit(&self.definition.unit_measure).0;
+        format!("{} {unit}", self.say(value)).trim_end().to_owned()
+    }
+
+    /// A line in the list of what needs attention.
+    pub(super) fn line(&self) -> Markup {
+        let late = self.reading.freshness.state;
+        let (tone, (vi, en)) = match late {
+            FreshnessState::Fresh => self.state(),
+            late => words::freshness(late),
+        };
+        html! {
+            li class=(tone.class()) {
+                (shape(tone))
+                div {
+                    a href={ "#" (self.definition.id) } { (self.definition.title.vi) }
+                    " – " strong { (both(vi, en)) }
+                    @if let Some(value) = self.reading.point.value {
+                        ": " (self.say_with_unit(value))
+                    }
+                    @if let Some(target) = &self.reading.target {
+                        " (" (aim(target.direction)) " " (self.say(target.value)) ")"
+                    }
+                    p.who { (self.reading.accountable.name.vi) " · " (self.reading.accountable.role) }
+                }
+            }
+        }
+    }
+
+    /// The tile.
+    pub(super) fn card(&self) -> Markup {
+        let late = self.reading.freshness.state != FreshnessState::Fresh;
+        let definition = self.definition;
+        let target = self.reading.target.as_ref();
+        html! {
+            article.tile id=(definition.id) class=(self.state().0.class()) .late[late] {
+                div.head {
+                    h3 {
+                        (definition.title.vi)
+                        span.en lang="en" { (definition.title.en) }
+                    }
+                    (badge(self.state()))
+                }
+                (self.number())
+                (trend(&self.days, target.map(|target| target.value), |value| self.say(value)))
+                dl {
+                    (self.target_facts())
+                    (fact("Kỳ", "period", &self.period_facts()))
+                    (fact("Độ mới", "freshness", &freshness_facts(&self.reading.freshness)))
+                    (fact("Đầy đủ", "completeness", &completeness_facts(&self.reading.completeness)))
+                    (fact("Chịu trách nhiệm", "accountable", &self.accountable_facts()))
+                }
+            }
+        }
+    }
+
+    fn number(&self) -> Markup {
+        let point = &self.reading.point;
+        let unit = words::unit(&self.definition.unit_measure);
+        let Some(value) = point.value else {
+            let (vi, en) = words::no_value(point.reason);
+            return html! { p.value.missing { span.big { "—" } span.unit { (both(vi, en)) } } };
+        };
+        html! {
+            p.value {
+                span.big { (self.say(value)) }
+                @if !unit.0.is_empty() { span.unit { (both(unit.0, unit.1)) } }
+                @if let (Some(above), Some(below)) = (point.numerator, point.denominator) {
+                    span.parts title="tử số / mẫu số (numerator / denominator)" {
+                        (format::amount(above)) " / " (format::amount(below))
+                    }
+                }
+            }
+        }
+    }
+
+    fn target_facts(&self) -> Markup {
+        let Some(TargetReading { value, direction, attainment_ratio, .. }) = &self.reading.target
+        else {
+            return fact("Mục tiêu", "target", &both("không đặt", "none"));
+        };
+        fact(
+            "Mục tiêu",
+            "target",
+            &html! {
+                (aim(*direction)) " " (self.say(*value))
+                @if let Some(ratio) = attainment_ratio {
+                    " · " (both(&format!("đạt {}", percent(*ratio)), "of target"))
+                }
+            },
+        )
+    }
+
+    fn period_facts(&self) -> Markup {
+        let period = &self.reading.period;
+        let (vi, _) = words::period(&period.id, period.first);
+        let (status, status_en) = words::status(self.reading.point.status);
+        html! { (vi) " · " (both(status, status_en)) }
+    }
+
+    fn accountable_facts(&self) -> Markup {
+        let accountable = &self.reading.accountable;
+        html! {
+            (both(&accountable.name.vi, &accountable.name.en))
+            span.role { (accountable.role) }
+        }
+    }
+}
+
+/// One fact under a tile.
+fn fact(vi: &str, en: &str, what: &Markup) -> Markup {
+    html! { div { dt { (both(vi, en)) } dd { (what) } } }
+}
+
+/// At least, or at most.
+const fn aim(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Up => "≥",
+        Direction::Down => "≤",
+    }
+}
+
+fn percent(ratio: f64) -> String {
+    format::value(ratio, format::PERCENT, 0)
+}
+
+fn freshness_facts(freshness: &Freshness) -> Markup {
+    let (tone, (vi, en)) = words::freshness(freshness.state);
+    html! {
+        span class={ "word " (tone.class()) } { (both(vi, en)) }
+        @if let Some(through) = freshness.data_through {
+            " · " (both("đến", "through")) " "
+            time datetime=(through.rfc3339()) { (format::time(through)) }
+        }
+        @if let Some(age) = freshness.age_seconds.filter(|_| freshness.state == FreshnessState::Stale) {
+            @let (vi, en) = format::age(age);
+            " · " (both(&format!("{vi} trước"), &format!("{en} ago")))
+        }
+        @if freshness.state != FreshnessState::Fresh && !freshness.late_sources.is_empty() {
+            " · " (both("chậm:", "late:")) " " (freshness.late_sources.join(", "))
+        }
+    }
+}
+
+fn completeness_facts(completeness: &Completeness) -> Markup {
+    let Some(ratio) = completeness.ratio else {
+        return both("không xác định được", "cannot be told");
+    };
+    let parts = format!(
+        "{}/{}",
+        format::amount(completeness.reported),
+        format::amount(completeness.expected)
+    );
+    html! {
+        (percent(ratio))
+        @match completeness.of.as_str() {
+            "areas" => { " · " (both(&format!("{parts} xã, phường"), "communes")) }
+            "measures" => { " · " (both(&format!("{parts} báo cáo"), "reports")) }
+            _ => { " " (both("thời gian đã qua của kỳ", "of the elapsed period")) }
+        }
+    }
+}

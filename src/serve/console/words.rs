@@ -1,0 +1,181 @@
+//! The console's words for states: Vietnamese, English, and a tone.
+//!
+//! A tone is never shown as a colour alone: each has a word and a shape beside it, so a print, a
+//! colour-blind reader and a screen reader learn the same.
+
+use crate::indicator::reading::{FreshnessState, NoValue, Status, TargetState};
+use crate::model::snapshot::Outcome;
+use crate::model::time::Day;
+use crate::serve::sources::Health;
+
+/// Vietnamese and English.
+pub(super) type Both = (&'static str, &'static str);
+
+/// How good or bad a state is; also the name of its CSS class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tone {
+    Good,
+    Near,
+    Bad,
+    Plain,
+}
+
+impl Tone {
+    pub(super) const fn class(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Near => "near",
+            Self::Bad => "bad",
+            Self::Plain => "plain",
+        }
+    }
+}
+
+pub(super) const NO_TARGET: (Tone, Both) = (Tone::Plain, ("Theo dõi", "monitored, no target"));
+pub(super) const NO_VALUE: (Tone, Both) = (Tone::Plain, ("Chưa có số liệu", "no value"));
+
+pub(super) const fn target(state: TargetState) -> (Tone, Both) {
+    match state {
+        TargetState::OnTrack => (Tone::Good, ("Đạt", "on track")),
+        TargetState::AtRisk => (Tone::Near, ("Cận kề", "at risk")),
+        TargetState::OffTrack => (Tone::Bad, ("Chưa đạt", "off track")),
+        TargetState::Unknown => NO_VALUE,
+    }
+}
+
+pub(super) const fn freshness(state: FreshnessState) -> (Tone, Both) {
+    match state {
+        FreshnessState::Fresh => (Tone::Good, ("Mới", "fresh")),
+        FreshnessState::Stale => (Tone::Near, ("Cũ", "stale")),
+        FreshnessState::NeverReported => (Tone::Plain, ("Chưa có dữ liệu", "no data yet")),
+    }
+}
+
+pub(super) const fn health(health: Health) -> (Tone, Both) {
+    match health {
+        Health::Healthy => (Tone::Good, ("Tốt", "healthy")),
+        Health::Warning => (Tone::Near, ("Cần theo dõi", "warning")),
+        Health::Degraded => (Tone::Bad, ("Số liệu cũ", "degraded")),
+        Health::Unknown => (Tone::Plain, ("Chưa có dữ liệu", "unknown")),
+    }
+}
+
+pub(super) const fn status(status: Status) -> Both {
+    match status {
+        Status::Final => ("Chính thức", "final"),
+        Status::Provisional => ("Tạm tính", "provisional"),
+        Status::Missing => ("Chưa có", "missing"),
+    }
+}
+
+pub(super) const fn no_value(reason: Option<NoValue>) -> Both {
+    match reason {
+        Some(NoValue::NotReported) => ("Nguồn chưa báo cáo kỳ này", "not reported for this period"),
+        Some(NoValue::NoEvents) => ("Kỳ này không phát sinh", "nothing happened in this period"),
+        Some(NoValue::NoBase) => ("Không có mẫu số", "nothing to divide by"),
+        Some(NoValue::MissingComponent) => ("Thiếu chỉ số thành phần", "a component has no value"),
+        None => ("Chưa có số liệu", "no value"),
+    }
+}
+
+/// Why a source is not healthy, from the closed list of [`crate::serve::sources`].
+pub(super) fn reason(reason: &str) -> Both {
+    match reason {
+        "never_reported" => ("chưa từng có dữ liệu", "has never reported"),
+        "stale" => ("dữ liệu quá hạn", "data too old"),
+        "records_do_not_balance" => ("số bản ghi không khớp", "records do not balance"),
+        "failing" => ("lượt gần nhất lỗi", "last run failed"),
+        "silent_targets" => ("có thiết bị không trả lời", "some targets are silent"),
+        _ => ("có bản ghi bị cách ly", "records in quarantine"),
+    }
+}
+
+/// What keeps a stream from getting through, in plain words.
+pub(super) fn trouble(reason: &str) -> Both {
+    match reason {
+        "timeout" => ("Nguồn không trả lời kịp", "no answer in time"),
+        "connect" => ("Không kết nối được tới nguồn", "cannot connect"),
+        "tls" => ("Lỗi kết nối bảo mật", "TLS failure"),
+        "auth" => ("Nguồn từ chối thông tin đăng nhập", "credentials refused"),
+        "http_4xx" => ("Nguồn từ chối yêu cầu", "request refused"),
+        "http_5xx" => ("Nguồn đang lỗi", "the source itself fails"),
+        "throttled" => ("Nguồn yêu cầu giảm tần suất", "asked to slow down"),
+        "decode" => ("Không đọc được câu trả lời", "unreadable answer"),
+        "contract" => ("Dữ liệu không đúng hợp đồng", "records break the contract"),
+        "store" => ("Không ghi được vào kho", "cannot write to the store"),
+        _ => ("Lỗi khác", "other failure"),
+    }
+}
+
+pub(super) const fn outcome(outcome: Outcome) -> (Tone, Both) {
+    match outcome {
+        Outcome::Ok => (Tone::Good, ("tốt", "ok")),
+        Outcome::Truncated => (Tone::Near, ("dở dang", "truncated")),
+        Outcome::LoopDetected => (Tone::Bad, ("lặp trang", "loop")),
+        Outcome::Failed => (Tone::Bad, ("lỗi", "failed")),
+        Outcome::Unbalanced => (Tone::Bad, ("không khớp", "unbalanced")),
+    }
+}
+
+/// The heading of a group; a group without words of its own stands under its name.
+pub(super) fn group(name: &str) -> (&str, &str) {
+    match name {
+        "portal" => ("Dịch vụ công", "Public services"),
+        "lodging" => ("Cơ sở lưu trú", "Accommodation"),
+        "kiosk" => ("Kiốt phục vụ", "Kiosks"),
+        "combined" => ("Tổng hợp liên hệ thống", "Combined across systems"),
+        other => (other, ""),
+    }
+}
+
+/// What a value counts; a word that is not known stands as it is.
+pub(super) fn unit(name: &str) -> (&str, &str) {
+    match name {
+        "percent" => ("", ""),
+        "dossiers" => ("hồ sơ", "dossiers"),
+        "days" => ("ngày", "days"),
+        "hours" => ("giờ", "hours"),
+        "minutes" => ("phút", "minutes"),
+        "seconds" => ("giây", "seconds"),
+        "rooms" => ("phòng", "rooms"),
+        "guests" => ("lượt khách", "guests"),
+        "nights" | "guest_nights" => ("đêm khách", "guest nights"),
+        "sessions" => ("phiên", "sessions"),
+        "points" => ("điểm", "points"),
+        "kiosks" => ("kiốt", "kiosks"),
+        "facilities" => ("cơ sở", "facilities"),
+        "communes" => ("xã, phường", "communes"),
+        "reports" => ("báo cáo", "reports"),
+        other => (other, other),
+    }
+}
+
+/// A period as people say it: `Tháng 03/2024`, `Tuần 13/2024`, `31/03/2024`.
+pub(super) fn period(id: &str, first: Day) -> (String, String) {
+    let vi = match id.split_once('-') {
+        None => format!("Năm {id}"),
+        Some((year, rest)) => match (rest.as_bytes().first(), rest.len()) {
+            (Some(b'Q'), _) => format!("Quý {}/{year}", &rest[1..]),
+            (Some(b'W'), _) => format!("Tuần {}/{year}", &rest[1..]),
+            (_, 2) => format!("Tháng {rest}/{year}"),
+            _ => format!("Ngày {}", super::format::day(first)),
+        },
+    };
+    (vi, id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn periods_are_said_in_vietnamese() {
+        let day = Day::parse("2024-03-31").unwrap();
+        let said =
+            ["2024", "2024-Q1", "2024-W13", "2024-03", "2024-03-31"].map(|id| period(id, day).0);
+        assert_eq!(
+            said,
+            ["Năm 2024", "Quý 1/2024", "Tuần 13/2024", "Tháng 03/2024", "Ngày 31/03/2024"]
+        );
+    }
+}

@@ -1,0 +1,180 @@
+//! All that the server is handed: the picture to read, the definitions to read it by, and a few
+//! questions it may ask.
+//!
+//! `app` makes it once. Serving never reaches back into pulling or into the store: the snapshot is
+//! swapped in from outside, the quarantine is asked through a trait, metrics and readiness through
+//! functions. Each request takes one snapshot and answers everything from it ([`Asked`]), so no
+//! answer mixes two revisions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use arc_swap::ArcSwap;
+
+use crate::clock::Clock;
+use crate::indicator::{Catalogue, ContractFacts, UnitName, World};
+use crate::model::area::Areas;
+use crate::model::dictionary::Dictionaries;
+use crate::model::schema::Lists;
+use crate::model::snapshot::Snapshot;
+use crate::model::text::Bilingual;
+use crate::model::time::Stamp;
+
+/// Seconds within which "now" stands still for readers; see [`Asked::now`].
+const TICK: i64 = 60;
+
+/// Counts one answered request: route template, method, status, time taken.
+pub type Observe = dyn Fn(&str, &str, u16, Duration) + Send + Sync;
+
+/// One readiness check: its name, and what is wrong if it fails.
+pub type Check = (&'static str, Result<(), String>);
+
+/// Everything the server needs.
+pub struct Context {
+    /// The newest picture of everything; swapped after each commit.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// The indicators.
+    pub catalogue: Arc<Catalogue>,
+    /// The territorial units.
+    pub areas: Arc<Areas>,
+    /// Numbers of codes and areas.
+    pub words: Arc<Dictionaries>,
+    /// Code lists, for the titles of codes.
+    pub lists: Lists,
+    /// What is promised of each contract, by name.
+    pub contracts: BTreeMap<String, ContractFacts>,
+    /// Accountable units by id.
+    pub units: BTreeMap<String, UnitName>,
+    /// The province itself.
+    pub province: Province,
+    /// The sources by name.
+    pub sources: BTreeMap<String, SourceFacts>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Lists quarantined records.
+    pub quarantine: Arc<dyn QuarantineReader>,
+    /// The text of `/metrics`.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// The readiness checks. A sick source is not one of them.
+    pub ready: Arc<dyn Fn() -> Vec<Check> + Send + Sync>,
+    /// Counts each answered request.
+    pub observe: Arc<Observe>,
+    /// The program's version.
+    pub version: &'static str,
+}
+
+/// The province that the gateway serves.
+#[derive(Clone, Debug)]
+pub struct Province {
+    /// Its code, as a string.
+    pub code: String,
+    /// Its name.
+    pub name: Bilingual,
+}
+
+/// What the configuration says of a source, as far as readers may know it.
+#[derive(Clone, Debug)]
+pub struct SourceFacts {
+    /// What people call it.
+    pub title: Bilingual,
+    /// What sort of system it is.
+    pub source_kind: String,
+    /// The id of the unit that answers for it.
+    pub accountable_unit: String,
+    /// Its streams, in the order of the file.
+    pub streams: Vec<StreamFacts>,
+}
+
+/// What the configuration says of a stream, as far as readers may know it.
+#[derive(Clone, Debug)]
+pub struct StreamFacts {
+    /// The stream's name.
+    pub name: String,
+    /// The contract its records keep.
+    pub contract: String,
+}
+
+/// Reads the list of quarantined records; called on a thread that may block.
+pub trait QuarantineReader: Send + Sync {
+    /// At most `limit` records with an id greater than `after`, by id. The error is for the log.
+    fn list(
+        &self,
+        source: Option<&str>,
+        reason: Option<&str>,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Quarantined>, String>;
+}
+
+/// A record in quarantine, without its values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Its number in the store.
+    pub id: u64,
+    /// The source it came from.
+    pub source: String,
+    /// The stream it came in.
+    pub stream: String,
+    /// The contract it broke.
+    pub contract: String,
+    /// That contract's version at the time.
+    pub contract_version: u32,
+    /// Why, from a closed list.
+    pub reason: String,
+    /// The property or check that broke.
+    pub rule: String,
+    /// Names and JSON types of its properties; no values.
+    pub shape: String,
+    /// When it came first.
+    pub first_seen: Stamp,
+    /// When it came last.
+    pub last_seen: Stamp,
+    /// How often it came.
+    pub attempts: u64,
+}
+
+/// One request with the one snapshot that answers it.
+pub(super) struct Asked<'a> {
+    pub(super) request: &'a HttpRequest,
+    pub(super) context: &'a Context,
+    pub(super) snapshot: Arc<Snapshot>,
+    /// The present moment cut down to the minute, or the snapshot's own time if that is later.
+    ///
+    /// Ages and open periods are reckoned from it, so the answer to a question stays the same to the
+    /// byte for up to a minute while nothing is committed, and a poller gets its 304.
+    pub(super) now: Stamp,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn new(request: &'a HttpRequest, context: &'a Context) -> Self {
+        let snapshot = context.snapshot.load_full();
+        let minute = Stamp(context.clock.now().0.div_euclid(TICK) * TICK);
+        let now = minute.max(snapshot.at);
+        Self { request, context, snapshot, now }
+    }
+
+    /// A piece of the path by its name in the route, decoded.
+    pub(super) fn piece(&self, name: &str) -> &str {
+        self.request.match_info().query(name)
+    }
+
+    pub(super) fn world(&self) -> World<'_> {
+        World {
+            snapshot: &self.snapshot,
+            catalogue: &self.context.catalogue,
+            areas: &self.context.areas,
+            words: &self.context.words,
+            contracts: &self.context.contracts,
+            units: &self.context.units,
+            province_code: &self.context.province.code,
+            now: self.now,
+        }
+    }
+
+    /// The name of a unit; its id in both languages if the configuration has no name for it.
+    pub(super) fn unit_name(&self, unit: &str) -> Bilingual {
+        self.context.units.get(unit).map_or_else(|| Bilingual::same(unit), |unit| unit.name.clone())
+    }
+}

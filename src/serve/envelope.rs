@@ -1,0 +1,234 @@
+//! What stands around every number: which indicator, period and area, how settled, fresh and
+//! complete it is, against which target, and who answers for it.
+//!
+//! One shape for tile, series and breakdown, so that a reader who has handled one has handled all.
+//! Built from a [`Reading`], which already holds all of it: nothing is added here but names.
+
+use serde::Serialize;
+
+use super::context::Asked;
+use super::number::Number;
+use super::place::AreaOut;
+use crate::indicator::Definition;
+use crate::indicator::reading::{
+    Completeness, Direction, Freshness, FreshnessState, NoValue, Period, Reading, Status,
+    TargetReading, TargetState,
+};
+use crate::model::time::{Day, Stamp};
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct PeriodOut {
+    id: String,
+    start: Stamp,
+    end: Stamp,
+    closed: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct TargetOut {
+    value: Number,
+    direction: Direction,
+    from: Day,
+    attainment_ratio: Option<Number>,
+    state: TargetState,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct FreshnessOut {
+    state: FreshnessState,
+    last_success_at: Option<Stamp>,
+    data_through: Option<Stamp>,
+    age_seconds: Option<i64>,
+    limit_seconds: i64,
+    late_sources: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct CompletenessOut {
+    ratio: Option<Number>,
+    expected: Number,
+    reported: Number,
+    of: String,
+    missing: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Quality {
+    quarantined: u64,
+}
+
+/// Who answers for a number: a body and a position.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct AccountableOut {
+    pub(super) unit: String,
+    pub(super) name: String,
+    pub(super) name_en: String,
+    pub(super) role: String,
+}
+
+/// The whole buckets that a series is made of.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct StretchOut {
+    pub(super) grain: &'static str,
+    pub(super) from: Day,
+    pub(super) to: Day,
+}
+
+/// Where to go on from here.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Links {
+    #[serde(rename = "self")]
+    pub(super) this: String,
+    pub(super) value: String,
+    pub(super) series: String,
+    pub(super) breakdown: String,
+    pub(super) definition: String,
+}
+
+impl PeriodOut {
+    pub(super) fn new(period: &Period, closed: bool) -> Self {
+        let (start, end) = (period.first.start(), period.end.start());
+        Self { id: period.id.clone(), start, end, closed }
+    }
+}
+
+impl From<&TargetReading> for TargetOut {
+    fn from(target: &TargetReading) -> Self {
+        Self {
+            value: Number(target.value),
+            direction: target.direction,
+            from: target.from,
+            attainment_ratio: target.attainment_ratio.map(Number),
+            state: target.state,
+        }
+    }
+}
+
+impl From<Freshness> for FreshnessOut {
+    fn from(freshness: Freshness) -> Self {
+        Self {
+            state: freshness.state,
+            last_success_at: freshness.last_success_at,
+            data_through: freshness.data_through,
+            age_seconds: freshness.age_seconds.map(|age| age.max(0)),
+            limit_seconds: freshness.limit_seconds,
+            late_sources: freshness.late_sources,
+        }
+    }
+}
+
+impl From<Completeness> for CompletenessOut {
+    fn from(completeness: Completeness) -> Self {
+        Self {
+            ratio: completeness.ratio.map(Number),
+            expected: Number(completeness.expected),
+            reported: Number(completeness.reported),
+            of: completeness.of,
+            missing: completeness.missing,
+        }
+    }
+}
+
+/// An earlier period beside the one asked for.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Comparison {
+    pub(super) period: String,
+    pub(super) value: Option<Number>,
+    pub(super) status: Status,
+    pub(super) reason: Option<NoValue>,
+    pub(super) change: Option<Number>,
+    pub(super) change_ratio: Option<Number>,
+    pub(super) elapsed_matched: bool,
+}
+
+/// A whole answer about an indicator, in the order in which it is written; `R` is a row.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Envelope<R> {
+    indicator: String,
+    title: String,
+    title_en: String,
+    unit_of_measure: String,
+    period: PeriodOut,
+    area: AreaOut,
+    value: Option<Number>,
+    numerator: Option<Number>,
+    denominator: Option<Number>,
+    status: Status,
+    reason: Option<NoValue>,
+    target: Option<TargetOut>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) previous: Option<Comparison>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) year_ago: Option<Comparison>,
+    freshness: FreshnessOut,
+    completeness: CompletenessOut,
+    quality: Quality,
+    accountable: AccountableOut,
+    as_of: Stamp,
+    revision: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stretch: Option<StretchOut>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) items: Option<Vec<R>>,
+    links: Links,
+}
+
+impl<R> Envelope<R> {
+    pub(super) fn new(
+        asked: &Asked<'_>,
+        definition: &Definition,
+        reading: Reading,
+        area: AreaOut,
+    ) -> Self {
+        let point = &reading.point;
+        Self {
+            indicator: definition.id.clone(),
+            title: definition.title.vi.clone(),
+            title_en: definition.title.en.clone(),
+            unit_of_measure: definition.unit_measure.clone(),
+            links: Links::new(asked, &definition.id, &reading.period.id, &area),
+            period: PeriodOut::new(&reading.period, reading.closed),
+            area,
+            value: point.value.map(Number),
+            numerator: point.numerator.map(Number),
+            denominator: point.denominator.map(Number),
+            status: point.status,
+            reason: point.reason,
+            target: reading.target.as_ref().map(TargetOut::from),
+            previous: None,
+            year_ago: None,
+            freshness: reading.freshness.into(),
+            completeness: reading.completeness.into(),
+            quality: Quality { quarantined: reading.quarantined },
+            accountable: AccountableOut {
+                unit: reading.accountable.unit,
+                name: reading.accountable.name.vi,
+                name_en: reading.accountable.name.en,
+                role: reading.accountable.role,
+            },
+            as_of: reading.as_of,
+            revision: reading.revision,
+            by: None,
+            stretch: None,
+            items: None,
+        }
+    }
+}
+
+impl Links {
+    /// Links of an indicator, each for the same period and area as far as it takes them.
+    fn new(asked: &Asked<'_>, id: &str, period: &str, area: &AreaOut) -> Self {
+        let base = format!("/v1/indicators/{id}");
+        let this = asked.request.uri().path_and_query().map_or("", |text| text.as_str());
+        let area = super::place::link(area);
+        Self {
+            this: this.to_owned(),
+            value: format!("{base}/value?period={period}&area={area}"),
+            series: format!("{base}/series?grain=day&period={period}&area={area}"),
+            breakdown: format!("{base}/breakdown?by=commune&period={period}"),
+            definition: base,
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What can go wrong with a request, and the only place that picks a status for it.
+//!
+//! Every refusal is an `application/problem+json` (RFC 9457) whose `type` is an address of this very
+//! server that explains it. Handlers return [`ApiError`]; the client sees the kind, a sentence and
+//! what would have been allowed, the log alone sees a cause. What the client sent is repeated only
+//! cut short, so that an answer never grows with a question.
+
+use actix_web::HttpResponse;
+use actix_web::http::{StatusCode, header};
+use serde::Serialize;
+
+/// The longest piece of a question that is repeated in an answer, in characters.
+const ECHO: usize = 64;
+
+/// A kind of refusal: the end of its `type` address, title, status, and what to do about it.
+pub(super) struct Kind {
+    pub(super) code: &'static str,
+    pub(super) title: &'static str,
+    pub(super) status: StatusCode,
+    pub(super) advice: &'static str,
+}
+
+macro_rules! kinds {
+    ($($name:ident $code:literal $status:ident $title:literal $advice:literal;)*) => {
+        $(pub(super) const $name: Kind = Kind {
+            code: $code, title: $title, status: StatusCode::$status, advice: $advice,
+        };)*
+        /// Every kind of refusal.
+        pub(super) const KINDS: &[&Kind] = &[$(&$name),*];
+    };
+}
+
+kinds! {
+    UNKNOWN_PATH "unknown-path" NOT_FOUND "Nothing at this address"
+        "Start at /v1, which links to everything.";
+    UNKNOWN_INDICATOR "unknown-indicator" NOT_FOUND "Unknown indicator"
+        "/v1/catalogue lists the indicators; the nearest ids are under `suggestions`.";
+    UNKNOWN_SOURCE "unknown-source" NOT_FOUND "Unknown source"
+        "/v1/sources lists the sources; the nearest names are under `suggestions`.";
+    METHOD_NOT_ALLOWED "method-not-allowed" METHOD_NOT_ALLOWED "Method not allowed"
+        "Every address of this API is read with GET or HEAD.";
+    UNKNOWN_PARAMETER "unknown-parameter" BAD_REQUEST "Unknown or repeated query parameter"
+        "Parameters are checked so that a slip does not quietly change a figure; `errors` lists those that are allowed.";
+    BAD_PARAMETER "bad-parameter" BAD_REQUEST "A query parameter has a value that is not allowed"
+        "`errors` names the parameter, the reason and what is allowed.";
+    TOO_MANY_POINTS "too-many-points" BAD_REQUEST "The answer would hold too many points"
+        "Ask for a coarser grain, a shorter time or fewer areas.";
+    NOT_APPLICABLE "not-applicable" BAD_REQUEST "The indicator cannot be read like this"
+        "/v1/indicators/{id} says which dimensions an indicator can be broken down by.";
+    BODY_NOT_ACCEPTED "body-not-accepted" PAYLOAD_TOO_LARGE "A request body is not accepted"
+        "Send the question in the query string, without a body.";
+    URL_TOO_LONG "url-too-long" URI_TOO_LONG "The address is too long"
+        "Addresses may have 2048 bytes.";
+    NOT_READY "not-ready" SERVICE_UNAVAILABLE "Not ready"
+        "The gateway itself cannot serve now; `detail` names the failed checks. A sick source is never the reason.";
+    INTERNAL "internal" INTERNAL_SERVER_ERROR "The gateway failed to answer"
+        "The cause is in the gateway's log. Try again later.";
+}
+
+/// Why a request is refused.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApiError {
+    #[error("There is nothing at this address.")]
+    UnknownPath { suggestions: Vec<String> },
+    #[error("No indicator '{}'.", brief(.id))]
+    UnknownIndicator { id: String, suggestions: Vec<String> },
+    #[error("No source '{}'.", brief(.id))]
+    UnknownSource { id: String, suggestions: Vec<String> },
+    #[error("This address is read with GET or HEAD.")]
+    MethodNotAllowed,
+    #[error("{}", said(.0))]
+    UnknownParameters(Vec<ParameterError>),
+    #[error("{}", said(std::slice::from_ref(.0)))]
+    BadParameter(ParameterError),
+    #[error("The answer would hold more than {limit} points. {advice}")]
+    TooManyPoints { limit: usize, advice: String },
+    #[error("{0}")]
+    NotApplicable(String),
+    #[error("A request body is not accepted.")]
+    BodyNotAccepted,
+    #[error("The address is longer than {0} bytes.")]
+    UrlTooLong(usize),
+    #[error("Failed checks: {0}.")]
+    NotReady(String),
+    #[error("The request could not be answered.")]
+    Internal(String),
+}
+
+/// What is wrong with one parameter.
+#[derive(Debug, Serialize)]
+pub(super) struct ParameterError {
+    pub(super) parameter: String,
+    pub(super) reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) suggestion: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) allowed: Vec<String>,
+}
+
+impl ParameterError {
+    pub(super) fn new(parameter: &str, reason: impl Into<String>) -> Self {
+        Self {
+            parameter: brief(parameter),
+            reason: reason.into(),
+            suggestion: None,
+            allowed: Vec::new(),
+        }
+    }
+
+    pub(super) fn allowing<S: Into<String>>(
+        mut self,
+        allowed: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.allowed = allowed.into_iter().map(Into::into).collect();
+        self
+    }
+
+    pub(super) fn nearest(mut self, suggestion: Option<&str>) -> Self {
+        self.suggestion = suggestion.map(str::to_owned);
+        self
+    }
+}
+
+impl From<ParameterError> for ApiError {
+    fn from(error: ParameterError) -> Self {
+        Self::BadParameter(error)
+    }
+}
+
+/// The body of a refusal.
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: String,
+    instance: String,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    suggestions: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [ParameterError],
+}
+
+impl ApiError {
+    fn kind(&self) -> &'static Kind {
+        match self {
+            Self::UnknownPath { .. } => &UNKNOWN_PATH,
+            Self::UnknownIndicator { .. } => &UNKNOWN_INDICATOR,
+            Self::UnknownSource { .. } => &UNKNOWN_SOURCE,
+            Self::MethodNotAllowed => &METHOD_NOT_ALLOWED,
+            Self::UnknownParameters(_) => &UNKNOWN_PARAMETER,
+            Self::BadParameter(_) => &BAD_PARAMETER,
+            Self::TooManyPoints { .. } => &TOO_MANY_POINTS,
+            Self::NotApplicable(_) => &NOT_APPLICABLE,
+            Self::BodyNotAccepted => &BODY_NOT_ACCEPTED,
+            Self::UrlTooLong(_) => &URL_TOO_LONG,
+            Self::NotReady(_) => &NOT_READY,
+            Self::Internal(_) => &INTERNAL,
+        }
+    }
+
+    /// The answer to send; `path` is the address that was asked for, without its query.
+    pub(super) fn response(&self, path: &str) -> HttpResponse {
+        if let Self::Internal(cause) = self {
+            tracing::error!(path = brief(path), cause, "request failed");
+        }
+        let kind = self.kind();
+        let problem = Problem {
+            r#type: format!("/docs/problems/{}", kind.code),
+            title: kind.title,
+            status: kind.status.as_u16(),
+            detail: self.to_string(),
+            instance: cut(path, 256),
+            suggestions: match self {
+                Self::UnknownPath { suggestions }
+                | Self::UnknownIndicator { suggestions, .. }
+                | Self::UnknownSource { suggestions, .. } => suggestions,
+                _ => &[],
+            },
+            errors: match self {
+                Self::UnknownParameters(errors) => errors,
+                Self::BadParameter(error) => std::slice::from_ref(error),
+                _ => &[],
+            },
+        };
+        let mut response = HttpResponse::build(kind.status);
+        response
+            .insert_header((header::CONTENT_TYPE, "application/problem+json"))
+            .insert_header((header::CACHE_CONTROL, "no-store"));
+        match self {
+            Self::MethodNotAllowed => {
+                response.insert_header((header::ALLOW, "GET, HEAD"));
+            }
+            Self::NotReady(_) => {
+                response.insert_header((header::RETRY_AFTER, "5"));
+            }
+            // What follows on the connection may be the refused body.
+            Self::BodyNotAccepted => {
+                response.force_close();
+            }
+            _ => {}
+        }
+        let body = serde_json::to_vec(&problem).expect("a problem is plain strings and numbers");
+        response.body(body)
+    }
+}
+
+/// At most [`ECHO`] characters of what a client sent.
+pub(super) fn brief(text: &str) -> String {
+    cut(text, ECHO)
+}
+
+fn cut(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// The errors as one sentence each.
+fn said(errors: &[ParameterError]) -> String {
+    let sentences: Vec<String> =
+        errors.iter().map(|e| format!("Parameter '{}' {}.", e.parameter, e.reason)).collect();
+    sentences.join(" ")
+}

@@ -1,0 +1,155 @@
+//! The HTTP side: the API under `/v1`, health and metrics, and the console.
+//!
+//! All routes stand in [`routes`], on one page. A handler is a plain function from what was asked
+//! ([`context::Asked`]: the request and *one* snapshot) to an answer or a refusal; tags, caching,
+//! HEAD and problem bodies are done once, around them. Everything is read-only, so only GET and HEAD
+//! exist. Conventions: `snake_case`, RFC 3339 with +07:00, ratios 0 to 1, a missing value is null
+//! with a reason, rows are flat under `items`, links are relative.
+
+mod answer;
+mod breakdown;
+mod catalogue;
+mod console;
+mod context;
+mod envelope;
+mod error;
+mod guard;
+mod health;
+mod number;
+mod period;
+mod place;
+mod quarantine;
+mod query;
+mod series;
+mod sources;
+mod table;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use context::{
+    Check, Context, Observe, Province, QuarantineReader, Quarantined, SourceFacts, StreamFacts,
+};
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::{App, FromRequest, Handler, HttpRequest, HttpResponse, HttpServer, Resource};
+use actix_web::{Responder, web};
+
+use crate::model::nearest::nearest;
+use answer::Answer;
+use context::Asked;
+use error::ApiError;
+
+/// Connections that one worker keeps open at most.
+const CONNECTIONS: usize = 1024;
+/// How long a client may take to send the head of a request.
+const HEAD_WITHIN: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// How long a stop waits for answers that are under way.
+const DRAIN_SECONDS: u64 = 5;
+
+/// The addresses that hold no name in them, to suggest from.
+const PLAIN_PATHS: [&str; 9] = [
+    "/v1",
+    "/v1/catalogue",
+    "/v1/dimensions/area/values",
+    "/v1/sources",
+    "/v1/quarantine",
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/",
+];
+
+fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(get("/", console::page))
+        .service(get("/assets/{name}", console::asset))
+        .service(get("/v1", catalogue::links))
+        .service(get("/v1/catalogue", catalogue::list))
+        .service(get("/v1/indicators/{id}", catalogue::definition))
+        .service(get("/v1/indicators/{id}/value", value::value))
+        .service(get("/v1/indicators/{id}/series", series::series))
+        .service(get("/v1/indicators/{id}/breakdown", breakdown::breakdown))
+        .service(get("/v1/dimensions/area/values", place::values))
+        .service(get("/v1/sources", sources::list))
+        .service(get("/v1/sources/{id}", sources::one))
+        .service(resource("/v1/quarantine", quarantine::list))
+        .service(get("/docs/problems/{code}", health::problem))
+        .service(get("/livez", health::live))
+        .service(get("/readyz", health::ready))
+        .service(get("/metrics", health::metrics))
+        .default_service(web::to(unknown_path));
+}
+
+/// Serves on `listener` with `workers` threads. The caller awaits the server and owns its stop;
+/// signals are left alone.
+pub fn bind(context: Arc<Context>, listener: TcpListener, workers: usize) -> io::Result<Server> {
+    let context = web::Data::from(context);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(context.clone())
+            .configure(routes)
+            .wrap(Compress::default())
+            .wrap(from_fn(guard::guard))
+    });
+    Ok(server
+        .workers(workers)
+        .max_connections(CONNECTIONS)
+        .client_request_timeout(HEAD_WITHIN)
+        .client_disconnect_timeout(Duration::from_secs(1))
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(DRAIN_SECONDS)
+        .disable_signals()
+        .listen(listener)?
+        .run())
+}
+
+/// A function from a question to its answer; it must not block.
+type Reader = fn(&Asked<'_>) -> Result<Answer, ApiError>;
+
+/// An address that is read by a plain function.
+fn get(path: &str, reader: Reader) -> Resource {
+    resource(path, move |request: HttpRequest, context: web::Data<Context>| {
+        let result = reader(&Asked::new(&request, &context));
+        std::future::ready(respond(&request, result))
+    })
+}
+
+/// An address that answers GET and HEAD, and refuses everything else.
+fn resource<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args> + Clone,
+    F::Output: Responder + 'static,
+    Args: FromRequest + 'static,
+{
+    web::resource(path)
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+        .default_service(web::to(method_not_allowed))
+}
+
+fn respond(request: &HttpRequest, result: Result<Answer, ApiError>) -> HttpResponse {
+    match result {
+        Ok(answer) => answer.response(request),
+        Err(error) => error.response(request.path()),
+    }
+}
+
+async fn method_not_allowed(request: HttpRequest) -> HttpResponse {
+    ApiError::MethodNotAllowed.response(request.path())
+}
+
+async fn unknown_path(request: HttpRequest) -> HttpResponse {
+    let path = request.path();
+    let near = nearest(path.trim_end_matches('/'), PLAIN_PATHS);
+    let suggestions = near.into_iter().map(str::to_owned).collect();
+    ApiError::UnknownPath { suggestions }.response(path)
+}

@@ -1,0 +1,170 @@
+//! From `period=`, `from=`, `to=`, `last=` and `grain=` to days, and nothing else.
+//!
+//! Everything is cut in local days and a bucket is always whole: a series from the middle of a month
+//! by month begins with that whole month, because half a month under the name of a month would be
+//! a wrong figure.
+
+use super::context::Asked;
+use super::error::{ApiError, ParameterError, brief};
+use super::query::Query;
+use crate::indicator::{Definition, Grain, Period, quality};
+use crate::model::time::Day;
+
+/// The most points in one answer.
+pub(super) const POINTS: usize = 10_000;
+
+/// What `period=` may look like.
+const PERIODS: [&str; 7] =
+    ["2024", "2024-Q1", "2024-03", "2024-W13", "2024-03-31", "latest", "latest_closed"];
+
+/// The years of days that can be asked for, as of periods.
+const YEARS: std::ops::RangeInclusive<i16> = 2000..=2178;
+
+/// The longest `last=`, in days.
+const LAST_LIMIT: i32 = 3660;
+
+/// The period asked for by `period=`; `latest` without one.
+pub(super) fn asked_period(
+    asked: &Asked<'_>,
+    definition: &Definition,
+    query: &Query,
+) -> Result<Period, ApiError> {
+    named_period(asked, definition, query.get("period").unwrap_or("latest"))
+}
+
+/// The period called `text`, which may be `latest` or `latest_closed`.
+pub(super) fn named_period(
+    asked: &Asked<'_>,
+    definition: &Definition,
+    text: &str,
+) -> Result<Period, ApiError> {
+    let extent = quality::extent(&asked.world(), definition);
+    Period::parse(&brief(text), asked.now.day(), extent).map_err(|_| {
+        let reason = format!("has the value '{}', which is not a period", brief(text));
+        ParameterError::new("period", reason).allowing(PERIODS).into()
+    })
+}
+
+/// A stretch of whole buckets.
+#[derive(Clone, Debug)]
+pub(super) struct Stretch {
+    pub(super) grain: Grain,
+    /// The first day of the first bucket.
+    pub(super) first: Day,
+    /// The first day after the last bucket.
+    pub(super) end: Day,
+}
+
+/// The stretch asked for; the last 30 days without anything said.
+pub(super) fn asked_stretch(
+    asked: &Asked<'_>,
+    definition: &Definition,
+    query: &Query,
+) -> Result<Stretch, ApiError> {
+    let grain = query.one_of("grain", &Grain::ALL.map(|g| (g.as_str(), g)), Grain::Day)?;
+    let (first, end) = days(asked, definition, query)?;
+    let first = Period::containing(first, grain).first;
+    let end = Period::containing(end.plus(-1), grain).end;
+    Ok(Stretch { grain, first, end })
+}
+
+fn days(asked: &Asked<'_>, definition: &Definition, query: &Query) -> Result<(Day, Day), ApiError> {
+    let tomorrow = asked.now.day().plus(1);
+    let given: Vec<&str> =
+        ["period", "last", "from"].into_iter().filter(|name| query.get(name).is_some()).collect();
+    if let [_, second, ..] = given[..] {
+        return Err(
+            ParameterError::new(second, format!("cannot stand beside '{}'", given[0])).into()
+        );
+    }
+    if query.get("to").is_some() && query.get("from").is_none() {
+        return Err(ParameterError::new("to", "needs 'from' beside it").into());
+    }
+    if let Some(text) = query.get("period") {
+        let period = named_period(asked, definition, text)?;
+        return Ok((period.first, period.end));
+    }
+    if let Some(text) = query.get("from") {
+        let first = day("from", text)?;
+        let end = query.get("to").map_or(Ok(tomorrow), |text| day("to", text))?;
+        if end <= first {
+            return Err(ParameterError::new(
+                "to",
+                "must be a later day than 'from'; it is the first day that is left out",
+            )
+            .into());
+        }
+        return Ok((first, end));
+    }
+    Ok((tomorrow.plus(-last(query.get("last").unwrap_or("30d"))?), tomorrow))
+}
+
+fn day(name: &str, text: &str) -> Result<Day, ApiError> {
+    let known = |day: &Day| YEARS.contains(&day.date().year());
+    Day::parse(text).filter(known).ok_or_else(|| {
+        let reason = format!("has the value '{}', which is not a day", brief(text));
+        ParameterError::new(name, reason)
+            .allowing(["yyyy-MM-dd, from 2000-01-01 to 2178-12-31"])
+            .into()
+    })
+}
+
+/// Days in `last=30d`, `12w`, `6m` (30 days each) or `2y` (365 days each).
+fn last(text: &str) -> Result<i32, ApiError> {
+    let units = [("d", 1), ("w", 7), ("m", 30), ("y", 365)];
+    let count = units.into_iter().find_map(|(unit, days)| {
+        let count = text.strip_suffix(unit)?.parse::<u16>().ok()?;
+        Some(i32::from(count) * days)
+    });
+    count.filter(|days| (1..=LAST_LIMIT).contains(days)).ok_or_else(|| {
+        ParameterError::new(
+            "last",
+            "must be a count of days, weeks, months or years up to ten years",
+        )
+        .allowing(["30d", "12w", "6m", "2y"])
+        .into()
+    })
+}
+
+impl Stretch {
+    /// Refuses a stretch of more than [`POINTS`] points, telling the grain that would do.
+    pub(super) fn check(&self, places: usize) -> Result<(), ApiError> {
+        // Counted no further than just beyond the limit.
+        let buckets = |grain: Grain| grain.periods(self.first, self.end).take(POINTS + 1).count();
+        let fits = |grain| buckets(grain) * places <= POINTS;
+        if fits(self.grain) {
+            return Ok(());
+        }
+        let advice = match Grain::ALL.into_iter().find(|grain| *grain > self.grain && fits(*grain))
+        {
+            Some(grain) => format!("Ask with grain={}, or for a shorter time.", grain.as_str()),
+            None => "Ask for a shorter time or fewer areas.".to_owned(),
+        };
+        Err(ApiError::TooManyPoints { limit: POINTS, advice })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_takes_days_weeks_months_and_years() {
+        assert_eq!(["30d", "2w", "6m", "1y"].map(|text| last(text).unwrap()), [30, 14, 180, 365]);
+        for bad in ["", "d", "0d", "-1d", "30", "1.5d", "11y", "99999d", "đ"] {
+            assert!(last(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn too_many_points_name_the_grain_that_would_do() {
+        let day = |text| Day::parse(text).unwrap();
+        let stretch =
+            Stretch { grain: Grain::Day, first: day("2024-01-01"), end: day("2025-01-01") };
+        assert!(stretch.check(1).is_ok());
+        let ApiError::TooManyPoints { advice, .. } = stretch.check(130).unwrap_err() else {
+            panic!("refused for its size")
+        };
+        assert_eq!(advice, "Ask with grain=week, or for a shorter time.");
+    }
+}

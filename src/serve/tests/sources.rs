@@ -1,0 +1,52 @@
+//! How the sources fare.
+
+use serde_json::json as object;
+
+use super::json;
+use super::world::{bare, context, now};
+use crate::model::time::Stamp;
+use std::sync::Arc;
+
+#[actix_web::test]
+async fn a_source_tells_health_both_clocks_records_and_whose_it_is() {
+    let body = json(&context(), "/v1/sources/portal").await;
+    assert_eq!((&body["health"], &body["reasons"]), (&object!("healthy"), &object!([])));
+    assert_eq!(
+        body["freshness"],
+        object!({
+            "state": "fresh", "last_success_at": "2024-04-02T16:59:30+07:00",
+            "data_through": "2024-04-02T16:59:00+07:00", "age_seconds": 60, "limit_seconds": 1800
+        })
+    );
+    assert_eq!(body["accountable"]["name"], "Văn phòng UBND tỉnh");
+    assert_eq!(
+        (&body["records"]["received"], &body["records"]["duplicate"]),
+        (&object!(25), &object!(5))
+    );
+    assert_eq!(body["streams"][0]["history"][0]["outcome"], "ok");
+    assert_eq!(body["revision"], 18442);
+}
+
+#[actix_web::test]
+async fn a_source_that_never_reported_is_unknown_and_says_why() {
+    let body = json(&context(), "/v1/sources").await;
+    let kiosks = &body["items"][0];
+    assert_eq!(kiosks["source"], "kiosks");
+    assert_eq!(kiosks["health"], "unknown");
+    assert_eq!(kiosks["reasons"], object!(["never_reported", "failing", "silent_targets"]));
+    assert_eq!(kiosks["last_error"]["reason"], "timeout");
+    assert_eq!(kiosks["targets"], object!({"answered": 58, "all": 60}));
+    assert_eq!(kiosks["freshness"]["last_success_at"], object!(null));
+    assert!(kiosks["streams"][0].get("history").is_none(), "only when one source is asked for");
+}
+
+#[actix_web::test]
+async fn a_source_grows_stale_with_time_alone() {
+    let context = Arc::new(bare());
+    context.clock.set(Stamp(now().0 + 1800));
+    let body = json(&context, "/v1/sources/portal").await;
+    assert_eq!((&body["health"], &body["reasons"]), (&object!("degraded"), &object!(["stale"])));
+    let value = json(&context, "/v1/indicators/received/value?period=2024-03").await;
+    assert_eq!(value["freshness"]["state"], "stale");
+    assert_eq!(value["value"], 14, "the last good number stays");
+}

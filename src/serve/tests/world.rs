@@ -1,0 +1,282 @@
+//! A province of three communes with a portal that reports and kiosks that never did.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+
+use crate::clock::Clock;
+use crate::indicator::{Catalogue, ContractFacts, KnownMeasure, Settings, UnitName};
+use crate::model::area::{AreaList, Areas};
+use crate::model::cube::{Cube, Dimension, cell, settle};
+use crate::model::dictionary::Dictionaries;
+use crate::model::list::CodeList;
+use crate::model::snapshot::{
+    Conservation, Measure, MeasureKind, Outcome, RunLine, Snapshot, StreamState, Trouble,
+};
+use crate::model::text::Bilingual;
+use crate::model::time::{Day, Stamp};
+use crate::model::units::Span;
+use crate::serve::{Context, Province, QuarantineReader, Quarantined, SourceFacts, StreamFacts};
+
+pub(super) const AREAS: &str = "code,name\n16663,Phường B\n16681,Phường A\n17000,Xã C\n";
+pub(super) const LIST: &str = "code,vi,en\nonline,Trực tuyến,Online\ncounter,Trực tiếp,Counter\n";
+
+const INDICATORS: &str = r#"
+online_rate:
+  title: {vi: Tỷ lệ nộp trực tuyến, en: Share filed online}
+  description: {vi: Hồ sơ nộp trực tuyến trên tổng số, en: Dossiers filed online of all}
+  group: portal
+  kind: ratio
+  numerator: {measure: dossiers.received, where: {channel: online}}
+  denominator: {measure: dossiers.received}
+  unit_measure: percent
+  direction: up
+  targets: [{from: 2024-01-01, value: 0.80}]
+  accountable: {unit: vp-ubnd, role: Chánh Văn phòng}
+received:
+  title: {vi: Hồ sơ tiếp nhận, en: Dossiers received}
+  group: portal
+  kind: simple
+  measure: {measure: dossiers.received}
+  unit_measure: dossiers
+  direction: up
+  accountable: {unit: vp-ubnd, role: Chánh Văn phòng}
+kiosk_sessions:
+  title: {vi: Lượt dùng kiốt, en: Kiosk sessions}
+  group: kiosk
+  kind: simple
+  measure: {measure: kiosk.sessions}
+  unit_measure: sessions
+  direction: up
+  targets: [{from: 2024-01-01, value: 100}]
+  accountable: {unit: so-tttt, role: Giám đốc Sở}
+"#;
+
+/// When everything is read.
+pub(super) fn now() -> Stamp {
+    Stamp::parse("2024-04-02T17:00:30+07:00").unwrap()
+}
+
+/// `day, commune, channel, count` of the dossiers received.
+const RECEIVED: [(&str, &str, &str, i64); 8] = [
+    ("2024-03-01", "16681", "online", 3),
+    ("2024-03-01", "16681", "counter", 1),
+    ("2024-03-01", "16663", "online", 1),
+    ("2024-03-01", "16663", "counter", 3),
+    ("2024-03-15", "16681", "online", 4),
+    ("2024-03-15", "17000", "counter", 2),
+    ("2024-04-02", "16663", "online", 5),
+    ("2024-04-02", "16663", "counter", 1),
+];
+
+/// Answers from a fixed list.
+pub(super) struct Listed(pub(super) Vec<Quarantined>);
+
+impl QuarantineReader for Listed {
+    fn list(
+        &self,
+        source: Option<&str>,
+        reason: Option<&str>,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Quarantined>, String> {
+        if source == Some("kiosks") {
+            return Err("disk CANARY-PATH is gone".to_owned());
+        }
+        let wanted = |record: &&Quarantined| {
+            source.is_none_or(|source| record.source == source)
+                && reason.is_none_or(|reason| record.reason == reason)
+                && after.is_none_or(|after| record.id > after)
+        };
+        Ok(self.0.iter().filter(wanted).take(limit).cloned().collect())
+    }
+}
+
+/// What the server told about its requests.
+pub(super) type Observed = Arc<Mutex<Vec<(String, String, u16)>>>;
+
+pub(super) fn context() -> Arc<Context> {
+    watched().0
+}
+
+/// The context, and what the server observes.
+pub(super) fn watched() -> (Arc<Context>, Observed) {
+    let observed = Observed::default();
+    let mut context = bare();
+    let seen = observed.clone();
+    context.observe = Arc::new(move |route, method, status, _| {
+        seen.lock().unwrap().push((route.to_owned(), method.to_owned(), status));
+    });
+    (Arc::new(context), observed)
+}
+
+pub(super) fn bare() -> Context {
+    let mut words = Dictionaries::default();
+    let list = AreaList {
+        name: "2025-07",
+        text: AREAS,
+        from: Day::parse("2000-01-01").unwrap(),
+        until: None,
+    };
+    let areas = Areas::read(&[list], "old_code,new_code\n", &mut words).unwrap();
+    let channels = CodeList::read("filing_channel", LIST, &mut words).unwrap();
+    let measures = [received(&areas, &channels), sessions()];
+    let known = measures.iter().map(|measure| (measure.name.clone(), known(measure))).collect();
+    let units =
+        [("vp-ubnd", "Văn phòng UBND tỉnh", "Office"), ("so-tttt", "Sở TTTT", "Department")]
+            .map(|(id, vi, en)| (id.to_owned(), UnitName { name: bilingual(vi, en) }))
+            .into();
+    let settings: BTreeMap<String, Settings> = serde_saphyr::from_str(INDICATORS).unwrap();
+    let catalogue = Catalogue::compile(&settings, &known, &words, &units).unwrap();
+    Context {
+        snapshot: Arc::new(ArcSwap::from_pointee(snapshot(measures))),
+        catalogue: Arc::new(catalogue),
+        areas: Arc::new(areas),
+        words: Arc::new(words),
+        lists: BTreeMap::from([("filing_channel".to_owned(), Arc::new(channels))]),
+        contracts: ["dossiers", "kiosk"].map(|name| (name.to_owned(), facts())).into(),
+        units,
+        province: Province { code: "40".to_owned(), name: bilingual("Nghệ An", "Nghe An") },
+        sources: [source("portal", "Cổng", "dossiers"), source("kiosks", "Kiốt", "kiosk")].into(),
+        clock: Clock::standing(now()),
+        quarantine: Arc::new(Listed(Vec::new())),
+        metrics: Arc::new(|| "# TYPE iocgw_x gauge\niocgw_x 1\n".to_owned()),
+        ready: Arc::new(|| vec![("store", Ok(())), ("config", Ok(()))]),
+        observe: Arc::new(|_, _, _, _| {}),
+        version: "0.1.0",
+    }
+}
+
+fn known(measure: &Measure) -> KnownMeasure {
+    KnownMeasure {
+        kind: measure.kind,
+        decimals: measure.decimals,
+        dimensions: measure.dimensions.clone(),
+        contract: measure.contract.clone(),
+    }
+}
+
+pub(super) fn bilingual(vi: &str, en: &str) -> Bilingual {
+    Bilingual { vi: vi.to_owned(), en: en.to_owned() }
+}
+
+fn facts() -> ContractFacts {
+    ContractFacts { fresh_within: Span::seconds(1800), accountable_unit: "vp-ubnd".to_owned() }
+}
+
+fn source(name: &str, title: &str, contract: &str) -> (String, SourceFacts) {
+    let stream = StreamFacts { name: contract.to_owned(), contract: contract.to_owned() };
+    let facts = SourceFacts {
+        title: bilingual(title, name),
+        source_kind: "test".to_owned(),
+        accountable_unit: "vp-ubnd".to_owned(),
+        streams: vec![stream],
+    };
+    (name.to_owned(), facts)
+}
+
+fn received(areas: &Areas, channels: &CodeList) -> Measure {
+    let mut changes: Vec<(u64, i64)> = RECEIVED
+        .iter()
+        .map(|(day, commune, channel, count)| {
+            let day = Day::parse(day).unwrap();
+            let area = areas.current_by_code(commune).unwrap();
+            let channel = u32::from(channels.number(channel).unwrap());
+            (cell(i64::from(day.0), area, channel), *count)
+        })
+        .collect();
+    settle(&mut changes);
+    let mut cube = Cube::default();
+    cube.add(&changes);
+    Measure {
+        name: "dossiers.received".to_owned(),
+        contract: "dossiers".to_owned(),
+        kind: MeasureKind::Flow,
+        decimals: 0,
+        dimensions: vec![Dimension {
+            name: "channel".to_owned(),
+            dictionary: "list:filing_channel".to_owned(),
+            shift: 0,
+            bits: 4,
+        }],
+        cube,
+    }
+}
+
+fn sessions() -> Measure {
+    Measure {
+        name: "kiosk.sessions".to_owned(),
+        contract: "kiosk".to_owned(),
+        kind: MeasureKind::Flow,
+        decimals: 0,
+        dimensions: Vec::new(),
+        cube: Cube::default(),
+    }
+}
+
+fn snapshot(measures: [Measure; 2]) -> Snapshot {
+    let at = Stamp::parse("2024-04-02T16:59:40+07:00").unwrap();
+    let through = Stamp(at.0 - 40);
+    let records = Conservation { received: 25, accepted: 20, duplicate: 5, ..Default::default() };
+    let run = RunLine {
+        started: through,
+        ended: Stamp(at.0 - 10),
+        outcome: Outcome::Ok,
+        pages: 1,
+        records,
+        message: None,
+    };
+    let portal = StreamState {
+        source: "portal".to_owned(),
+        stream: "dossiers".to_owned(),
+        contract: "dossiers".to_owned(),
+        last_attempt: Some(through),
+        last_success: Some(run.ended),
+        data_through: Some(through),
+        next_run: Some(Stamp(at.0 + 60)),
+        total: records,
+        quarantined: 0,
+        runs: [run].into(),
+        ..StreamState::default()
+    };
+    let kiosks = StreamState {
+        source: "kiosks".to_owned(),
+        stream: "kiosk".to_owned(),
+        contract: "kiosk".to_owned(),
+        last_attempt: Some(through),
+        trouble: Some(Trouble {
+            reason: "timeout".to_owned(),
+            message: "no answer within 20s".to_owned(),
+            since: Stamp(at.0 - 3600),
+            count: 4,
+        }),
+        targets: Some((58, 60)),
+        ..StreamState::default()
+    };
+    Snapshot {
+        revision: 18442,
+        at,
+        measures: measures.into_iter().map(|m| (m.name.clone(), Arc::new(m))).collect(),
+        streams: [portal, kiosks]
+            .map(|stream| (format!("{}.{}", stream.source, stream.stream), Arc::new(stream)))
+            .into(),
+    }
+}
+
+/// A record in quarantine.
+pub(super) fn quarantined(id: u64, source: &str, reason: &str) -> Quarantined {
+    Quarantined {
+        id,
+        source: source.to_owned(),
+        stream: "dossiers".to_owned(),
+        contract: "dossiers".to_owned(),
+        contract_version: 1,
+        reason: reason.to_owned(),
+        rule: "received_at".to_owned(),
+        shape: "received_at: string".to_owned(),
+        first_seen: now(),
+        last_seen: now(),
+        attempts: 1,
+    }
+}
