@@ -214,7 +214,7 @@ impl Gateway {
                 )]
             }),
             observe: Arc::new(move |route, method, code, took| {
-                observing.answered(route, method, code, took)
+                observing.answered(route, method, code, took);
             }),
             version: env!("CARGO_PKG_VERSION"),
         }

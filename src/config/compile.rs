@@ -71,7 +71,9 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
         _ => {
             files.problems.sort_by(|a, b| a.place.cmp(&b.place));
             // What is said second of the same place follows from what was said first.
-            files.problems.dedup_by(|later, first| later.place == first.place && later.at == first.at);
+            files
+                .problems
+                .dedup_by(|later, first| later.place == first.place && later.at == first.at);
             Err(files.problems)
         }
     }
@@ -174,7 +176,9 @@ impl Compiler<'_> {
             match plan {
                 Ok(plan) => _ = plans.insert(contract.contract.clone(), plan),
                 Err(problems) => {
-                    problems.iter().for_each(|(at, message)| self.files.problem(&read, at, message))
+                    problems
+                        .iter()
+                        .for_each(|(at, message)| self.files.problem(&read, at, message));
                 }
             }
             if contracts.contains_key(&contract.contract) {
@@ -258,7 +262,7 @@ impl Compiler<'_> {
                 self.files.problems.push(Problem::new(
                     place,
                     "",
-                    &format!("not a list of targets: {error}"),
+                    format!("not a list of targets: {error}"),
                 ));
                 return Vec::new();
             }
@@ -326,7 +330,7 @@ impl Compiler<'_> {
             Ok(normaliser) => normaliser,
             Err(problems) => {
                 problems.iter().for_each(|(below, message)| {
-                    self.files.problem(read, &format!("{at}.map.{below}"), message)
+                    self.files.problem(read, &format!("{at}.map.{below}"), message);
                 });
                 return None;
             }

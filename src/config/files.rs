@@ -84,7 +84,7 @@ impl<'a> Files<'a> {
                 self.problems.push(Problem::new(
                     place,
                     "",
-                    &format!("cannot read {}: {error}", self.shown(name)),
+                    format!("cannot read {}: {error}", self.shown(name)),
                 ));
                 None
             }

@@ -277,7 +277,9 @@ impl Compiler<'_> {
                 ));
             }
         };
-        let size = self.words.get(&dictionary).map_or(2, |words| words.len()) as u32;
+        let size =
+            self.words.get(&dictionary).map_or(2, super::super::model::dictionary::Dictionary::len)
+                as u32;
         // An even number of bits leaves room to grow before the cube must be rebuilt.
         let bits = (u32::BITS - size.leading_zeros()).next_multiple_of(2);
         Ok((

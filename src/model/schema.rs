@@ -135,7 +135,7 @@ impl Schema {
             match field(name, property, lists) {
                 Ok(field) => fields.push(field),
                 Err(problem) => {
-                    problems.push((format!("properties.{name}{}", problem.0), problem.1))
+                    problems.push((format!("properties.{name}{}", problem.0), problem.1));
                 }
             }
         }

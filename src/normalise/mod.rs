@@ -330,7 +330,7 @@ impl Normaliser {
                 Ok(number) => work.row[slot] = i64::from(number),
                 Err(Misplaced::Unknown) => _ = work.fail(Reason::UnknownArea, slot),
                 Err(Misplaced::WithoutSuccessor) => {
-                    _ = work.fail(Reason::AreaWithoutSuccessor, slot)
+                    _ = work.fail(Reason::AreaWithoutSuccessor, slot);
                 }
             },
             Ok(None) => {}

@@ -266,18 +266,17 @@ fn report(stream: &Stream, shared: &Shared, end: &RunEnd, clock: Instant) {
             "the records of this run do not add up: a fault of the gateway"
         );
     }
-    match &end.failure {
-        Some((reason, message)) => {
-            tracing::warn!(
-                source,
-                stream = name,
-                reason,
-                received = records.received,
-                ms,
-                "run failed: {message}"
-            );
-        }
-        None => tracing::info!(
+    if let Some((reason, message)) = &end.failure {
+        tracing::warn!(
+            source,
+            stream = name,
+            reason,
+            received = records.received,
+            ms,
+            "run failed: {message}"
+        );
+    } else {
+        tracing::info!(
             source,
             stream = name,
             outcome = end.outcome.as_str(),
@@ -290,6 +289,6 @@ fn report(stream: &Stream, shared: &Shared, end: &RunEnd, clock: Instant) {
             rejected = records.rejected,
             ms,
             "run ended"
-        ),
+        );
     }
 }

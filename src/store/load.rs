@@ -184,25 +184,22 @@ pub(super) fn measures(
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .optional()?;
-        let id = match known {
-            Some((id, definition)) => {
-                if definition != planned.definition || contract.repacked {
-                    changed.push(position);
-                }
-                transaction.execute(
-                    "UPDATE measure SET definition = ?2 WHERE id = ?1",
-                    params![id, planned.definition],
-                )?;
-                id
-            }
-            None => {
+        let id = if let Some((id, definition)) = known {
+            if definition != planned.definition || contract.repacked {
                 changed.push(position);
-                transaction.execute(
-                    "INSERT INTO measure (name, definition) VALUES (?1, ?2)",
-                    params![planned.name, planned.definition],
-                )?;
-                transaction.last_insert_rowid()
             }
+            transaction.execute(
+                "UPDATE measure SET definition = ?2 WHERE id = ?1",
+                params![id, planned.definition],
+            )?;
+            id
+        } else {
+            changed.push(position);
+            transaction.execute(
+                "INSERT INTO measure (name, definition) VALUES (?1, ?2)",
+                params![planned.name, planned.definition],
+            )?;
+            transaction.last_insert_rowid()
         };
         let measure = Measure {
             name: planned.name.clone(),

@@ -1,2 +1,6 @@
-#[test]
-fn t() {}
+//! All integration tests, in one binary.
+#![cfg(test)]
+
+mod deploy;
+mod first;
+mod support;

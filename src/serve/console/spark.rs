@@ -97,7 +97,7 @@ impl Scale {
             (low.min(value), high.max(value))
         });
         let step = (WIDTH - 2.0 * MARGIN) / (days.max(2) - 1) as f64;
-        (low <= high).then(|| {
+        (low <= high).then_some({
             // A line that never moves runs through the middle.
             if high > low {
                 Self { low, span: high - low, step }

@@ -1,0 +1,215 @@
+//! The real program: started, asked, signalled and killed by its process id.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// How long a test waits for something that must happen.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A running `iocgw serve`; killed when dropped.
+pub(crate) struct Gateway {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    log: Arc<Mutex<String>>,
+}
+
+/// An HTTP answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
+
+/// Runs the program to its end.
+pub(crate) fn run(arguments: &[&str], variables: &BTreeMap<String, String>) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_iocgw"));
+    command
+        .args(arguments)
+        .envs(variables)
+        .env_remove("CREDENTIALS_DIRECTORY")
+        .stdin(Stdio::null());
+    command.output().unwrap()
+}
+
+impl Gateway {
+    /// Starts the program on `config` with its store and secrets in `folder`, on a free port.
+    pub(crate) fn start(
+        config: &Path,
+        folder: &Path,
+        variables: &BTreeMap<String, String>,
+    ) -> Self {
+        Self::try_start(config, folder, variables)
+            .unwrap_or_else(|log| panic!("the gateway did not start:\n{log}"))
+    }
+
+    /// The same; the log if it ended instead of listening.
+    pub(crate) fn try_start(
+        config: &Path,
+        folder: &Path,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Self, String> {
+        let store: PathBuf = folder.join("iocgw.db");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_iocgw"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--config"])
+            .arg(config)
+            .arg("--store")
+            .arg(store)
+            .arg("--secrets")
+            .arg(folder.join("secrets"))
+            .envs(variables)
+            .env("IOCGW_LOG", "debug")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (told, telling) = std::sync::mpsc::sync_channel(1);
+        let (keeping, lines) =
+            (Arc::clone(&log), BufReader::new(child.stderr.take().unwrap()).lines());
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if let Some(address) = listening(&line) {
+                    let _ = told.try_send(address);
+                }
+                let mut log = keeping.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        if let Ok(address) = telling.recv_timeout(PATIENCE) {
+            Ok(Self { child, address, log })
+        } else {
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(log.lock().unwrap().clone())
+        }
+    }
+
+    /// Everything the program has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGKILL, and wait until it is gone.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; yields the exit code and how long it took.
+    pub(crate) fn stop(mut self) -> (Option<i32>, Duration) {
+        let began = Instant::now();
+        let sent =
+            Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let code = self.child.wait().unwrap().code();
+        (code, began.elapsed())
+    }
+
+    /// A GET of a path with its query.
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[])
+    }
+
+    /// A request without a body.
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut request =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str("\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        parse(&bytes)
+    }
+
+    /// Asks `path` again and again until `is_so`, and fails the test if that does not come about.
+    pub(crate) fn wait_until(
+        &self,
+        what: &str,
+        path: &str,
+        is_so: impl Fn(&Answer) -> bool,
+    ) -> Answer {
+        let began = Instant::now();
+        loop {
+            let answer = self.get(path);
+            if is_so(&answer) {
+                return answer;
+            }
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{what} did not come about:\n{}\n{}",
+                answer.body,
+                self.log()
+            );
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn listening(line: &str) -> Option<SocketAddr> {
+    let line: serde_json::Value = serde_json::from_str(line).ok()?;
+    if line["message"] != "listening" {
+        return None;
+    }
+    line["address"].as_str()?.parse().ok()
+}
+
+fn parse(bytes: &[u8]) -> Answer {
+    let split = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("an HTTP head");
+    let head = String::from_utf8_lossy(&bytes[..split]);
+    let mut lines = head.lines();
+    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let headers: BTreeMap<String, String> = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
+    let mut body = bytes[split + 4..].to_vec();
+    if headers.get("transfer-encoding").is_some_and(|coding| coding == "chunked") {
+        body = unchunk(&body);
+    }
+    Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
+}
+
+fn unchunk(mut bytes: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let Some(end) = bytes.windows(2).position(|two| two == b"\r\n") else { return body };
+        let size =
+            usize::from_str_radix(String::from_utf8_lossy(&bytes[..end]).trim(), 16).unwrap_or(0);
+        if size == 0 {
+            return body;
+        }
+        body.extend_from_slice(&bytes[end + 2..end + 2 + size]);
+        bytes = &bytes[end + 4 + size..];
+    }
+}

@@ -1,0 +1,12 @@
+//! What the tests stand on: a simulated province on loopback and the real program beside it.
+
+mod gateway;
+mod province;
+
+pub(crate) use gateway::Gateway;
+pub(crate) use province::Systems;
+
+/// The shipped configuration.
+pub(crate) fn shipped() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
+}
