@@ -33,9 +33,10 @@ pub(super) struct Spot {
 pub(super) fn trend(spots: &[Spot], target: Option<f64>, say: impl Fn(f64) -> String) -> Markup {
     let values = || spots.iter().filter_map(|spot| spot.value);
     let label = trend_label(spots, &say);
-    let Some(scale) = Scale::of(values().chain(target), spots.len()) else {
+    let scale = Scale::of(values().chain(target), spots.len());
+    let Some(scale) = scale.filter(|_| values().next().is_some()) else {
         return html! {
-            p.spark.empty { (label.0) " " span.en lang="en" { (label.1) } }
+            p.spark.empty { (label.0) span.en lang="en" { (label.1) } }
         };
     };
     let (area, settled, open) = scale.paths(spots);
@@ -230,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_trend_without_values_says_so_instead_of_drawing() {
-        let markup = trend(&spots(&[None, None]), None, format::amount).into_string();
+        let markup = trend(&spots(&[None, None]), Some(1.0), format::amount).into_string();
         assert!(markup.contains("Không có số liệu trong 2 ngày qua") && !markup.contains("<svg"));
     }
 
