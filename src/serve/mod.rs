@@ -51,7 +51,7 @@ const CONNECTIONS: usize = 1024;
 /// How long a client may take to send the head of a request.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept.
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
+const KEEP_ALIVE: Duration = Duration::from_mins(1);
 /// How long a stop waits for answers that are under way.
 const DRAIN_SECONDS: u64 = 5;
 

@@ -71,9 +71,10 @@ fn number(value: Option<Number>) -> String {
 }
 
 fn text(value: &str) -> String {
-    match value.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        true => format!("'{value}"),
-        false => value.to_owned(),
+    if value.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{value}")
+    } else {
+        value.to_owned()
     }
 }
 

@@ -94,7 +94,7 @@ fn row(state: &State<'_>) -> Markup {
             (cell(6, &trouble(state)))
             (cell(7, &html! {
                 @for stream in &state.streams {
-                    (spark::runs(stream.stream, stream.history.as_deref().unwrap_or_default()))
+                    (spark::runs(stream.name, stream.history.as_deref().unwrap_or_default()))
                 }
             }))
         }

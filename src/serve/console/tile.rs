@@ -18,6 +18,9 @@ use crate::serve::period::named_period;
 /// How many days a trend line shows.
 const TREND_DAYS: i32 = 30;
 
+/// From here on a share of the target says no more than that it is reached.
+const TOLD_UP_TO: f64 = 2.0;
+
 /// The severity of what misses its target by far.
 const OFF_TRACK: u8 = 4;
 
@@ -100,7 +103,7 @@ impl<'a> Tile<'a> {
                         ": " (self.say_with_unit(value))
                     }
                     @if let Some(target) = &self.reading.target {
-                        " (" (aim(target.direction)) " " (self.say(target.value)) ")"
+                        " (" (aim(target.direction)) "\u{a0}" (self.say(target.value)) ")"
                     }
                     p.en lang="en" {
                         (self.definition.title.en) ": " (en) @if and_late { ", stale" }
@@ -168,9 +171,9 @@ impl<'a> Tile<'a> {
             "Mục tiêu",
             "target",
             &html! {
-                (aim(*direction)) " " (self.say(*value))
-                @if let Some(ratio) = attainment_ratio {
-                    " · " (both(&format!("đạt {}", percent(*ratio)), "of target"))
+                (aim(*direction)) "\u{a0}" (self.say(*value))
+                @if let Some(ratio) = attainment_ratio.filter(|ratio| *ratio < TOLD_UP_TO) {
+                    " · " (both(&format!("đạt {}", percent(ratio)), "of target"))
                 }
             },
         )

@@ -141,10 +141,10 @@ async fn communes_add_up_to_the_province_in_series_and_breakdown() {
         let communes = json(&context(), &format!("{path}&by=commune")).await;
         assert_eq!(communes["by"], "commune");
         for field in ["numerator", "denominator", "value"] {
-            let sum = |body: &Value| {
-                body["items"].as_array().unwrap().iter().filter_map(|row| row[field].as_f64()).sum()
+            let sum = |body: &Value| -> i64 {
+                body["items"].as_array().unwrap().iter().filter_map(|row| row[field].as_i64()).sum()
             };
-            let (whole, parts): (f64, f64) = (sum(&province), sum(&communes));
+            let (whole, parts) = (sum(&province), sum(&communes));
             if id == "received" || field != "value" {
                 assert_eq!(whole, parts, "{id} {field}");
             }

@@ -28,7 +28,7 @@ async fn a_tile_says_value_target_freshness_completeness_and_whose_it_is() {
         "8 / 14",
         "Chưa đạt",
         "off track",
-        "≥ 80,0\u{a0}%",
+        "≥\u{a0}80,0\u{a0}%",
         "đạt 71\u{a0}%",
         "Tháng 03/2024",
         "Chính thức",

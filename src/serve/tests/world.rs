@@ -22,7 +22,7 @@ use crate::serve::{Context, Province, QuarantineReader, Quarantined, SourceFacts
 pub(super) const AREAS: &str = "code,name\n16663,Phường B\n16681,Phường A\n17000,Xã C\n";
 pub(super) const LIST: &str = "code,vi,en\nonline,Trực tuyến,Online\ncounter,Trực tiếp,Counter\n";
 
-const INDICATORS: &str = r#"
+const INDICATORS: &str = r"
 online_rate:
   title: {vi: Tỷ lệ nộp trực tuyến, en: Share filed online}
   description: {vi: Hồ sơ nộp trực tuyến trên tổng số, en: Dossiers filed online of all}
@@ -51,7 +51,7 @@ kiosk_sessions:
   direction: up
   targets: [{from: 2024-01-01, value: 100}]
   accountable: {unit: so-tttt, role: Giám đốc Sở}
-"#;
+";
 
 /// When everything is read.
 pub(super) fn now() -> Stamp {
