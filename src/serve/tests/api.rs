@@ -103,10 +103,8 @@ async fn a_source_that_never_reported_gives_null_with_a_reason_and_never_zero() 
 async fn a_series_has_one_flat_row_per_bucket() {
     let path = "/v1/indicators/online_rate/series?grain=month&from=2024-02-10&to=2024-04-02";
     let body = json(&context(), path).await;
-    assert_eq!(
-        body["stretch"],
-        object!({"grain": "month", "from": "2024-02-01", "to": "2024-05-01"})
-    );
+    let stretch = [&body["grain"], &body["from"], &body["to"]];
+    assert_eq!(stretch, ["month", "2024-02-01", "2024-05-01"]);
     let items = body["items"].as_array().unwrap();
     assert_eq!(items.len(), 3);
     assert_eq!(
