@@ -66,14 +66,6 @@ pub(super) struct AccountableOut {
     pub(super) role: String,
 }
 
-/// The whole buckets that a series is made of.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct StretchOut {
-    pub(super) grain: &'static str,
-    pub(super) from: Day,
-    pub(super) to: Day,
-}
-
 /// Where to go on from here.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Links {
@@ -169,7 +161,13 @@ pub(super) struct Envelope<R> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) stretch: Option<StretchOut>,
+    pub(super) grain: Option<&'static str>,
+    /// The first day of the first bucket of a series.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) from: Option<Day>,
+    /// The first day after its last bucket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) to: Option<Day>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) items: Option<Vec<R>>,
     links: Links,
@@ -211,7 +209,9 @@ impl<R> Envelope<R> {
             as_of: reading.as_of,
             revision: reading.revision,
             by: None,
-            stretch: None,
+            grain: None,
+            from: None,
+            to: None,
             items: None,
         }
     }

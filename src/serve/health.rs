@@ -3,6 +3,8 @@
 //! `/readyz` is about the gateway alone. A source that is down never makes it unready: that would
 //! take the last good numbers away just when they are needed.
 
+use std::fmt::Write as _;
+
 use super::answer::{Answer, Keep};
 use super::context::Asked;
 use super::error::{ApiError, KINDS};
@@ -30,7 +32,7 @@ pub(super) fn ready(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let mut text = String::new();
     if query.get("verbose").is_some() {
         for (name, _) in &checks {
-            text.push_str(&format!("[+] {name} ok\n"));
+            let _ = writeln!(text, "[+] {name} ok");
         }
     }
     text.push_str("ok\n");

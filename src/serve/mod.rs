@@ -1,7 +1,7 @@
 //! The HTTP side: the API under `/v1`, health and metrics, and the console.
 //!
-//! All routes stand in [`routes`], on one page. A handler is a plain function from what was asked
-//! ([`context::Asked`]: the request and *one* snapshot) to an answer or a refusal; tags, caching,
+//! All routes stand in `routes`, on one page. A handler is a plain function from what was asked
+//! (`Asked`: the request and *one* snapshot) to an answer or a refusal; tags, caching,
 //! HEAD and problem bodies are done once, around them. Everything is read-only, so only GET and HEAD
 //! exist. Conventions: `snake_case`, RFC 3339 with +07:00, ratios 0 to 1, a missing value is null
 //! with a reason, rows are flat under `items`, links are relative.

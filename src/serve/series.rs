@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::answer::Answer;
 use super::context::Asked;
-use super::envelope::{Envelope, StretchOut};
+use super::envelope::Envelope;
 use super::error::{ApiError, ParameterError};
 use super::number::Number;
 use super::period::{Stretch, asked_stretch};
@@ -78,8 +78,8 @@ pub(super) fn series(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         return Ok(Answer::csv(table::csv(&about, &rows)?, name));
     }
     let mut envelope = Envelope::new(asked, definition, reading, area(asked, place));
-    let Stretch { grain, first: from, end: to } = stretch;
-    envelope.stretch = Some(StretchOut { grain: grain.as_str(), from, to });
+    envelope.grain = Some(stretch.grain.as_str());
+    (envelope.from, envelope.to) = (Some(stretch.first), Some(stretch.end));
     envelope.by = by.map(str::to_owned);
     envelope.items = Some(rows);
     Answer::json(&envelope)

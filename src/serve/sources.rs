@@ -57,7 +57,8 @@ pub(super) struct State<'a> {
 /// One stream of a source.
 #[derive(Debug, Serialize)]
 pub(super) struct Stream<'a> {
-    pub(super) stream: &'a str,
+    #[serde(rename = "stream")]
+    pub(super) name: &'a str,
     contract: &'a str,
     freshness: Freshness,
     last_attempt_at: Option<Stamp>,
@@ -74,7 +75,8 @@ pub(super) struct Stream<'a> {
 /// The unit that answers for a source.
 #[derive(Debug, Serialize)]
 pub(super) struct Unit {
-    unit: String,
+    #[serde(rename = "unit")]
+    id: String,
     pub(super) name: String,
     pub(super) name_en: String,
 }
@@ -146,7 +148,9 @@ fn state<'a>(asked: &Asked<'a>, name: &'a str, facts: &'a SourceFacts, history: 
     let streams: Vec<Stream<'a>> =
         facts.streams.iter().map(|each| stream(asked, name, each, history)).collect();
     let mut records = Conservation::default();
-    streams.iter().for_each(|stream| records.add(&stream.records));
+    for stream in &streams {
+        records.add(&stream.records);
+    }
     let freshness = stalest(&streams);
     let last_error =
         streams.iter().filter_map(|stream| stream.last_error.clone()).max_by_key(|e| e.count);
@@ -164,7 +168,7 @@ fn state<'a>(asked: &Asked<'a>, name: &'a str, facts: &'a SourceFacts, history: 
         kind: &facts.source_kind,
         health,
         reasons,
-        accountable: Unit { unit: facts.accountable_unit.clone(), name: unit.vi, name_en: unit.en },
+        accountable: Unit { id: facts.accountable_unit.clone(), name: unit.vi, name_en: unit.en },
         freshness,
         last_attempt_at: streams.iter().filter_map(|stream| stream.last_attempt_at).max(),
         next_run_at: streams.iter().filter_map(|stream| stream.next_run_at).min(),
@@ -200,7 +204,7 @@ fn stream<'a>(
         _ => FreshnessState::Fresh,
     };
     Stream {
-        stream: &facts.name,
+        name: &facts.name,
         contract: &facts.contract,
         freshness: Freshness {
             state,

@@ -1,6 +1,7 @@
 //! Numbers and times as Vietnamese readers write them: `1.234,5`, `94,1 %`, `02/04/2024 16:55`.
 //!
-//! Only the console speaks like this; the API keeps to machine formats.
+//! Only the console speaks like this; the API keeps to machine formats. A number and its sign stay
+//! on one line.
 
 use crate::model::time::{Day, LOCAL_OFFSET, Stamp};
 
@@ -10,7 +11,7 @@ pub(super) const PERCENT: &str = "percent";
 /// A value of an indicator: ratios as percentages, whole amounts without decimals.
 pub(super) fn value(value: f64, unit: &str, decimals: u8) -> String {
     if unit == PERCENT {
-        return format!("{} %", number(value * 100.0, decimals, true));
+        return format!("{}\u{a0}%", number(value * 100.0, decimals, true));
     }
     number(value, decimals, false)
 }
@@ -95,9 +96,9 @@ mod tests {
 
     #[test]
     fn ratios_are_percentages() {
-        assert_eq!(value(0.9412, PERCENT, 1), "94,1 %");
-        assert_eq!(value(1.0, PERCENT, 1), "100,0 %");
-        assert_eq!(value(0.5, PERCENT, 0), "50 %");
+        assert_eq!(value(0.9412, PERCENT, 1), "94,1\u{a0}%");
+        assert_eq!(value(1.0, PERCENT, 1), "100,0\u{a0}%");
+        assert_eq!(value(0.5, PERCENT, 0), "50\u{a0}%");
     }
 
     #[test]

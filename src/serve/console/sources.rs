@@ -47,27 +47,24 @@ pub(super) fn table(sources: &[State<'_>]) -> Markup {
 /// A line in the list of what needs attention.
 pub(super) fn line(state: &State<'_>) -> Markup {
     let (tone, (vi, en)) = words::health(state.health);
+    let (why, why_en) = why(state);
     html! {
         li class=(tone.class()) {
             (shape(tone))
             div {
-                a href={ "#source-" (state.source) } { (both("Nguồn", "source")) ": " (state.title) }
-                " – " strong { (both(vi, en)) }
-                ": " (why(state))
+                a href={ "#source-" (state.source) } { "Nguồn: " (state.title) }
+                " – " strong { (vi) } ": " (why)
+                p.en lang="en" { (state.title_en) ": " (en) ", " (why_en) }
                 p.who { (state.accountable.name) }
             }
         }
     }
 }
 
-fn why(state: &State<'_>) -> Markup {
-    html! {
-        @for (i, reason) in state.reasons.iter().enumerate() {
-            @if i > 0 { ", " }
-            @let (vi, en) = words::reason(reason);
-            (both(vi, en))
-        }
-    }
+fn why(state: &State<'_>) -> (String, String) {
+    let words = || state.reasons.iter().map(|reason| words::reason(reason));
+    let join = |words: Vec<&str>| words.join(", ");
+    (join(words().map(|(vi, _)| vi).collect()), join(words().map(|(_, en)| en).collect()))
 }
 
 fn row(state: &State<'_>) -> Markup {
@@ -80,7 +77,10 @@ fn row(state: &State<'_>) -> Markup {
             }
             (cell(1, &html! {
                 (badge(words::health(state.health)))
-                @if state.health != Health::Healthy { p.why { (why(state)) } }
+                @if state.health != Health::Healthy {
+                    @let (vi, en) = why(state);
+                    p.why { (both(&vi, &en)) }
+                }
             }))
             (cell(2, &time(state.freshness.last_success_at)))
             (cell(3, &html! {
@@ -94,7 +94,7 @@ fn row(state: &State<'_>) -> Markup {
             (cell(6, &trouble(state)))
             (cell(7, &html! {
                 @for stream in &state.streams {
-                    (spark::runs(stream.stream, stream.history.as_deref().unwrap_or_default()))
+                    (spark::runs(stream.name, stream.history.as_deref().unwrap_or_default()))
                 }
             }))
         }

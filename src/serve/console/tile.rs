@@ -18,6 +18,12 @@ use crate::serve::period::named_period;
 /// How many days a trend line shows.
 const TREND_DAYS: i32 = 30;
 
+/// From here on a share of the target says no more than that it is reached.
+const TOLD_UP_TO: f64 = 2.0;
+
+/// The severity of what misses its target by far.
+const OFF_TRACK: u8 = 4;
+
 /// An indicator with its reading and its last days.
 pub(super) struct Tile<'a> {
     definition: &'a Definition,
@@ -62,7 +68,7 @@ impl<'a> Tile<'a> {
         let state = self.reading.target.as_ref().map(|target| target.state);
         let late = self.reading.freshness.state != FreshnessState::Fresh;
         match state {
-            Some(TargetState::OffTrack) => 4,
+            Some(TargetState::OffTrack) => OFF_TRACK,
             _ if late => 3,
             _ if self.reading.point.value.is_none() => 2,
             Some(TargetState::AtRisk) => 1,
@@ -82,21 +88,25 @@ impl<'a> Tile<'a> {
     /// A line in the list of what needs attention.
     pub(super) fn line(&self) -> Markup {
         let late = self.reading.freshness.state;
-        let (tone, (vi, en)) = match late {
-            FreshnessState::Fresh => self.state(),
-            late => words::freshness(late),
+        let (tone, (vi, en)) = match (self.severity(), late) {
+            (OFF_TRACK, _) | (_, FreshnessState::Fresh) => self.state(),
+            (_, late) => words::freshness(late),
         };
+        let and_late = late == FreshnessState::Stale && self.severity() == OFF_TRACK;
         html! {
             li class=(tone.class()) {
                 (shape(tone))
                 div {
                     a href={ "#" (self.definition.id) } { (self.definition.title.vi) }
-                    " – " strong { (both(vi, en)) }
+                    " – " strong { (vi) @if and_late { ", số liệu cũ" } }
                     @if let Some(value) = self.reading.point.value {
                         ": " (self.say_with_unit(value))
                     }
                     @if let Some(target) = &self.reading.target {
-                        " (" (aim(target.direction)) " " (self.say(target.value)) ")"
+                        " (" (aim(target.direction)) "\u{a0}" (self.say(target.value)) ")"
+                    }
+                    p.en lang="en" {
+                        (self.definition.title.en) ": " (en) @if and_late { ", stale" }
                     }
                     p.who { (self.reading.accountable.name.vi) " · " (self.reading.accountable.role) }
                 }
@@ -110,7 +120,8 @@ impl<'a> Tile<'a> {
         let definition = self.definition;
         let target = self.reading.target.as_ref();
         html! {
-            article.tile id=(definition.id) class=(self.state().0.class()) .late[late] {
+            article id=(definition.id)
+                class={ "tile " (self.state().0.class()) @if late { " late" } } {
                 div.head {
                     h3 {
                         (definition.title.vi)
@@ -123,7 +134,7 @@ impl<'a> Tile<'a> {
                 dl {
                     (self.target_facts())
                     (fact("Kỳ", "period", &self.period_facts()))
-                    (fact("Độ mới", "freshness", &freshness_facts(&self.reading.freshness)))
+                    (fact("Độ mới", "data through", &freshness_facts(&self.reading.freshness)))
                     (fact("Đầy đủ", "completeness", &completeness_facts(&self.reading.completeness)))
                     (fact("Chịu trách nhiệm", "accountable", &self.accountable_facts()))
                 }
@@ -160,9 +171,9 @@ impl<'a> Tile<'a> {
             "Mục tiêu",
             "target",
             &html! {
-                (aim(*direction)) " " (self.say(*value))
-                @if let Some(ratio) = attainment_ratio {
-                    " · " (both(&format!("đạt {}", percent(*ratio)), "of target"))
+                (aim(*direction)) "\u{a0}" (self.say(*value))
+                @if let Some(ratio) = attainment_ratio.filter(|ratio| *ratio < TOLD_UP_TO) {
+                    " · " (both(&format!("đạt {}", percent(ratio)), "of target"))
                 }
             },
         )
@@ -206,15 +217,15 @@ fn freshness_facts(freshness: &Freshness) -> Markup {
     html! {
         span class={ "word " (tone.class()) } { (both(vi, en)) }
         @if let Some(through) = freshness.data_through {
-            " · " (both("đến", "through")) " "
+            " · đến "
             time datetime=(through.rfc3339()) { (format::time(through)) }
         }
         @if let Some(age) = freshness.age_seconds.filter(|_| freshness.state == FreshnessState::Stale) {
             @let (vi, en) = format::age(age);
-            " · " (both(&format!("{vi} trước"), &format!("{en} ago")))
+            span.role { (both(&format!("{vi} trước"), &format!("{en} ago"))) }
         }
         @if freshness.state != FreshnessState::Fresh && !freshness.late_sources.is_empty() {
-            " · " (both("chậm:", "late:")) " " (freshness.late_sources.join(", "))
+            span.role { "nguồn chậm: " (freshness.late_sources.join(", ")) }
         }
     }
 }
@@ -233,7 +244,7 @@ fn completeness_facts(completeness: &Completeness) -> Markup {
         @match completeness.of.as_str() {
             "areas" => { " · " (both(&format!("{parts} xã, phường"), "communes")) }
             "measures" => { " · " (both(&format!("{parts} báo cáo"), "reports")) }
-            _ => { " " (both("thời gian đã qua của kỳ", "of the elapsed period")) }
+            _ => { " " (both("của kỳ", "of the period")) }
         }
     }
 }

@@ -31,7 +31,7 @@ impl Tone {
     }
 }
 
-pub(super) const NO_TARGET: (Tone, Both) = (Tone::Plain, ("Theo dõi", "monitored, no target"));
+pub(super) const NO_TARGET: (Tone, Both) = (Tone::Plain, ("Theo dõi", "no target"));
 pub(super) const NO_VALUE: (Tone, Both) = (Tone::Plain, ("Chưa có số liệu", "no value"));
 
 pub(super) const fn target(state: TargetState) -> (Tone, Both) {

@@ -103,10 +103,8 @@ async fn a_source_that_never_reported_gives_null_with_a_reason_and_never_zero() 
 async fn a_series_has_one_flat_row_per_bucket() {
     let path = "/v1/indicators/online_rate/series?grain=month&from=2024-02-10&to=2024-04-02";
     let body = json(&context(), path).await;
-    assert_eq!(
-        body["stretch"],
-        object!({"grain": "month", "from": "2024-02-01", "to": "2024-05-01"})
-    );
+    let stretch = [&body["grain"], &body["from"], &body["to"]];
+    assert_eq!(stretch, ["month", "2024-02-01", "2024-05-01"]);
     let items = body["items"].as_array().unwrap();
     assert_eq!(items.len(), 3);
     assert_eq!(
@@ -141,10 +139,10 @@ async fn communes_add_up_to_the_province_in_series_and_breakdown() {
         let communes = json(&context(), &format!("{path}&by=commune")).await;
         assert_eq!(communes["by"], "commune");
         for field in ["numerator", "denominator", "value"] {
-            let sum = |body: &Value| {
-                body["items"].as_array().unwrap().iter().filter_map(|row| row[field].as_f64()).sum()
+            let sum = |body: &Value| -> i64 {
+                body["items"].as_array().unwrap().iter().filter_map(|row| row[field].as_i64()).sum()
             };
-            let (whole, parts): (f64, f64) = (sum(&province), sum(&communes));
+            let (whole, parts) = (sum(&province), sum(&communes));
             if id == "received" || field != "value" {
                 assert_eq!(whole, parts, "{id} {field}");
             }

@@ -24,17 +24,17 @@ async fn a_tile_says_value_target_freshness_completeness_and_whose_it_is() {
     for words in [
         "Tỷ lệ nộp trực tuyến",
         "Share filed online",
-        "57,1 %",
+        "57,1\u{a0}%",
         "8 / 14",
         "Chưa đạt",
         "off track",
-        "≥ 80,0 %",
-        "đạt 71 %",
+        "≥\u{a0}80,0\u{a0}%",
+        "đạt 71\u{a0}%",
         "Tháng 03/2024",
         "Chính thức",
         "Mới",
         "02/04/2024 16:59",
-        "100 %",
+        "100\u{a0}%",
         "Văn phòng UBND tỉnh",
         "Chánh Văn phòng",
         "<svg class=\"spark\" role=\"img\"",
@@ -47,7 +47,9 @@ async fn a_tile_says_value_target_freshness_completeness_and_whose_it_is() {
 async fn the_page_is_for_this_month_unless_told_otherwise() {
     let page = get(&context(), "/").await;
     let tile = tile(&page, "online_rate");
-    assert!(tile.contains("Tháng 04/2024") && tile.contains("Tạm tính") && tile.contains("83,3 %"));
+    assert!(
+        tile.contains("Tháng 04/2024") && tile.contains("Tạm tính") && tile.contains("83,3\u{a0}%")
+    );
     assert!(page.text().contains("href=\"/?period=2024-04\" aria-current=\"page\""));
 }
 
@@ -108,6 +110,9 @@ async fn the_sources_stand_below_with_their_trouble_in_plain_words() {
 async fn the_page_runs_nothing_and_fetches_nothing_from_elsewhere() {
     let context = context();
     let page = get(&context, "/").await;
+    for tag in page.text().split('<').filter_map(|tag| tag.split('>').next()) {
+        assert!(tag.matches(" class=").count() <= 1, "a second class is not seen: {tag}");
+    }
     for forbidden in
         ["<script", "style=", "<style", "onclick", "javascript:", "http://", "https://"]
     {

@@ -6,6 +6,7 @@
 mod api;
 mod caching;
 mod console;
+mod gallery;
 mod refusals;
 mod socket;
 mod sources;

@@ -112,39 +112,61 @@ pub(super) fn watched() -> (Arc<Context>, Observed) {
 }
 
 pub(super) fn bare() -> Context {
-    let mut words = Dictionaries::default();
-    let list = AreaList {
-        name: "2025-07",
-        text: AREAS,
-        from: Day::parse("2000-01-01").unwrap(),
-        until: None,
-    };
-    let areas = Areas::read(&[list], "old_code,new_code\n", &mut words).unwrap();
-    let channels = CodeList::read("filing_channel", LIST, &mut words).unwrap();
-    let measures = [received(&areas, &channels), sessions()];
-    let known = measures.iter().map(|measure| (measure.name.clone(), known(measure))).collect();
-    let units =
-        [("vp-ubnd", "Văn phòng UBND tỉnh", "Office"), ("so-tttt", "Sở TTTT", "Department")]
-            .map(|(id, vi, en)| (id.to_owned(), UnitName { name: bilingual(vi, en) }))
-            .into();
-    let settings: BTreeMap<String, Settings> = serde_saphyr::from_str(INDICATORS).unwrap();
-    let catalogue = Catalogue::compile(&settings, &known, &words, &units).unwrap();
-    Context {
-        snapshot: Arc::new(ArcSwap::from_pointee(snapshot(measures))),
-        catalogue: Arc::new(catalogue),
-        areas: Arc::new(areas),
-        words: Arc::new(words),
-        lists: BTreeMap::from([("filing_channel".to_owned(), Arc::new(channels))]),
-        contracts: ["dossiers", "kiosk"].map(|name| (name.to_owned(), facts())).into(),
-        units,
-        province: Province { code: "40".to_owned(), name: bilingual("Nghệ An", "Nghe An") },
-        sources: [source("portal", "Cổng", "dossiers"), source("kiosks", "Kiốt", "kiosk")].into(),
-        clock: Clock::standing(now()),
-        quarantine: Arc::new(Listed(Vec::new())),
-        metrics: Arc::new(|| "# TYPE iocgw_x gauge\niocgw_x 1\n".to_owned()),
-        ready: Arc::new(|| vec![("store", Ok(())), ("config", Ok(()))]),
-        observe: Arc::new(|_, _, _, _| {}),
-        version: "0.1.0",
+    let mut ground = Ground::new();
+    let measures = vec![received(&ground), sessions()];
+    let sources = [source("portal", "Cổng", "dossiers"), source("kiosks", "Kiốt", "kiosk")].into();
+    ground.sources = sources;
+    ground.context(INDICATORS, snapshot(measures))
+}
+
+/// What stands still under a province: areas, lists, sources.
+pub(super) struct Ground {
+    words: Dictionaries,
+    pub(super) areas: Areas,
+    pub(super) channels: CodeList,
+    pub(super) sources: BTreeMap<String, SourceFacts>,
+}
+
+impl Ground {
+    pub(super) fn new() -> Self {
+        let mut words = Dictionaries::default();
+        let from = Day::parse("2000-01-01").unwrap();
+        let list = AreaList { name: "2025-07", text: AREAS, from, until: None };
+        let areas = Areas::read(&[list], "old_code,new_code\n", &mut words).unwrap();
+        let channels = CodeList::read("filing_channel", LIST, &mut words).unwrap();
+        Self { words, areas, channels, sources: BTreeMap::new() }
+    }
+
+    /// A context that reads `indicators` (YAML) from `snapshot`.
+    pub(super) fn context(self, indicators: &str, snapshot: Snapshot) -> Context {
+        let known = snapshot.measures.iter().map(|(name, m)| (name.clone(), known(m))).collect();
+        let units = [
+            ("vp-ubnd", "Văn phòng UBND tỉnh", "Office"),
+            ("so-tttt", "Sở TTTT", "Department"),
+            ("so-du-lich", "Sở Du lịch", "Department of Tourism"),
+        ]
+        .map(|(id, vi, en)| (id.to_owned(), UnitName { name: bilingual(vi, en) }))
+        .into();
+        let settings: BTreeMap<String, Settings> = serde_saphyr::from_str(indicators).unwrap();
+        let catalogue = Catalogue::compile(&settings, &known, &self.words, &units).unwrap();
+        let contracts = snapshot.measures.values().map(|m| (m.contract.clone(), facts())).collect();
+        Context {
+            snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
+            catalogue: Arc::new(catalogue),
+            areas: Arc::new(self.areas),
+            words: Arc::new(self.words),
+            lists: BTreeMap::from([("filing_channel".to_owned(), Arc::new(self.channels))]),
+            contracts,
+            units,
+            province: Province { code: "40".to_owned(), name: bilingual("Nghệ An", "Nghe An") },
+            sources: self.sources,
+            clock: Clock::standing(now()),
+            quarantine: Arc::new(Listed(Vec::new())),
+            metrics: Arc::new(|| "# TYPE iocgw_x gauge\niocgw_x 1\n".to_owned()),
+            ready: Arc::new(|| vec![("store", Ok(())), ("config", Ok(()))]),
+            observe: Arc::new(|_, _, _, _| {}),
+            version: "0.1.0",
+        }
     }
 }
 
@@ -165,7 +187,7 @@ fn facts() -> ContractFacts {
     ContractFacts { fresh_within: Span::seconds(1800), accountable_unit: "vp-ubnd".to_owned() }
 }
 
-fn source(name: &str, title: &str, contract: &str) -> (String, SourceFacts) {
+pub(super) fn source(name: &str, title: &str, contract: &str) -> (String, SourceFacts) {
     let stream = StreamFacts { name: contract.to_owned(), contract: contract.to_owned() };
     let facts = SourceFacts {
         title: bilingual(title, name),
@@ -176,23 +198,34 @@ fn source(name: &str, title: &str, contract: &str) -> (String, SourceFacts) {
     (name.to_owned(), facts)
 }
 
-fn received(areas: &Areas, channels: &CodeList) -> Measure {
-    let mut changes: Vec<(u64, i64)> = RECEIVED
-        .iter()
+fn received(ground: &Ground) -> Measure {
+    let cells = RECEIVED.iter().map(|(day, commune, channel, count)| {
+        (Day::parse(day).unwrap(), *commune, *channel, *count)
+    });
+    measure(ground, "dossiers.received", MeasureKind::Flow, cells)
+}
+
+/// A measure by channel from `day, commune, channel, count`.
+pub(super) fn measure(
+    ground: &Ground,
+    name: &str,
+    kind: MeasureKind,
+    cells: impl Iterator<Item = (Day, &'static str, &'static str, i64)>,
+) -> Measure {
+    let mut changes: Vec<(u64, i64)> = cells
         .map(|(day, commune, channel, count)| {
-            let day = Day::parse(day).unwrap();
-            let area = areas.current_by_code(commune).unwrap();
-            let channel = u32::from(channels.number(channel).unwrap());
-            (cell(i64::from(day.0), area, channel), *count)
+            let area = ground.areas.current_by_code(commune).unwrap();
+            let channel = u32::from(ground.channels.number(channel).unwrap());
+            (cell(i64::from(day.0), area, channel), count)
         })
         .collect();
     settle(&mut changes);
     let mut cube = Cube::default();
     cube.add(&changes);
     Measure {
-        name: "dossiers.received".to_owned(),
-        contract: "dossiers".to_owned(),
-        kind: MeasureKind::Flow,
+        name: name.to_owned(),
+        contract: name.split('.').next().unwrap().to_owned(),
+        kind,
         decimals: 0,
         dimensions: vec![Dimension {
             name: "channel".to_owned(),
@@ -215,7 +248,7 @@ fn sessions() -> Measure {
     }
 }
 
-fn snapshot(measures: [Measure; 2]) -> Snapshot {
+fn snapshot(measures: Vec<Measure>) -> Snapshot {
     let at = Stamp::parse("2024-04-02T16:59:40+07:00").unwrap();
     let through = Stamp(at.0 - 40);
     let records = Conservation { received: 25, accepted: 20, duplicate: 5, ..Default::default() };
