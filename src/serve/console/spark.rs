@@ -98,20 +98,9 @@ impl Scale {
             (low.min(value), high.max(value))
         });
         let step = (WIDTH - 2.0 * MARGIN) / (days.max(2) - 1) as f64;
-<<<<<<< HEAD
-        (low <= high).then_some({
-            // A line that never moves runs through the middle.
-            if high > low {
-                Self { low, span: high - low, step }
-            } else {
-                Self { low: low - 1.0, span: 2.0, step }
-            }
-        })
-=======
         // A line that never moves runs through the middle.
         let (low, span) = if high > low { (low, high - low) } else { (low - 1.0, 2.0) };
         low.is_finite().then_some(Self { low, span, step })
->>>>>>> serve
     }
 
     fn x(&self, day: usize) -> f64 {
