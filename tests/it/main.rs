@@ -4,3 +4,4 @@
 mod deploy;
 mod first;
 mod support;
+mod tidy;
