@@ -1,6 +1,7 @@
 //! All integration tests, in one binary.
 #![cfg(test)]
 
+mod config;
 mod deploy;
 mod first;
 mod support;
