@@ -25,11 +25,12 @@ use crate::model::snapshot::{
 };
 use crate::model::time::{Day, Stamp};
 
-/// Bytes of entity log below which it is never written back into chunks.
-const MIN_LOG: u64 = 64 << 20;
+/// Bytes of entity log below which it is never written back into chunks; little in unit tests, so
+/// that they get there.
+const MIN_LOG: u64 = if cfg!(test) { 4 << 10 } else { 64 << 20 };
 
 /// Finished runs kept per stream on disk.
-const RUNS_ON_DISK: i64 = 5000;
+pub(super) const RUNS_ON_DISK: i64 = if cfg!(test) { 70 } else { 5000 };
 
 struct Contract {
     id: i64,
@@ -109,6 +110,7 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
             contract.dirty = (0..contract.entities.chunks().len() as u32).collect();
             transaction.execute("DELETE FROM entity_chunk WHERE contract = ?1", [id])?;
             contract.write_back(&transaction)?;
+            contract.written_back();
         }
         contracts.push(contract);
     }
@@ -132,7 +134,7 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
 }
 
 impl Writer {
-    fn work(&mut self, mut queue: mpsc::Receiver<Command>) {
+    fn work(mut self, mut queue: mpsc::Receiver<Command>) {
         while let Some(command) = queue.blocking_recv() {
             let failed = match command {
                 Command::Commit(batch, reply) => {
@@ -156,8 +158,15 @@ impl Writer {
                 }
                 Command::Close(reply) => {
                     let _ = self.connection.pragma_query(None, "wal_checkpoint", |_| Ok(()));
+                    // Whoever is told that the store is closed may open it again.
+                    drop(self);
                     let _ = reply.send(());
                     return;
+                }
+                #[cfg(test)]
+                Command::Sql(text) => {
+                    self.connection.execute_batch(&text).expect("a test's SQL is right");
+                    None
                 }
             };
             if let Some(
@@ -191,6 +200,7 @@ impl Writer {
         let position = self.streams[batch.stream].name.plan;
         let contract = &mut self.contracts[position];
         let folded = against(&mut contract.entities, &contract.plan, &batch.observations);
+        let log_bytes = contract.log_bytes;
         let before: Vec<_> =
             contract.measures.iter().map(|(_, measure)| Arc::clone(measure)).collect();
         match self.write(batch, &folded, position) {
@@ -205,6 +215,7 @@ impl Writer {
             Err(error) => {
                 let contract = &mut self.contracts[position];
                 folded.undo(&mut contract.entities);
+                contract.log_bytes = log_bytes;
                 for (slot, measure) in contract.measures.iter_mut().zip(before) {
                     slot.1 = measure;
                 }
@@ -225,6 +236,11 @@ impl Writer {
         let stream = &self.streams[batch.stream];
         contract.append(&transaction, folded, &mut self.buffer)?;
         contract.save_cubes(&transaction, folded, &mut self.buffer)?;
+        let entities = (contract.entities.len() * contract.entities.width()) as u64;
+        let is_long = contract.log_bytes > MIN_LOG.max(entities);
+        if is_long {
+            contract.write_back(&transaction)?;
+        }
         let (mut state, mut cursor) = (stream.state.clone(), stream.cursor);
         let kept =
             Quarantine { transaction: &transaction, batch, contract: &contract.plan.schema.name }
@@ -246,12 +262,10 @@ impl Writer {
         }
         save_stream(&transaction, &state, cursor)?;
         save_revision(&transaction, self.revision + 1, batch.at)?;
-        if contract.log_bytes
-            > MIN_LOG.max((contract.entities.len() * contract.entities.width()) as u64)
-        {
-            contract.write_back(&transaction)?;
-        }
         transaction.commit()?;
+        if is_long {
+            contract.written_back();
+        }
         Ok((records, state, cursor))
     }
 
@@ -389,8 +403,9 @@ impl Contract {
         Ok(released as u64)
     }
 
-    /// Writes dirty chunks back and empties the log.
-    fn write_back(&mut self, transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
+    /// Empties the log and writes dirty chunks back, into the room that the log leaves.
+    fn write_back(&self, transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
+        transaction.execute("DELETE FROM entity_log WHERE contract = ?1", [self.id])?;
         let mut insert = transaction
             .prepare_cached("INSERT OR REPLACE INTO entity_chunk VALUES (?1, ?2, ?3)")?;
         for chunk in &self.dirty {
@@ -398,10 +413,14 @@ impl Contract {
                 insert.execute(params![self.id, chunk, records])?;
             }
         }
-        transaction.execute("DELETE FROM entity_log WHERE contract = ?1", [self.id])?;
+        Ok(())
+    }
+
+    /// Only once the writing back is committed: chunks that are forgotten before would lack their
+    /// changes when the log is emptied the next time.
+    fn written_back(&mut self) {
         self.dirty.clear();
         self.log_bytes = 0;
-        Ok(())
     }
 }
 
