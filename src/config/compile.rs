@@ -50,7 +50,7 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
     let (contracts, plans) = compiler.contracts();
     let sources = compiler.sources(&contracts, &plans);
     let catalogue = compiler.indicators(&plans);
-    let Compiler { mut files, words, units, lists, areas, .. } = compiler;
+    let Compiler { files, words, units, lists, areas, .. } = compiler;
     match (areas, catalogue) {
         (Some(areas), Some(catalogue)) if files.problems.is_empty() => {
             let plans = plans.into_values().collect();
