@@ -1,8 +1,11 @@
 //! All integration tests, in one binary.
 #![cfg(test)]
 
+mod cli;
 mod config;
+mod demo;
 mod deploy;
 mod first;
+mod sick;
 mod support;
 mod tidy;
