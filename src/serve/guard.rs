@@ -6,14 +6,13 @@
 //! bounded). What actix-web refuses before there is a request (a broken or endless head, a client
 //! that is too slow) it answers itself, with a status and no body.
 
-use std::time::Instant;
-
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
+use tokio::time::Instant;
 
 use super::answer::mark_compressed;
 use super::context::Context;

@@ -1,1 +1,1 @@
-//! Tests.
+//! The promises of the store, kept or broken on purpose on real files.

@@ -1,7 +1,9 @@
 //! All integration tests, in one binary.
 #![cfg(test)]
 
+mod config;
 mod deploy;
 mod first;
 mod readme;
 mod support;
+mod tidy;

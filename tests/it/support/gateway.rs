@@ -32,15 +32,25 @@ impl Answer {
     }
 }
 
-/// Runs the program to its end.
-pub(crate) fn run(arguments: &[&str], variables: &BTreeMap<String, String>) -> Output {
+/// The program with nothing of this machine's environment that could change what it does.
+pub(crate) fn program(arguments: &[&str], variables: &BTreeMap<String, String>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_iocgw"));
     command
         .args(arguments)
-        .envs(variables)
         .env_remove("CREDENTIALS_DIRECTORY")
+        .env_remove("IOCGW_LOG")
+        .envs(variables)
         .stdin(Stdio::null());
-    command.output().unwrap()
+    command
+}
+
+/// Runs the program to its end with `folder` as its working directory.
+pub(crate) fn run_in(
+    folder: &Path,
+    arguments: &[&str],
+    variables: &BTreeMap<String, String>,
+) -> Output {
+    program(arguments, variables).current_dir(folder).output().unwrap()
 }
 
 impl Gateway {
