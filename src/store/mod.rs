@@ -4,13 +4,14 @@
 //! chosen by measuring (see the benchmark): a table keyed by the random hash of a record costs 7 to 8
 //! CPU seconds a million records, because every page dirties most of it. So nothing here is keyed by
 //! a hash. Entities live in memory in arrival order ([`crate::fold::Entities`]); a commit appends the
-//! changed rows as one blob to a log and writes one blob per touched measure and day. When the log has
-//! grown as large as the entities themselves, dirty chunks are written back and the log is emptied.
+//! changed rows as one blob to a log, and the changed cells of each measure as one blob to another.
+//! When a log has grown long, the chunks or days that it touched are written back and it is emptied.
 //!
 //! All writing is done by one thread that owns the connection ([`writer`]). Readers never meet it:
 //! they see a [`Snapshot`], swapped in after the commit. A commit that fails leaves memory as it was;
 //! an input/output error is fatal and never retried.
 
+mod cubes;
 mod load;
 mod quarantine;
 mod sqlite;

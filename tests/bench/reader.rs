@@ -34,8 +34,8 @@ pub(crate) fn measure(bench: &Bench, store: &std::path::Path, truth: &Written) -
     say(&format!("{:<34}{first:>10.2}   aim 1", "restart to first answer, s"))?;
     say(&format!("{:<34}{peak:>10.0}", "memory of the restarted gateway MiB"))?;
     say(&format!(
-        "{:<34}{:>10.1}   p99 {:.1}: must 100, aim 20",
-        "uncached series 130 x 365, p50 ms",
+        "{:<34}{:>10.1}   p99 {:.1} (must 100, aim 20): 130 communes, 365 days by week",
+        "uncached series, p50 ms",
         at(0.5),
         at(0.99)
     ))
@@ -55,20 +55,19 @@ fn ask(address: &str, start: Instant, truth: &Written) -> Outcome<(f64, Vec<f64>
     if status != 200 {
         return Err(format!("the first answer is a {status}: {body}").into());
     }
-    // Every dossier was received within the two years that were asked for.
     let total: i64 = truth.cells.values().sum();
-    let answered = body
-        .lines()
-        .skip(1)
-        .filter_map(|line| line.split(',').find_map(|field| field.parse::<i64>().ok()));
-    say(&format!("first answer {body} total {total} {:?}", answered.sum::<i64>()))?;
+    let answered =
+        body.lines().skip(1).filter_map(|line| line.split(',').nth(4)?.parse::<i64>().ok());
+    if answered.sum::<i64>() != total {
+        return Err(format!("the first answer is not the true total of {total}: {body}").into());
+    }
     let mut series = Vec::new();
     for question in 0..QUESTIONS {
         let (from, to) = (jiff::civil::date(2023, 12, 1), jiff::civil::date(2024, 11, 30));
         let days = jiff::Span::new().days(question as i64 / 2);
         let id = ["received", "online_rate"][question % 2];
         let path = format!(
-            "/v1/indicators/{id}/series?by=commune&from={}&to={}&grain=day",
+            "/v1/indicators/{id}/series?by=commune&from={}&to={}&grain=week",
             from + days,
             to + days
         );
