@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use tokio::sync::{mpsc, watch};
 
+use super::cubes::{self, Cubes};
 use super::sqlite::{Opened, failure};
 use super::{
     Batch, Command, Committed, MAX_QUARANTINED, Parts, QUEUE, RunEnd, Store, StoreError,
@@ -20,10 +21,8 @@ use super::{
 use crate::fold::entities::CHUNK;
 use crate::fold::{Entities, Folded, Plan, against};
 use crate::model::observation::Reject;
-use crate::model::snapshot::{
-    Conservation, Measure, Outcome, RUNS_KEPT, RunLine, Snapshot, StreamState,
-};
-use crate::model::time::{Day, Stamp};
+use crate::model::snapshot::{Conservation, Outcome, RUNS_KEPT, RunLine, Snapshot, StreamState};
+use crate::model::time::Stamp;
 
 /// Bytes of entity log below which it is never written back into chunks.
 const MIN_LOG: u64 = 64 << 20;
@@ -35,7 +34,7 @@ struct Contract {
     id: i64,
     plan: Plan,
     entities: Entities,
-    measures: Vec<(i64, Arc<Measure>)>,
+    cubes: Cubes,
     dirty: BTreeSet<u32>,
     log_bytes: u64,
     held: HashSet<u128>,
@@ -92,10 +91,11 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     load::save_dictionaries(&transaction, &parts.words)?;
     let mut held = load::held_keys(&transaction)?;
+    let log = cubes::log(&transaction)?;
     let (mut contracts, mut repacked) = (Vec::new(), Vec::new());
     for plan in parts.plans {
         let loaded = load::contract(&transaction, &plan)?;
-        let measures = load::measures(&transaction, &plan, &loaded)?;
+        let cubes = Cubes::load(&transaction, &plan, &loaded, &log)?;
         let load::Contract { id, entities, log_bytes, .. } = loaded;
         let dirty = if log_bytes > 0 {
             (0..=(entities.len() / CHUNK) as u32).collect()
@@ -104,11 +104,12 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
         };
         let held = held.remove(&plan.schema.name).unwrap_or_default();
         repacked.push(loaded.repacked);
-        let mut contract = Contract { id, plan, entities, measures, dirty, log_bytes, held };
+        let mut contract = Contract { id, plan, entities, cubes, dirty, log_bytes, held };
         if loaded.repacked {
             contract.dirty = (0..contract.entities.chunks().len() as u32).collect();
             transaction.execute("DELETE FROM entity_chunk WHERE contract = ?1", [id])?;
             contract.write_back(&transaction)?;
+            contract.written_back();
         }
         contracts.push(contract);
     }
@@ -141,14 +142,15 @@ impl Writer {
                     let _ = reply.send(answer);
                     failed
                 }
-                Command::Begin(stream, at, reply) => {
+                Command::Begin(stream, at) => {
+                    // Seen with the next commit: the beginning of a run changes no number.
                     self.streams[stream].state.last_attempt = Some(at);
-                    self.answer(stream, at, None, reply)
+                    None
                 }
                 Command::End(end, reply) => {
                     let (stream, at) = (end.stream, end.ended);
                     let line = self.end(&end);
-                    self.answer(stream, at, Some(&line), reply)
+                    self.answer(stream, at, &line, reply)
                 }
                 Command::Schedule(stream, at) => {
                     self.streams[stream].state.next_run = Some(at);
@@ -174,7 +176,7 @@ impl Writer {
         &mut self,
         stream: usize,
         at: Stamp,
-        line: Option<&RunLine>,
+        line: &RunLine,
         reply: tokio::sync::oneshot::Sender<Result<(), StoreError>>,
     ) -> Option<StoreError> {
         let saved = self.save_state(stream, at, line).map_err(|error| failure(&error));
@@ -191,8 +193,7 @@ impl Writer {
         let position = self.streams[batch.stream].name.plan;
         let contract = &mut self.contracts[position];
         let folded = against(&mut contract.entities, &contract.plan, &batch.observations);
-        let before: Vec<_> =
-            contract.measures.iter().map(|(_, measure)| Arc::clone(measure)).collect();
+        let before: Vec<_> = contract.cubes.measures().map(Arc::clone).collect();
         match self.write(batch, &folded, position) {
             Ok((records, state, cursor)) => {
                 let stream = &mut self.streams[batch.stream];
@@ -205,9 +206,7 @@ impl Writer {
             Err(error) => {
                 let contract = &mut self.contracts[position];
                 folded.undo(&mut contract.entities);
-                for (slot, measure) in contract.measures.iter_mut().zip(before) {
-                    slot.1 = measure;
-                }
+                contract.cubes.put_back(before);
                 Err(failure(&error))
             }
         }
@@ -224,7 +223,7 @@ impl Writer {
         let contract = &mut self.contracts[position];
         let stream = &self.streams[batch.stream];
         contract.append(&transaction, folded, &mut self.buffer)?;
-        contract.save_cubes(&transaction, folded, &mut self.buffer)?;
+        contract.cubes.append(&transaction, &folded.changes, &mut self.buffer)?;
         let (mut state, mut cursor) = (stream.state.clone(), stream.cursor);
         let kept =
             Quarantine { transaction: &transaction, batch, contract: &contract.plan.schema.name }
@@ -246,12 +245,22 @@ impl Writer {
         }
         save_stream(&transaction, &state, cursor)?;
         save_revision(&transaction, self.revision + 1, batch.at)?;
-        if contract.log_bytes
-            > MIN_LOG.max((contract.entities.len() * contract.entities.width()) as u64)
-        {
+        let (is_log_long, is_cube_log_long) =
+            (contract.is_log_long(), contract.cubes.is_log_long());
+        if is_log_long {
             contract.write_back(&transaction)?;
         }
+        if is_cube_log_long {
+            contract.cubes.write_back(&transaction, &mut self.buffer)?;
+        }
         transaction.commit()?;
+        // Only now: had the commit failed, the logs would still be needed.
+        if is_log_long {
+            contract.written_back();
+        }
+        if is_cube_log_long {
+            contract.cubes.written_back();
+        }
         Ok((records, state, cursor))
     }
 
@@ -290,15 +299,13 @@ impl Writer {
         &mut self,
         stream: usize,
         at: Stamp,
-        line: Option<&RunLine>,
+        line: &RunLine,
     ) -> Result<(), rusqlite::Error> {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let Stream { name, state, cursor } = &self.streams[stream];
         save_stream(&transaction, state, *cursor)?;
-        if let Some(line) = line {
-            save_run(&transaction, name, line)?;
-        }
+        save_run(&transaction, name, line)?;
         save_revision(&transaction, self.revision + 1, at)?;
         transaction.commit()?;
         self.revision += 1;
@@ -307,9 +314,9 @@ impl Writer {
 
     /// Shows the present state to readers.
     fn publish(&mut self, at: Stamp) {
-        let measures = self.contracts.iter().flat_map(|contract| &contract.measures);
+        let measures = self.contracts.iter().flat_map(|contract| contract.cubes.measures());
         let measures =
-            measures.map(|(_, measure)| (measure.name.clone(), Arc::clone(measure))).collect();
+            measures.map(|measure| (measure.name.clone(), Arc::clone(measure))).collect();
         let streams: BTreeMap<_, _> = self
             .streams
             .iter()
@@ -349,25 +356,6 @@ impl Contract {
         Ok(())
     }
 
-    /// Adds the changes to the cubes and writes each touched day.
-    fn save_cubes(
-        &mut self,
-        transaction: &Transaction<'_>,
-        folded: &Folded,
-        buffer: &mut Vec<u8>,
-    ) -> Result<(), rusqlite::Error> {
-        for ((id, measure), changes) in self.measures.iter_mut().zip(&folded.changes) {
-            if changes.is_empty() {
-                continue;
-            }
-            let days: Vec<Day> = Arc::make_mut(measure).cube.add(changes);
-            for day in days {
-                load::save_day(transaction, *id, day, &measure.cube, buffer)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Lets go of quarantined records whose entity has been accepted since; yields how many.
     fn release(
         &mut self,
@@ -389,8 +377,19 @@ impl Contract {
         Ok(released as u64)
     }
 
+    /// Whether the log of entities has outgrown them.
+    fn is_log_long(&self) -> bool {
+        self.log_bytes > MIN_LOG.max((self.entities.len() * self.entities.width()) as u64)
+    }
+
+    /// Notes that what [`Contract::write_back`] wrote has been committed.
+    fn written_back(&mut self) {
+        self.dirty.clear();
+        self.log_bytes = 0;
+    }
+
     /// Writes dirty chunks back and empties the log.
-    fn write_back(&mut self, transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
+    fn write_back(&self, transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
         let mut insert = transaction
             .prepare_cached("INSERT OR REPLACE INTO entity_chunk VALUES (?1, ?2, ?3)")?;
         for chunk in &self.dirty {
@@ -399,8 +398,6 @@ impl Contract {
             }
         }
         transaction.execute("DELETE FROM entity_log WHERE contract = ?1", [self.id])?;
-        self.dirty.clear();
-        self.log_bytes = 0;
         Ok(())
     }
 }
