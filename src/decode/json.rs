@@ -15,22 +15,29 @@ use super::{DecodeError, Decoded, MAX_RECORDS};
 use crate::model::record::Value;
 
 const TOO_MANY: &str = "too many records";
+/// Field names that are remembered from one record to the next.
+const MOST_KNOWN: usize = 256;
+
 const TWICE: &str = "a wanted field stands twice";
 
 /// Decodes a page.
 pub fn decode<'a>(page: &'a [u8], picks: &Picks) -> Result<Decoded<'a>, DecodeError> {
     let mut decoded = Decoded::default();
     decoded.records.picks = picks.picks;
-    let mut walk =
-        Walk { picks, decoded: &mut decoded, around: vec![None; picks.around], found: false };
-    let mut json = serde_json::Deserializer::from_slice(page);
-    let read = if picks.is_single() {
-        walk.found = true;
-        RecordSeed(&mut walk).deserialize(&mut json)
-    } else {
-        PageSeed { walk: &mut walk, node: &picks.page }.deserialize(&mut json)
+    let mut walk = Walk {
+        picks,
+        decoded: &mut decoded,
+        around: vec![None; picks.around],
+        found: false,
+        order: Vec::new(),
     };
-    read.and_then(|()| json.end()).map_err(|error| explain(&error, page))?;
+    // A text that is checked once as a whole need not be checked again name by name. A page with a
+    // broken character is read all the same: it may stand where nobody looks.
+    match std::str::from_utf8(page) {
+        Ok(text) => walk.read(serde_json::Deserializer::from_str(text)),
+        Err(_) => walk.read(serde_json::Deserializer::from_slice(page)),
+    }
+    .map_err(|error| explain(&error, page))?;
     let (found, around) = (walk.found, walk.around);
     if !found {
         return Err(DecodeError::NoRecords { at: picks.records_at.clone(), envelope: around });
@@ -69,6 +76,31 @@ struct Walk<'w, 'a> {
     decoded: &'w mut Decoded<'a>,
     around: Vec<Option<String>>,
     found: bool,
+    order: Vec<Known<'w, 'a>>,
+}
+
+/// A field name of the record before, and what it led to. Records of a page name their fields in the
+/// same order, so one comparison finds most names.
+#[derive(Clone, Copy)]
+struct Known<'s, 'a> {
+    name: &'a str,
+    child: Option<&'s Node>,
+}
+
+impl<'a> Walk<'_, 'a> {
+    fn read<R: serde_json::de::Read<'a>>(
+        &mut self,
+        mut json: serde_json::Deserializer<R>,
+    ) -> Result<(), serde_json::Error> {
+        if self.picks.is_single() {
+            self.found = true;
+            RecordSeed(self).deserialize(&mut json)?;
+        } else {
+            let node = &self.picks.page;
+            PageSeed { walk: self, node }.deserialize(&mut json)?;
+        }
+        json.end()
+    }
 }
 
 /// The page outside the records.
@@ -113,7 +145,8 @@ impl<'a> Visitor<'a> for PageVisitor<'_, '_, 'a> {
     }
 
     fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
-        while let Some(child) = map.next_key_seed(Name(self.0.node))? {
+        let mut nothing_known = Vec::new();
+        while let Some(child) = map.next_key_seed(Name::new(self.0.node, &mut nothing_known, 0))? {
             match child {
                 Some(node) => map.next_value_seed(PageSeed { walk: self.0.walk, node })?,
                 None => {
@@ -158,6 +191,7 @@ impl<'a> DeserializeSeed<'a> for RecordSeed<'_, '_, 'a> {
         let mut visitor = ObjectVisitor {
             node: &self.0.picks.record,
             values: &mut records.values[start..],
+            order: &mut self.0.order,
             sound: true,
         };
         let sound = deserializer.deserialize_any(&mut visitor)? && visitor.sound;
@@ -170,13 +204,14 @@ impl<'a> DeserializeSeed<'a> for RecordSeed<'_, '_, 'a> {
 }
 
 /// An object inside a record; yields whether it is an object at all.
-struct ObjectVisitor<'s, 'a> {
-    node: &'s Node,
+struct ObjectVisitor<'s, 'n, 'a> {
+    node: &'n Node,
     values: &'s mut [Value<'a>],
+    order: &'s mut Vec<Known<'n, 'a>>,
     sound: bool,
 }
 
-impl<'a> Visitor<'a> for &mut ObjectVisitor<'_, 'a> {
+impl<'a> Visitor<'a> for &mut ObjectVisitor<'_, '_, 'a> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -184,7 +219,9 @@ impl<'a> Visitor<'a> for &mut ObjectVisitor<'_, 'a> {
     }
 
     fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<bool, M::Error> {
-        while let Some(child) = map.next_key_seed(Name(self.node))? {
+        let mut place = 0;
+        while let Some(child) = map.next_key_seed(Name::new(self.node, self.order, place))? {
+            place += 1;
             match child {
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -196,7 +233,8 @@ impl<'a> Visitor<'a> for &mut ObjectVisitor<'_, 'a> {
                     self.values[*i] = value;
                 }
                 Some(node) => {
-                    let mut inner = ObjectVisitor { node, values: self.values, sound: true };
+                    let (values, order) = (&mut *self.values, &mut Vec::new());
+                    let mut inner = ObjectVisitor { node, values, order, sound: true };
                     map.next_value_seed(Nested(&mut inner))?;
                     self.sound &= inner.sound;
                 }
@@ -236,9 +274,9 @@ impl<'a> Visitor<'a> for &mut ObjectVisitor<'_, 'a> {
 }
 
 /// An object on the way to a wanted path; anything else there leaves the path absent.
-struct Nested<'s, 'v, 'a>(&'s mut ObjectVisitor<'v, 'a>);
+struct Nested<'s, 'v, 'n, 'a>(&'s mut ObjectVisitor<'v, 'n, 'a>);
 
-impl<'a> DeserializeSeed<'a> for Nested<'_, '_, 'a> {
+impl<'a> DeserializeSeed<'a> for Nested<'_, '_, '_, 'a> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -247,25 +285,48 @@ impl<'a> DeserializeSeed<'a> for Nested<'_, '_, 'a> {
 }
 
 /// A field name, looked up at once instead of being kept.
-struct Name<'s>(&'s Node);
+struct Name<'s, 'n, 'a> {
+    node: &'n Node,
+    order: &'s mut Vec<Known<'n, 'a>>,
+    place: usize,
+}
 
-impl<'a, 's> DeserializeSeed<'a> for Name<'s> {
-    type Value = Option<&'s Node>;
+impl<'s, 'n, 'a> Name<'s, 'n, 'a> {
+    fn new(node: &'n Node, order: &'s mut Vec<Known<'n, 'a>>, place: usize) -> Self {
+        Self { node, order, place }
+    }
+}
+
+impl<'a, 'n> DeserializeSeed<'a> for Name<'_, 'n, 'a> {
+    type Value = Option<&'n Node>;
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl<'s> Visitor<'_> for Name<'s> {
-    type Value = Option<&'s Node>;
+impl<'a, 'n> Visitor<'a> for Name<'_, 'n, 'a> {
+    type Value = Option<&'n Node>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a field name")
     }
 
+    fn visit_borrowed_str<E>(self, name: &'a str) -> Result<Self::Value, E> {
+        if let Some(known) = self.order.get(self.place).filter(|known| known.name == name) {
+            return Ok(known.child);
+        }
+        let child = self.node.child(name);
+        // From here on this record goes another way than the one before.
+        self.order.truncate(self.place);
+        if self.order.len() == self.place && self.place < MOST_KNOWN {
+            self.order.push(Known { name, child });
+        }
+        Ok(child)
+    }
+
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.child(name))
+        Ok(self.node.child(name))
     }
 }
 

@@ -58,6 +58,15 @@ impl Entities {
         self.index.find(key as u64, |row| self.key(*row) == key).copied()
     }
 
+    /// Makes room for as many of these keys as are new. Looking them all up at once, with nothing in
+    /// between, also lets the processor fetch many of them from memory at a time; one by one each
+    /// look-up waits for its own.
+    pub fn prepare(&mut self, keys: &[u128]) {
+        let known = keys.iter().filter(|key| self.find(**key).is_some()).count();
+        let (chunks, width) = (&self.chunks, self.width);
+        self.index.reserve(keys.len() - known, |row| hash(chunks, width, *row));
+    }
+
     /// The key of a row.
     #[inline]
     pub fn key(&self, row: u32) -> u128 {
@@ -100,11 +109,7 @@ impl Entities {
         chunk.extend_from_slice(body);
         self.count += 1;
         let (chunks, width) = (&self.chunks, self.width);
-        self.index.insert_unique(key as u64, row, |row| {
-            let start = *row as usize % CHUNK * width;
-            let bytes = &chunks[*row as usize / CHUNK][start..start + 8];
-            bytes.iter().rev().fold(0, |hash, byte| hash << 8 | u64::from(*byte))
-        });
+        self.index.insert_unique(key as u64, row, |row| hash(chunks, width, *row));
         row
     }
 
@@ -145,6 +150,15 @@ impl Entities {
     pub fn chunks(&self) -> &[Vec<u8>] {
         &self.chunks
     }
+}
+
+/// The hash under which a row stands in the index: the lower half of its key, which is a hash itself.
+#[inline]
+fn hash(chunks: &[Vec<u8>], width: usize, row: u32) -> u64 {
+    let start = row as usize % CHUNK * width;
+    let mut half = [0; 8];
+    half.copy_from_slice(&chunks[row as usize / CHUNK][start..start + 8]);
+    u64::from_le_bytes(half)
 }
 
 #[cfg(test)]

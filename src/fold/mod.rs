@@ -48,6 +48,8 @@ pub fn against(entities: &mut Entities, plan: &Plan, seen: &Observations) -> Fol
     let version = Version { offset: 1 + layout.offset(plan.schema.version_slot) };
     let mut folded = Folded { changes: vec![Vec::new(); plan.measures.len()], ..Folded::default() };
     let (mut body, mut old_row) = (Vec::with_capacity(entities.width()), Vec::new());
+    folded.rows.reserve(seen.len());
+    entities.prepare(&seen.keys);
     for i in 0..seen.len() {
         let row = seen.row(i);
         let state = if seen.retracted[i] { entities::RETRACTED } else { entities::LIVE };

@@ -6,7 +6,7 @@
 //! number it was reported under; the crosswalk says which of today's communes it lies in. Every old
 //! commune went wholly into one new one, so history is re-based exactly, without weights.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use crate::model::dictionary::Dictionaries;
 use crate::model::time::Day;
@@ -99,6 +99,15 @@ impl Areas {
     }
 
     fn connect(&mut self, crosswalk: &str) -> Result<(), String> {
+        let successor = self.successors(crosswalk)?;
+        for area in self.areas.values_mut().filter(|area| area.until.is_some()) {
+            area.current = successor.get(&area.code).copied();
+        }
+        Ok(())
+    }
+
+    /// Today's commune of each old code.
+    fn successors(&self, crosswalk: &str) -> Result<HashMap<String, u16>, String> {
         let today: HashMap<&str, u16> =
             self.current.iter().map(|n| (self.areas[n].code.as_str(), *n)).collect();
         let mut successor = HashMap::new();
@@ -112,10 +121,7 @@ impl Areas {
                 ));
             }
         }
-        for area in self.areas.values_mut().filter(|area| area.until.is_some()) {
-            area.current = successor.get(&area.code).copied();
-        }
-        Ok(())
+        Ok(successor)
     }
 
     /// The area that `code` meant on `day`.

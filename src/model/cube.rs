@@ -62,46 +62,65 @@ impl DayCells {
         &self.0
     }
 
-    /// Adds sorted changes with distinct keys.
-    fn add(&mut self, changes: &[(u64, i64)]) {
+    /// These cells with sorted changes of distinct keys added. A new list, because readers keep
+    /// the old one; runs of unchanged cells are copied whole.
+    fn with(&self, changes: &[(u64, i64)]) -> Self {
         const WITHOUT_DAY: u64 = (1 << 44) - 1;
         let mut merged = Vec::with_capacity(self.0.len() + changes.len());
-        let mut old = self.0.iter().copied().peekable();
+        let mut old = &self.0[..];
         for (key, change) in changes {
             let key = key & WITHOUT_DAY;
-            while let Some(cell) = old.next_if(|cell| cell.0 < key) {
-                merged.push(cell);
-            }
-            let before = old.next_if(|cell| cell.0 == key).map_or(0, |cell| cell.1);
-            if before + change != 0 {
-                merged.push((key, before + change));
+            let (unchanged, rest) = old.split_at(old.partition_point(|cell| cell.0 < key));
+            merged.extend_from_slice(unchanged);
+            let before = rest.first().filter(|cell| cell.0 == key).map(|cell| cell.1);
+            old = &rest[usize::from(before.is_some())..];
+            let after = before.unwrap_or(0) + change;
+            if after != 0 {
+                merged.push((key, after));
             }
         }
-        merged.extend(old);
-        self.0 = merged;
+        merged.extend_from_slice(old);
+        Self(merged)
     }
 
-    /// Packs the cells: key differences and zig-zag values as variable-length numbers.
+    /// Packs the cells.
     pub fn pack(&self, out: &mut Vec<u8>) {
-        let mut last = 0;
-        for (key, value) in &self.0 {
-            varint(key - last, out);
-            varint((value << 1 ^ value >> 63) as u64, out);
-            last = *key;
-        }
+        pack(&self.0, out);
     }
 
     /// Unpacks what [`DayCells::pack`] wrote; `None` if the bytes are not such.
-    pub fn unpack(mut bytes: &[u8]) -> Option<Self> {
+    pub fn unpack(bytes: &[u8]) -> Option<Self> {
         let mut cells = Vec::new();
-        let mut key = 0_u64;
-        while !bytes.is_empty() {
-            key = key.checked_add(unvarint(&mut bytes)?)?;
-            let value = unvarint(&mut bytes)?;
-            cells.push((key, (value >> 1) as i64 ^ -((value & 1) as i64)));
-        }
-        Some(Self(cells))
+        unpack(bytes, &mut cells).then_some(Self(cells))
     }
+}
+
+/// Packs pairs that are sorted by key: key differences and zig-zag values as variable-length
+/// numbers.
+pub fn pack(pairs: &[(u64, i64)], out: &mut Vec<u8>) {
+    let mut last = 0;
+    for (key, value) in pairs {
+        varint(key - last, out);
+        varint((value << 1 ^ value >> 63) as u64, out);
+        last = *key;
+    }
+}
+
+/// Appends what [`pack`] wrote to `out`; `false` if the bytes are not such.
+#[must_use]
+pub fn unpack(mut bytes: &[u8], out: &mut Vec<(u64, i64)>) -> bool {
+    let mut key = 0_u64;
+    while !bytes.is_empty() {
+        let pair = unvarint(&mut bytes).zip(unvarint(&mut bytes));
+        let Some((next, value)) =
+            pair.and_then(|(step, value)| Some((key.checked_add(step)?, value)))
+        else {
+            return false;
+        };
+        key = next;
+        out.push((key, (value >> 1) as i64 ^ -((value & 1) as i64)));
+    }
+    true
 }
 
 fn varint(mut value: u64, out: &mut Vec<u8>) {
@@ -137,7 +156,8 @@ impl Cube {
         let mut days = Vec::new();
         for group in changes.chunk_by(|a, b| a.0 >> 44 == b.0 >> 44) {
             let day = day_of(group[0].0);
-            Arc::make_mut(self.slot(day)).add(group);
+            let slot = self.slot(day);
+            *slot = Arc::new(slot.with(group));
             days.push(day);
         }
         days

@@ -4,7 +4,9 @@
 //! sources send, separated by `|`; the code itself when absent) and any number of attribute columns.
 //! A code may be compared and grouped by its attributes: `procedure.field`, `procedure.essential`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
 
 use crate::model::dictionary::{Dictionaries, MAX_WORDS};
 use crate::model::text::{Bilingual, is_name};

@@ -29,7 +29,7 @@ struct Read {
 /// Takes one turn and writes its run line.
 pub async fn take(stream: &Arc<Stream>, shared: &Shared) -> Result<Finished, StoreError> {
     let (started, clock) = (shared.clock.now(), Instant::now());
-    shared.store.begin(stream.index, started).await?;
+    shared.store.begin(stream.index, started).await;
     let mut progress = Progress { ascending: true, ..Progress::default() };
     let ending = if stream.fleet.is_some() {
         fleet::poll(stream, shared, started, &mut progress).await

@@ -1,27 +1,22 @@
-//! From the file into memory: dictionaries, entities, cubes, streams.
+//! From the file into memory: dictionaries, entities, streams.
 //!
 //! A contract may have changed since the file was written. Entities carry the layout they were packed
 //! in: if it differs they are repacked by property name (a new property is null until the next pull,
-//! which is told to begin anew). A measure carries its definition: if it differs, the cube is rebuilt
-//! from the entities.
+//! which is told to begin anew).
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::StreamName;
-use crate::fold::{Entities, Plan, rebuild};
-use crate::model::cube::{Cube, DayCells};
+use crate::fold::{Entities, Plan};
 use crate::model::dictionary::Dictionaries;
-use crate::model::row::{EARLIEST_DAY, NULL, Packing};
+use crate::model::row::{NULL, Packing};
 use crate::model::schema::{Layout, Schema};
-use crate::model::snapshot::{
-    Conservation, Measure, Outcome, RUNS_KEPT, RunLine, StreamState, Trouble,
-};
-use crate::model::time::{Day, Stamp};
+use crate::model::snapshot::{Conservation, Outcome, RUNS_KEPT, RunLine, StreamState, Trouble};
+use crate::model::time::Stamp;
 
-type Loaded<T> = Result<T, rusqlite::Error>;
+pub(super) type Loaded<T> = Result<T, rusqlite::Error>;
 
 pub(super) fn dictionaries(connection: &Connection) -> Loaded<Dictionaries> {
     let mut words = Dictionaries::default();
@@ -168,98 +163,6 @@ fn repack(
     repacked
 }
 
-/// All measures of a contract with their cubes; those whose definition changed are rebuilt and saved.
-pub(super) fn measures(
-    transaction: &Transaction<'_>,
-    plan: &Plan,
-    contract: &Contract,
-) -> Loaded<Vec<(i64, Arc<Measure>)>> {
-    let mut loaded = Vec::new();
-    let mut changed = Vec::new();
-    for (position, planned) in plan.measures.iter().enumerate() {
-        let known: Option<(i64, String)> = transaction
-            .query_row(
-                "SELECT id, definition FROM measure WHERE name = ?1",
-                [&planned.name],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-            .optional()?;
-        let id = if let Some((id, definition)) = known {
-            if definition != planned.definition || contract.repacked {
-                changed.push(position);
-            }
-            transaction.execute(
-                "UPDATE measure SET definition = ?2 WHERE id = ?1",
-                params![id, planned.definition],
-            )?;
-            id
-        } else {
-            changed.push(position);
-            transaction.execute(
-                "INSERT INTO measure (name, definition) VALUES (?1, ?2)",
-                params![planned.name, planned.definition],
-            )?;
-            transaction.last_insert_rowid()
-        };
-        let measure = Measure {
-            name: planned.name.clone(),
-            contract: plan.schema.name.clone(),
-            kind: planned.kind,
-            decimals: planned.decimals,
-            dimensions: planned.dimensions.clone(),
-            cube: if changed.last() == Some(&position) {
-                Cube::default()
-            } else {
-                cube(transaction, id)?
-            },
-        };
-        loaded.push((id, measure));
-    }
-    for (position, changes) in changed.iter().zip(rebuild(&contract.entities, plan, &changed)) {
-        let (id, measure) = &mut loaded[*position];
-        transaction.execute("DELETE FROM cube WHERE id >> 20 = ?1", [*id])?;
-        for day in measure.cube.add(&changes) {
-            save_day(transaction, *id, day, &measure.cube, &mut Vec::new())?;
-        }
-    }
-    Ok(loaded.into_iter().map(|(id, measure)| (id, Arc::new(measure))).collect())
-}
-
-fn cube(transaction: &Transaction<'_>, id: i64) -> Loaded<Cube> {
-    let mut cube = Cube::default();
-    let mut statement =
-        transaction.prepare_cached("SELECT id, cells FROM cube WHERE id BETWEEN ?1 AND ?2")?;
-    let mut rows = statement.query([id << 20, (id << 20) + 0xF_FFFF])?;
-    while let Some(row) = rows.next()? {
-        let day = Day((row.get::<_, i64>(0)? & 0xF_FFFF) as i32 + EARLIEST_DAY as i32);
-        let cells = DayCells::unpack(row.get_ref(1)?.as_blob()?)
-            .ok_or_else(|| damaged(format!("the cells of {day}")))?;
-        cube.put(day, cells);
-    }
-    Ok(cube)
-}
-
-/// Writes one day's cells; a day without cells is taken away.
-pub(super) fn save_day(
-    transaction: &Transaction<'_>,
-    measure: i64,
-    day: Day,
-    cube: &Cube,
-    buffer: &mut Vec<u8>,
-) -> Loaded<()> {
-    buffer.clear();
-    cube.pack(day, buffer);
-    let id = measure << 20 | (i64::from(day.0) - EARLIEST_DAY);
-    if buffer.is_empty() {
-        transaction.prepare_cached("DELETE FROM cube WHERE id = ?1")?.execute([id])?;
-    } else {
-        transaction
-            .prepare_cached("INSERT OR REPLACE INTO cube VALUES (?1, ?2)")?
-            .execute(params![id, &*buffer])?;
-    }
-    Ok(())
-}
-
 /// A stream's state and cursor; its row is made if there is none.
 pub(super) fn stream(
     transaction: &Transaction<'_>,
@@ -358,6 +261,6 @@ pub(super) fn held_keys(
 }
 
 /// A file whose content makes no sense: never repaired in silence.
-fn damaged(what: impl std::fmt::Display) -> rusqlite::Error {
+pub(super) fn damaged(what: impl std::fmt::Display) -> rusqlite::Error {
     rusqlite::Error::InvalidParameterName(format!("the store is damaged: {what}"))
 }

@@ -4,13 +4,14 @@
 //! chosen by measuring (see the benchmark): a table keyed by the random hash of a record costs 7 to 8
 //! CPU seconds a million records, because every page dirties most of it. So nothing here is keyed by
 //! a hash. Entities live in memory in arrival order ([`crate::fold::Entities`]); a commit appends the
-//! changed rows as one blob to a log and writes one blob per touched measure and day. When the log has
-//! grown as large as the entities themselves, dirty chunks are written back and the log is emptied.
+//! changed rows as one blob to a log, and the changed cells of each measure as one blob to another.
+//! When a log has grown long, the chunks or days that it touched are written back and it is emptied.
 //!
-//! All writing is done by one thread that owns the connection ([`writer`]). Readers never meet it:
+//! All writing is done by one thread that owns the connection (`writer.rs`). Readers never meet it:
 //! they see a [`Snapshot`], swapped in after the commit. A commit that fails leaves memory as it was;
 //! an input/output error is fatal and never retried.
 
+mod cubes;
 mod load;
 mod quarantine;
 mod sqlite;
@@ -126,7 +127,7 @@ pub enum StoreError {
 
 pub(crate) enum Command {
     Commit(Box<Batch>, oneshot::Sender<Result<Committed, StoreError>>),
-    Begin(usize, Stamp, oneshot::Sender<Result<(), StoreError>>),
+    Begin(usize, Stamp),
     End(Box<RunEnd>, oneshot::Sender<Result<(), StoreError>>),
     Schedule(usize, Stamp),
     Close(oneshot::Sender<()>),
@@ -156,9 +157,9 @@ impl Store {
         self.ask(|reply| Command::Commit(Box::new(batch), reply)).await?
     }
 
-    /// Notes that a run begins.
-    pub async fn begin(&self, stream: usize, at: Stamp) -> Result<(), StoreError> {
-        self.ask(|reply| Command::Begin(stream, at, reply)).await?
+    /// Notes that a run begins; not kept on disk.
+    pub async fn begin(&self, stream: usize, at: Stamp) {
+        let _ = self.commands.send(Command::Begin(stream, at)).await;
     }
 
     /// Notes how a run ended.
@@ -181,15 +182,13 @@ impl Store {
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.commands.send(command(reply)).await;
-        match (sent, answer.await) {
-            (Ok(()), Ok(answer)) => Ok(answer),
-            _ => Err(self
-                .fatal
-                .borrow()
-                .clone()
-                .unwrap_or(StoreError::Fatal("it is closed".to_owned()))),
-        }
+        let is_taken = self.commands.send(command(reply)).await.is_ok();
+        // A command that nobody takes is dropped here with its reply; it must not be waited for.
+        let answer = if is_taken { answer.await.ok() } else { None };
+        answer.ok_or_else(|| {
+            let fatal = self.fatal.borrow().clone();
+            fatal.unwrap_or(StoreError::Fatal("it is closed".to_owned()))
+        })
     }
 
     /// The newest snapshot; hold it for the whole of one answer.

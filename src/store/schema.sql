@@ -12,9 +12,11 @@ CREATE TABLE contract (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, layout
 CREATE TABLE entity_chunk (contract INTEGER NOT NULL, chunk INTEGER NOT NULL, records BLOB NOT NULL, PRIMARY KEY (contract, chunk));
 CREATE TABLE entity_log (seq INTEGER PRIMARY KEY, contract INTEGER NOT NULL, records BLOB NOT NULL);
 
--- Cubes: one blob of cells per measure and day; id = measure << 20 | day.
+-- Cubes: one blob of cells per measure and day (id = measure << 20 | day) as of the last checkpoint,
+-- and the changes since, one row per commit and measure.
 CREATE TABLE measure (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, definition TEXT NOT NULL);
 CREATE TABLE cube (id INTEGER PRIMARY KEY, cells BLOB NOT NULL);
+CREATE TABLE cube_log (seq INTEGER PRIMARY KEY, measure INTEGER NOT NULL, changes BLOB NOT NULL);
 
 -- Streams: cursor, clocks and totals; moments in seconds since 1970.
 CREATE TABLE stream (

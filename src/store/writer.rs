@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use tokio::sync::{mpsc, watch};
 
+use super::cubes::{self, Cubes};
 use super::sqlite::{Opened, failure};
 use super::{
     Batch, Command, Committed, MAX_QUARANTINED, Parts, QUEUE, RunEnd, Store, StoreError,
@@ -20,10 +21,8 @@ use super::{
 use crate::fold::entities::CHUNK;
 use crate::fold::{Entities, Folded, Plan, against};
 use crate::model::observation::Reject;
-use crate::model::snapshot::{
-    Conservation, Measure, Outcome, RUNS_KEPT, RunLine, Snapshot, StreamState,
-};
-use crate::model::time::{Day, Stamp};
+use crate::model::snapshot::{Conservation, Outcome, RUNS_KEPT, RunLine, Snapshot, StreamState};
+use crate::model::time::Stamp;
 
 /// Bytes of entity log below which it is never written back into chunks; little in unit tests, so
 /// that they get there.
@@ -36,7 +35,7 @@ struct Contract {
     id: i64,
     plan: Plan,
     entities: Entities,
-    measures: Vec<(i64, Arc<Measure>)>,
+    cubes: Cubes,
     dirty: BTreeSet<u32>,
     log_bytes: u64,
     held: HashSet<u128>,
@@ -94,9 +93,11 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
     load::save_dictionaries(&transaction, &parts.words)?;
     let mut held = load::held_keys(&transaction)?;
     let (mut contracts, mut repacked) = (Vec::new(), Vec::new());
+    cubes::forget(&transaction, &parts.plans)?;
+    let log = cubes::log(&transaction)?;
     for plan in parts.plans {
         let loaded = load::contract(&transaction, &plan)?;
-        let measures = load::measures(&transaction, &plan, &loaded)?;
+        let cubes = Cubes::load(&transaction, &plan, &loaded, &log)?;
         let load::Contract { id, entities, log_bytes, .. } = loaded;
         let dirty = if log_bytes > 0 {
             (0..=(entities.len() / CHUNK) as u32).collect()
@@ -105,7 +106,7 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
         };
         let held = held.remove(&plan.schema.name).unwrap_or_default();
         repacked.push(loaded.repacked);
-        let mut contract = Contract { id, plan, entities, measures, dirty, log_bytes, held };
+        let mut contract = Contract { id, plan, entities, cubes, dirty, log_bytes, held };
         if loaded.repacked {
             contract.dirty = (0..contract.entities.chunks().len() as u32).collect();
             transaction.execute("DELETE FROM entity_chunk WHERE contract = ?1", [id])?;
@@ -143,14 +144,15 @@ impl Writer {
                     let _ = reply.send(answer);
                     failed
                 }
-                Command::Begin(stream, at, reply) => {
+                Command::Begin(stream, at) => {
+                    // Seen with the next commit: the beginning of a run changes no number.
                     self.streams[stream].state.last_attempt = Some(at);
-                    self.answer(stream, at, None, reply)
+                    None
                 }
                 Command::End(end, reply) => {
                     let (stream, at) = (end.stream, end.ended);
                     let line = self.end(&end);
-                    self.answer(stream, at, Some(&line), reply)
+                    self.answer(stream, at, &line, reply)
                 }
                 Command::Schedule(stream, at) => {
                     self.streams[stream].state.next_run = Some(at);
@@ -183,7 +185,7 @@ impl Writer {
         &mut self,
         stream: usize,
         at: Stamp,
-        line: Option<&RunLine>,
+        line: &RunLine,
         reply: tokio::sync::oneshot::Sender<Result<(), StoreError>>,
     ) -> Option<StoreError> {
         let saved = self.save_state(stream, at, line).map_err(|error| failure(&error));
@@ -201,8 +203,7 @@ impl Writer {
         let contract = &mut self.contracts[position];
         let folded = against(&mut contract.entities, &contract.plan, &batch.observations);
         let log_bytes = contract.log_bytes;
-        let before: Vec<_> =
-            contract.measures.iter().map(|(_, measure)| Arc::clone(measure)).collect();
+        let before: Vec<_> = contract.cubes.measures().map(Arc::clone).collect();
         match self.write(batch, &folded, position) {
             Ok((records, state, cursor)) => {
                 let stream = &mut self.streams[batch.stream];
@@ -216,9 +217,7 @@ impl Writer {
                 let contract = &mut self.contracts[position];
                 folded.undo(&mut contract.entities);
                 contract.log_bytes = log_bytes;
-                for (slot, measure) in contract.measures.iter_mut().zip(before) {
-                    slot.1 = measure;
-                }
+                contract.cubes.put_back(before);
                 Err(failure(&error))
             }
         }
@@ -235,11 +234,14 @@ impl Writer {
         let contract = &mut self.contracts[position];
         let stream = &self.streams[batch.stream];
         contract.append(&transaction, folded, &mut self.buffer)?;
-        contract.save_cubes(&transaction, folded, &mut self.buffer)?;
-        let entities = (contract.entities.len() * contract.entities.width()) as u64;
-        let is_long = contract.log_bytes > MIN_LOG.max(entities);
-        if is_long {
+        contract.cubes.append(&transaction, &folded.changes, &mut self.buffer)?;
+        let (is_log_long, is_cube_log_long) =
+            (contract.is_log_long(), contract.cubes.is_log_long());
+        if is_log_long {
             contract.write_back(&transaction)?;
+        }
+        if is_cube_log_long {
+            contract.cubes.write_back(&transaction, &mut self.buffer)?;
         }
         let (mut state, mut cursor) = (stream.state.clone(), stream.cursor);
         let kept =
@@ -263,8 +265,12 @@ impl Writer {
         save_stream(&transaction, &state, cursor)?;
         save_revision(&transaction, self.revision + 1, batch.at)?;
         transaction.commit()?;
-        if is_long {
+        // Only now: had the commit failed, the logs would still be needed.
+        if is_log_long {
             contract.written_back();
+        }
+        if is_cube_log_long {
+            contract.cubes.written_back();
         }
         Ok((records, state, cursor))
     }
@@ -304,15 +310,13 @@ impl Writer {
         &mut self,
         stream: usize,
         at: Stamp,
-        line: Option<&RunLine>,
+        line: &RunLine,
     ) -> Result<(), rusqlite::Error> {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let Stream { name, state, cursor } = &self.streams[stream];
         save_stream(&transaction, state, *cursor)?;
-        if let Some(line) = line {
-            save_run(&transaction, name, line)?;
-        }
+        save_run(&transaction, name, line)?;
         save_revision(&transaction, self.revision + 1, at)?;
         transaction.commit()?;
         self.revision += 1;
@@ -321,9 +325,9 @@ impl Writer {
 
     /// Shows the present state to readers.
     fn publish(&mut self, at: Stamp) {
-        let measures = self.contracts.iter().flat_map(|contract| &contract.measures);
+        let measures = self.contracts.iter().flat_map(|contract| contract.cubes.measures());
         let measures =
-            measures.map(|(_, measure)| (measure.name.clone(), Arc::clone(measure))).collect();
+            measures.map(|measure| (measure.name.clone(), Arc::clone(measure))).collect();
         let streams: BTreeMap<_, _> = self
             .streams
             .iter()
@@ -363,25 +367,6 @@ impl Contract {
         Ok(())
     }
 
-    /// Adds the changes to the cubes and writes each touched day.
-    fn save_cubes(
-        &mut self,
-        transaction: &Transaction<'_>,
-        folded: &Folded,
-        buffer: &mut Vec<u8>,
-    ) -> Result<(), rusqlite::Error> {
-        for ((id, measure), changes) in self.measures.iter_mut().zip(&folded.changes) {
-            if changes.is_empty() {
-                continue;
-            }
-            let days: Vec<Day> = Arc::make_mut(measure).cube.add(changes);
-            for day in days {
-                load::save_day(transaction, *id, day, &measure.cube, buffer)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Lets go of quarantined records whose entity has been accepted since; yields how many.
     fn release(
         &mut self,
@@ -403,6 +388,17 @@ impl Contract {
         Ok(released as u64)
     }
 
+    /// Whether the log of entities has outgrown them.
+    fn is_log_long(&self) -> bool {
+        self.log_bytes > MIN_LOG.max((self.entities.len() * self.entities.width()) as u64)
+    }
+
+    /// Notes that what [`Contract::write_back`] wrote has been committed.
+    fn written_back(&mut self) {
+        self.dirty.clear();
+        self.log_bytes = 0;
+    }
+
     /// Empties the log and writes dirty chunks back, into the room that the log leaves.
     fn write_back(&self, transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
         transaction.execute("DELETE FROM entity_log WHERE contract = ?1", [self.id])?;
@@ -414,13 +410,6 @@ impl Contract {
             }
         }
         Ok(())
-    }
-
-    /// Only once the writing back is committed: chunks that are forgotten before would lack their
-    /// changes when the log is emptied the next time.
-    fn written_back(&mut self) {
-        self.dirty.clear();
-        self.log_bytes = 0;
     }
 }
 

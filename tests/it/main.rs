@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod deploy;
 mod first;
+mod readme;
 mod sick;
 mod support;
 mod tidy;

@@ -46,6 +46,29 @@ async fn a_measure_whose_definition_changed_is_counted_anew_from_the_entities() 
 }
 
 #[tokio::test]
+async fn a_measure_that_was_away_for_a_while_has_missed_nothing_when_it_is_back() {
+    let mut world = World::new();
+    filled(&world).await;
+    let rooms = "  rooms:  {sum: rooms, at: began_at}\n";
+    world.change(rooms, "");
+    let store = world.open();
+    store.commit(page((0..20).map(|key| Visit::new(key).version(3, 100)))).await.unwrap();
+    store.close().await;
+    world.change("measures:\n", &format!("measures:\n{rooms}"));
+    let store = world.open();
+    let back = cells(&store, "visits.rooms");
+    assert!(total(&store, "visits.rooms") > 2000);
+    store.close().await;
+    // As if it had been there all the time.
+    let fresh = World { contract: world.contract.clone(), ..World::new() };
+    filled(&fresh).await;
+    let store = fresh.open();
+    store.commit(page((0..20).map(|key| Visit::new(key).version(3, 100)))).await.unwrap();
+    assert_eq!(back, cells(&store, "visits.rooms"));
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_property_that_came_is_null_until_the_source_has_been_asked_again() {
     let mut world = World::new();
     filled(&world).await;

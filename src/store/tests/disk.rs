@@ -51,11 +51,16 @@ async fn the_log_is_written_back_into_chunks_and_read_again() {
     for page in pages() {
         store.commit(page).await.unwrap();
     }
+    let before = seen(&store);
     store.close().await;
     assert_eq!(stored(&world.path, "SELECT count(*) FROM entity_chunk"), 2);
     let logged = stored(&world.path, "SELECT coalesce(sum(length(records)), 0) FROM entity_log");
     let chunks = stored(&world.path, "SELECT sum(length(records)) FROM entity_chunk");
     assert!(logged <= chunks, "{logged} bytes of log beside {chunks} of chunks");
+    assert!(stored(&world.path, "SELECT count(*) FROM cube") >= 2 * 9, "days were written back");
+    let store = world.open();
+    assert_eq!(seen(&store), before);
+    store.close().await;
     let store = recounted(&mut world);
     let cells = seen(&store).cells;
     store.close().await;

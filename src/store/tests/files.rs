@@ -6,7 +6,7 @@ use super::*;
 async fn a_store_that_is_opened_again_shows_the_very_same() {
     let world = World::new();
     let store = world.open();
-    store.begin(0, Stamp(APRIL)).await.unwrap();
+    store.begin(0, Stamp(APRIL)).await;
     store.commit(page((0..300).map(Visit::new))).await.unwrap();
     let early = store.snapshot();
     let mut second = page((100..350).map(|key| Visit::new(key).version(2, 3)));
