@@ -3,4 +3,5 @@
 
 mod deploy;
 mod first;
+mod oracle;
 mod support;
