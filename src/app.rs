@@ -307,6 +307,8 @@ fn streams(config: &Config, context: &pull::Context) -> anyhow::Result<Vec<Arc<S
                 puller: puller.clone(),
                 request: stream.request.clone(),
                 picks: stream.picks.clone(),
+                rules: stream.rules.clone(),
+                next_at: stream.next_at,
                 normaliser: stream.normaliser.clone(),
                 interval: written.streams[&stream.name].interval,
                 cursor: stream.cursor.clone(),

@@ -46,13 +46,13 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: &Command) -> anyhow::Result<u8> {
     match command {
-        Command::List { place } => list(&place.settings("unused".into()).check()?),
+        Command::List { place } => Ok(list(&place.settings("unused".into()).check()?)),
         Command::Test { name, place } => test(name, place).await,
         Command::Pull { place, store } => pull(place, store).await,
     }
 }
 
-fn list(config: &Config) -> anyhow::Result<u8> {
+fn list(config: &Config) -> u8 {
     for CheckedSource { written, .. } in &config.sources {
         for (name, stream) in &written.streams {
             terminal::data(&format!(
@@ -65,7 +65,7 @@ fn list(config: &Config) -> anyhow::Result<u8> {
             ));
         }
     }
-    Ok(0)
+    0
 }
 
 async fn pull(place: &Place, store: &std::path::Path) -> anyhow::Result<u8> {

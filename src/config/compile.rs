@@ -236,6 +236,12 @@ impl Compiler<'_> {
             limit.check("rate_limit", &mut problems);
         }
         source.retry.check("retry", &mut problems);
+        for (i, rule) in source.error_handler.on.iter().enumerate() {
+            if rule.is.is_empty() == rule.not.is_empty() {
+                let message = "name the codes under exactly one of 'is' and 'not'";
+                problems.push((format!("error_handler.on.{i}"), message.to_owned()));
+            }
+        }
         if source.streams.is_empty() {
             problems.push(("streams".to_owned(), "a source needs at least one stream".to_owned()));
         }
@@ -335,7 +341,16 @@ impl Compiler<'_> {
                 return None;
             }
         };
-        let around: Vec<_> = stream.paginator.next_at().map(str::to_owned).into_iter().collect();
+        let mut around: Vec<String> = Vec::new();
+        let mut place = |pointer: &str| {
+            around.iter().position(|known| known == pointer).unwrap_or_else(|| {
+                around.push(pointer.to_owned());
+                around.len() - 1
+            })
+        };
+        let rules = &read.value.error_handler.on;
+        let rules = rules.iter().map(|rule| (place(&rule.body), rule.clone())).collect();
+        let next_at = stream.paginator.next_at().map(&mut place);
         let picks = match Picks::new(stream.records.as_deref(), normaliser.pointers(), &around) {
             Ok(picks) => picks,
             Err(message) => {
@@ -350,6 +365,8 @@ impl Compiler<'_> {
             plan: position,
             request,
             picks,
+            rules,
+            next_at,
             normaliser,
             cursor,
             data_through,

@@ -22,10 +22,10 @@ use crate::model::contract::Contract;
 use crate::model::dictionary::Dictionaries;
 use crate::model::schema::Lists;
 use crate::normalise::Normaliser;
-use crate::pipeline::{Cursor, DataThrough, Target};
+use crate::pipeline::{BodyRule, Cursor, DataThrough, Target};
 use crate::pull;
 
-pub use written::{Fleet, Province, Source, Stream, Unit};
+pub use written::{ErrorHandler, Fleet, Province, Source, Stream, Unit};
 pub use yaml::Problem;
 
 /// What a configuration is read with.
@@ -87,6 +87,10 @@ pub struct CheckedStream {
     pub request: pull::Stream,
     /// The wanted paths.
     pub picks: Picks,
+    /// When an answer is an error, with the place of its code among the picks around the records.
+    pub rules: Vec<(usize, BodyRule)>,
+    /// The place of the next link or token among the picks around the records.
+    pub next_at: Option<usize>,
     /// From values to rows.
     pub normaliser: Normaliser,
     /// Where it goes on.

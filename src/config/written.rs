@@ -8,7 +8,7 @@ use crate::indicator;
 use crate::model::text::Bilingual;
 use crate::model::units::Span;
 use crate::normalise::MapSettings;
-use crate::pipeline::{CursorSettings, DataThrough};
+use crate::pipeline::{BodyRule, CursorSettings, DataThrough};
 use crate::pull::{Authenticator, Paginator, RateLimit, Requester, Retry, Scalar};
 
 /// `iocgw.yaml`
@@ -87,11 +87,23 @@ pub struct Source {
     /// What is done when it does not answer.
     #[serde(default)]
     pub retry: Retry,
+    /// When an answer is an error whatever its status says.
+    #[serde(default)]
+    pub error_handler: ErrorHandler,
     /// Present if it is a fleet of targets.
     #[serde(default)]
     pub fleet: Option<Fleet>,
     /// Its streams.
     pub streams: BTreeMap<String, Stream>,
+}
+
+/// What is taken for an error.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorHandler {
+    /// Rules on the body, the first that applies decides.
+    #[serde(default)]
+    pub on: Vec<BodyRule>,
 }
 
 /// A fleet of targets.

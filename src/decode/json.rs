@@ -33,7 +33,7 @@ pub fn decode<'a>(page: &'a [u8], picks: &Picks) -> Result<Decoded<'a>, DecodeEr
     read.and_then(|()| json.end()).map_err(|error| explain(&error, page))?;
     let (found, around) = (walk.found, walk.around);
     if !found {
-        return Err(DecodeError::Shape(format!("there are no records at '{}'", picks.records_at)));
+        return Err(DecodeError::NoRecords { at: picks.records_at.clone(), envelope: around });
     }
     decoded.envelope = around;
     Ok(decoded)

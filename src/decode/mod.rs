@@ -47,6 +47,14 @@ pub enum DecodeError {
     /// It is JSON of another shape.
     #[error("the page has another shape than expected: {0}")]
     Shape(String),
+    /// It is sound, but has no records where they should be.
+    #[error("the page has another shape than expected: there are no records at '{at}'")]
+    NoRecords {
+        /// Where they should be.
+        at: String,
+        /// The values around the records: an error code may stand there.
+        envelope: Vec<Option<String>>,
+    },
     /// It has too many records.
     #[error("the page has more than {MAX_RECORDS} records")]
     TooMany,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::model::contract::{Check, Contract, Otherwise, Property, PropertyType, UnknownCode};
 use crate::model::dictionary::Dictionaries;
-use crate::model::expr::{self, Expr, Scope, Type};
+use crate::model::expr::{self, Expr, Named, Scope, Type};
 use crate::model::list::CodeList;
 use crate::model::row::Packing;
 use crate::model::text::is_name;
@@ -308,7 +308,7 @@ struct Names<'a> {
 }
 
 impl Scope for Names<'_> {
-    fn name(&self, name: &str) -> Result<(usize, Option<Arc<[u16]>>, Type), String> {
+    fn name(&self, name: &str) -> Result<Named, String> {
         let (property, attribute) =
             name.split_once('.').map_or((name, None), |(p, a)| (p, Some(a)));
         let slot = self

@@ -23,7 +23,7 @@ impl KeyHasher {
         Self { key: blake3::derive_key(&context, master) }
     }
 
-    /// The hash of a message made with [`part`].
+    /// The hash of a message of length-prefixed parts.
     pub fn hash(&self, message: &[u8]) -> u128 {
         let mut half = [0; 16];
         half.copy_from_slice(&blake3::keyed_hash(&self.key, message).as_bytes()[..16]);

@@ -24,6 +24,7 @@ pub(super) struct Slot {
     pub(super) is_other: bool,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the other ways to read a value can fail")]
 const fn plain(value: i64) -> Result<Slot, Reason> {
     Ok(Slot { value, is_other: false })
 }

@@ -71,6 +71,43 @@ fn ten_minutes() -> Span {
     Span::seconds(600)
 }
 
+/// A reason in the body of an answer to take it for an error, whatever its status says.
+///
+/// Several Vietnamese systems answer 200 with an error code, for an expired session too.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BodyRule {
+    /// Where the code stands (JSON pointer).
+    pub body: String,
+    /// The rule applies if the code is one of these.
+    #[serde(default)]
+    pub is: Vec<String>,
+    /// The rule applies if the code is none of these, or absent.
+    #[serde(default)]
+    pub not: Vec<String>,
+    /// What is done.
+    pub then: Action,
+}
+
+/// What is done about an error in the body of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// The run fails.
+    Fail,
+    /// The same request is asked again, after a pause.
+    Retry,
+    /// The credential is renewed and the same request asked once more.
+    RefreshTokenThenRetry,
+}
+
+impl BodyRule {
+    fn applies(&self, code: Option<&str>) -> bool {
+        let among = |list: &[String]| code.is_some_and(|code| list.iter().any(|one| one == code));
+        among(&self.is) || (!self.not.is_empty() && !among(&self.not))
+    }
+}
+
 /// One target of a fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -105,6 +142,11 @@ pub struct Stream {
     pub request: pull::Stream,
     /// The wanted paths.
     pub picks: Picks,
+    /// When an answer is an error whatever its status says; with the place of its code among the
+    /// picks around the records.
+    pub rules: Vec<(usize, BodyRule)>,
+    /// The place of the next link or token among the picks around the records.
+    pub next_at: Option<usize>,
     /// From values to rows.
     pub normaliser: Normaliser,
     /// How often it runs.
@@ -131,6 +173,18 @@ pub struct Cursor {
 impl Stream {
     fn schema(&self) -> &Arc<Schema> {
         self.normaliser.schema()
+    }
+
+    /// Whether the values around the records make the answer an error, and what is done about it.
+    /// A page that is no JSON has none and is left to the decoder's own judgement.
+    fn judge(&self, envelope: &[Option<String>]) -> Result<(), (String, Action)> {
+        for (at, rule) in &self.rules {
+            if envelope.get(*at).is_some_and(|code| rule.applies(code.as_deref())) {
+                let why = format!("the answer says at {} that it is an error", rule.body);
+                return Err((why, rule.then));
+            }
+        }
+        Ok(())
     }
 }
 

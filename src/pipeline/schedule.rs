@@ -11,8 +11,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{Finished, Shared, Stream, seconds_until, turn};
+use crate::model::snapshot::{Conservation, Outcome};
 use crate::model::time::Stamp;
-use crate::store::StoreError;
+use crate::store::{RunEnd, StoreError};
 
 /// Runs a stream until `stop`, or until the store fails for good.
 pub async fn run(
@@ -46,9 +47,34 @@ async fn one_turn(stream: &Arc<Stream>, shared: &Shared) -> Result<Finished, Sto
         Ok(Err(StoreError::Full)) => Ok(Finished { has_more: false }),
         Ok(Err(error)) => Err(error),
         Err(fault) => {
-            tracing::error!(source = stream.source, stream = stream.name, %fault, "a turn ended by a fault of the gateway");
-            Ok(Finished { has_more: false })
+            tracing::error!(
+                source = stream.source,
+                stream = stream.name,
+                %fault,
+                "a turn ended by a fault of the gateway"
+            );
+            match shared.store.end(faulted(stream, shared.clock.now())).await {
+                Ok(()) | Err(StoreError::Full) => Ok(Finished { has_more: false }),
+                Err(error) => Err(error),
+            }
         }
+    }
+}
+
+/// The run line of a turn that a fault of the gateway ended.
+fn faulted(stream: &Stream, at: Stamp) -> RunEnd {
+    let message = "a fault of the gateway ended this run; the log says more".to_owned();
+    RunEnd {
+        stream: stream.index,
+        started: at,
+        ended: at,
+        outcome: Outcome::Failed,
+        pages: 0,
+        records: Conservation::default(),
+        cursor: None,
+        data_through: None,
+        targets: None,
+        failure: Some(("other".to_owned(), message)),
     }
 }
 

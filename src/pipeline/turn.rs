@@ -6,8 +6,9 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{
-    Cursor, DataThrough, Failure, Finished, Order, Progress, Shared, Stream, fleet, since,
+    Action, Cursor, DataThrough, Failure, Finished, Order, Progress, Shared, Stream, fleet, since,
 };
+use crate::decode::DecodeError;
 use crate::decode::json::decode;
 use crate::model::observation::{Observations, Reject};
 use crate::model::snapshot::Outcome;
@@ -76,7 +77,12 @@ async fn walk(
                 progress.pages += 1;
                 commits.submit(read, at, progress).await?;
             }
-            Err(why) => run.refused(&why)?,
+            Err((why, Action::RefreshTokenThenRetry)) => run.denied(&why)?,
+            Err((why, Action::Retry)) => run.refused(&why)?,
+            Err((detail, Action::Fail)) => {
+                let reason = crate::pull::Reason::Other;
+                return Err(PullError::Refused { reason, detail }.into());
+            }
         }
     }
     Ok(run.ending().unwrap_or(Ending::Complete))
@@ -88,7 +94,7 @@ async fn read(
     stream: &Arc<Stream>,
     shared: &Shared,
     page: Page,
-) -> Result<Result<Read, String>, Failure> {
+) -> Result<Result<Read, (String, Action)>, Failure> {
     let permit = shared
         .decoding
         .clone()
@@ -98,8 +104,16 @@ async fn read(
     let (stream, now) = (Arc::clone(stream), shared.clock.now());
     let work = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        let mut decoded = decode(&page.body, &stream.picks).map_err(|error| error.to_string())?;
-        let next = decoded.envelope.pop().flatten();
+        let decoded = decode(&page.body, &stream.picks);
+        let none = Vec::new();
+        let envelope = match &decoded {
+            Ok(decoded) => &decoded.envelope,
+            Err(DecodeError::NoRecords { envelope, .. }) => envelope,
+            Err(_) => &none,
+        };
+        stream.judge(envelope)?;
+        let decoded = decoded.map_err(|error| (error.to_string(), Action::Retry))?;
+        let next = stream.next_at.and_then(|at| decoded.envelope.get(at).cloned().flatten());
         let normalised =
             stream.normaliser.page(&decoded.records, Surroundings { now, target: None });
         Ok(Read {

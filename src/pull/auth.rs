@@ -76,7 +76,7 @@ pub enum ClientStyle {
 }
 
 /// What one attempt is signed with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Credential {
     Nothing,
     Header { name: HeaderName, value: HeaderValue, generation: u64 },

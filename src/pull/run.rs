@@ -33,6 +33,10 @@ pub struct Run {
     asked: Option<Url>,
     failures: u32,
     renewed: bool,
+    /// The page in hand said that the credential has run out.
+    renewal_due: bool,
+    /// What the last attempt proved itself with.
+    used: Option<Credential>,
     wait: Option<Duration>,
     last_page: Option<blake3::Hash>,
     pages: u64,
@@ -108,6 +112,8 @@ impl Run {
             asked,
             failures: 0,
             renewed: false,
+            renewal_due: false,
+            used: None,
             wait: None,
             last_page: None,
             pages: 0,
@@ -166,6 +172,24 @@ impl Run {
         }
         self.wait = Some(self.source.0.retry.backoff(self.failures, &mut self.random));
         self.failures += 1;
+        self.tally.retries += 1;
+        self.state = State::Ask;
+        Ok(())
+    }
+
+    /// Tells that the page was a refusal of the credential in the form of an answer (some systems
+    /// say so with 200 and an error code): the credential is renewed and the same request asked
+    /// once more. `why` is repeated in the error, so it must not quote the page.
+    pub fn denied(&mut self, why: &str) -> Result<(), PullError> {
+        if !matches!(self.state, State::Handed(_)) {
+            return Ok(());
+        }
+        if self.renewed {
+            self.state = State::Failed;
+            let detail = format!("{}: credentials not accepted: {why}", self.label);
+            return Err(PullError::refused(Reason::Auth, detail));
+        }
+        self.renewal_due = true;
         self.tally.retries += 1;
         self.state = State::Ask;
         Ok(())
@@ -243,7 +267,16 @@ impl Run {
     /// One attempt, and one more with a renewed credential if the first met a 401.
     async fn attempt(&mut self) -> Result<Answer, Failure> {
         let source = self.source.clone();
-        let credential = source.0.keyring.credential(&source.0.client).await?;
+        let mut credential = source.0.keyring.credential(&source.0.client).await?;
+        if std::mem::take(&mut self.renewal_due) {
+            self.renewed = true;
+            if let Some(used) = &self.used
+                && let Some(newer) = source.0.keyring.renewed(used, &source.0.client).await?
+            {
+                credential = newer;
+            }
+        }
+        self.used = Some(credential.clone());
         let mut answer = self.exchange(&credential).await?;
         if answer.status == StatusCode::UNAUTHORIZED && !self.renewed {
             self.renewed = true;

@@ -7,7 +7,7 @@
 use super::context::Asked;
 use super::error::{ApiError, ParameterError, brief};
 use super::query::Query;
-use crate::indicator::{Definition, Grain, Period, quality};
+use crate::indicator::{Definition, Grain, Period, Place, quality, series};
 use crate::model::time::Day;
 
 /// The most points in one answer.
@@ -38,11 +38,25 @@ pub(super) fn named_period(
     definition: &Definition,
     text: &str,
 ) -> Result<Period, ApiError> {
+    if text == "latest" {
+        return Ok(newest(asked, definition));
+    }
     let extent = quality::extent(&asked.world(), definition);
     Period::parse(&brief(text), asked.now.day(), extent).map_err(|_| {
         let reason = format!("has the value '{}', which is not a period", brief(text));
         ParameterError::new("period", reason).allowing(PERIODS).into()
     })
+}
+
+/// The newest day of the last month that has a value; what is reported in the morning has none yet.
+fn newest(asked: &Asked<'_>, definition: &Definition) -> Period {
+    let world = asked.world();
+    let today = asked.now.day();
+    let last = quality::extent(&world, definition).newest.unwrap_or(today).min(today);
+    let stretch = (last.plus(-31), last.plus(1));
+    let points = series(&world, definition, Grain::Day, stretch, &[Place::Province]);
+    let newest = points.into_iter().rev().find(|(_, _, point)| point.value.is_some());
+    newest.map_or_else(|| Period::containing(last, Grain::Day), |(period, ..)| period)
 }
 
 /// A stretch of whole buckets.

@@ -358,6 +358,6 @@ pub(super) fn held_keys(
 }
 
 /// A file whose content makes no sense: never repaired in silence.
-fn damaged(what: String) -> rusqlite::Error {
+fn damaged(what: impl std::fmt::Display) -> rusqlite::Error {
     rusqlite::Error::InvalidParameterName(format!("the store is damaged: {what}"))
 }

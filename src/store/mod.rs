@@ -7,7 +7,7 @@
 //! changed rows as one blob to a log and writes one blob per touched measure and day. When the log has
 //! grown as large as the entities themselves, dirty chunks are written back and the log is emptied.
 //!
-//! All writing is done by one thread that owns the connection ([`writer`]). Readers never meet it:
+//! All writing is done by one thread that owns the connection (`writer.rs`). Readers never meet it:
 //! they see a [`Snapshot`], swapped in after the commit. A commit that fails leaves memory as it was;
 //! an input/output error is fatal and never retried.
 

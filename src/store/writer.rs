@@ -136,7 +136,7 @@ impl Writer {
         while let Some(command) = queue.blocking_recv() {
             let failed = match command {
                 Command::Commit(batch, reply) => {
-                    let answer = self.commit(*batch);
+                    let answer = self.commit(&batch);
                     let failed = answer.as_ref().err().cloned();
                     let _ = reply.send(answer);
                     failed
@@ -148,7 +148,7 @@ impl Writer {
                 Command::End(end, reply) => {
                     let (stream, at) = (end.stream, end.ended);
                     let line = self.end(&end);
-                    self.answer(stream, at, Some(line), reply)
+                    self.answer(stream, at, Some(&line), reply)
                 }
                 Command::Schedule(stream, at) => {
                     self.streams[stream].state.next_run = Some(at);
@@ -174,10 +174,10 @@ impl Writer {
         &mut self,
         stream: usize,
         at: Stamp,
-        line: Option<RunLine>,
+        line: Option<&RunLine>,
         reply: tokio::sync::oneshot::Sender<Result<(), StoreError>>,
     ) -> Option<StoreError> {
-        let saved = self.save_state(stream, at, line.as_ref()).map_err(|error| failure(&error));
+        let saved = self.save_state(stream, at, line).map_err(|error| failure(&error));
         if saved.is_ok() {
             self.publish(at);
         }
@@ -187,13 +187,13 @@ impl Writer {
     }
 
     /// Folds and commits a page.
-    fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
+    fn commit(&mut self, batch: &Batch) -> Result<Committed, StoreError> {
         let position = self.streams[batch.stream].name.plan;
         let contract = &mut self.contracts[position];
         let folded = against(&mut contract.entities, &contract.plan, &batch.observations);
         let before: Vec<_> =
             contract.measures.iter().map(|(_, measure)| Arc::clone(measure)).collect();
-        match self.write(&batch, &folded, position) {
+        match self.write(batch, &folded, position) {
             Ok((records, state, cursor)) => {
                 let stream = &mut self.streams[batch.stream];
                 (stream.state, stream.cursor) = (state, cursor);

@@ -4,4 +4,5 @@
 mod deploy;
 mod first;
 mod oracle;
+mod readme;
 mod support;

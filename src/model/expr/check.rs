@@ -39,10 +39,13 @@ impl Type {
     }
 }
 
+/// What a name stands for: a slot, for `property.attribute` the attribute of each code, the type.
+pub type Named = (usize, Option<Arc<[u16]>>, Type);
+
 /// What an expression may speak of.
 pub trait Scope {
-    /// The slot and type of a property; for `property.attribute` also the attribute of each code.
-    fn name(&self, name: &str) -> Result<(usize, Option<Arc<[u16]>>, Type), String>;
+    /// What a name stands for; the error says what is wrong with it.
+    fn name(&self, name: &str) -> Result<Named, String>;
     /// The number of a word in a dictionary that a type names.
     fn code(&self, dictionary: &str, word: &str) -> Result<i64, String>;
 }

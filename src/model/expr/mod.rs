@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use crate::model::row::NULL;
 
-pub use check::{Scope, Type, compile};
+pub use check::{Named, Scope, Type, compile};
 pub use parse::{Binary, Syntax, Tree, parse};
 
 /// What is wrong with an expression, and at which character (counted from 0).

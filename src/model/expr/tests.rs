@@ -7,7 +7,7 @@ use super::*;
 struct Example;
 
 impl Scope for Example {
-    fn name(&self, name: &str) -> Result<(usize, Option<Arc<[u16]>>, Type), String> {
+    fn name(&self, name: &str) -> Result<Named, String> {
         match name {
             "received_at" => Ok((0, None, Type::Timestamp)),
             "finished_at" => Ok((1, None, Type::Timestamp)),

@@ -238,3 +238,20 @@ async fn a_secret_that_no_header_can_carry_is_refused_without_being_told() {
     assert_eq!(error.reason(), Reason::Auth);
     assert!(!format!("{error:?}").contains("CANARY"), "{error:?}");
 }
+
+#[tokio::test]
+async fn a_page_that_denies_the_session_renews_it_once_and_only_once() {
+    let (upstream, issued) = portal().await;
+    let setup = Setup::new(&upstream).secret("portal", "s").authenticator(oauth(&upstream, ""));
+    let mut run = setup.run("{kind: next_link, at: /next}");
+    run.next().await.unwrap().unwrap();
+    run.denied("the answer says that it is an error").unwrap();
+    let page = run.next().await.unwrap().expect("the same page with a new session");
+    assert_eq!((page.number, issued.load(Ordering::SeqCst)), (1, 2));
+    let lines: Vec<_> = upstream.asked().iter().map(|asked| asked.line.clone()).collect();
+    assert_eq!(lines.iter().filter(|line| line.contains("/rows")).count(), 2, "{lines:?}");
+    let error = run.denied("the answer says that it is an error").unwrap_err();
+    assert_eq!(error.reason(), Reason::Auth);
+    assert!(run.next().await.unwrap().is_none(), "a run that failed asks nothing more");
+    assert_eq!(run.ending(), None);
+}

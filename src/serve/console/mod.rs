@@ -46,11 +46,13 @@ pub(super) fn asset(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     Ok(Answer::new("text/css; charset=utf-8", STYLE, keep))
 }
 
-/// `/?period=`: the page, for this month unless told otherwise.
+/// `/?period=`: the page, for this month unless told otherwise; until the 4th for the last one.
 pub(super) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let query = Query::read(asked.request.query_string(), &["period"])?;
     let choices = Choice::all(asked);
-    let chosen = query.get("period").unwrap_or(&choices[3].id);
+    // In the first days of a month the month before says more than a few hours of this one.
+    let settled = Period::containing(asked.now.day().plus(-4), Grain::Month).id;
+    let chosen = query.get("period").unwrap_or(&settled);
     Period::parse(&brief(chosen), asked.now.day(), Extent::default()).map_err(|_| {
         let ids = choices.iter().map(|choice| choice.id.as_str());
         ParameterError::new("period", "is not a period").allowing(ids)
@@ -72,7 +74,7 @@ struct Choice {
 }
 
 impl Choice {
-    fn all(asked: &Asked<'_>) -> [Self; 6] {
+    fn all(asked: &Asked<'_>) -> [Self; 7] {
         let today = asked.now.day();
         let this = |grain| Period::containing(today, grain).id;
         let choice = |vi, en, id| Self { vi, en, id };
@@ -80,6 +82,11 @@ impl Choice {
             choice("Mới nhất", "latest day", "latest".to_owned()),
             choice("Ngày đã chốt", "last full day", "latest_closed".to_owned()),
             choice("Tuần này", "this week", this(Grain::Week)),
+            choice(
+                "Tháng trước",
+                "last month",
+                Period::containing(today, Grain::Month).previous().id,
+            ),
             choice("Tháng này", "this month", this(Grain::Month)),
             choice("Quý này", "this quarter", this(Grain::Quarter)),
             choice("Năm nay", "this year", this(Grain::Year)),

@@ -44,8 +44,17 @@ async fn a_tile_says_value_target_freshness_completeness_and_whose_it_is() {
 }
 
 #[actix_web::test]
-async fn the_page_is_for_this_month_unless_told_otherwise() {
-    let page = get(&context(), "/").await;
+async fn the_page_is_for_this_month_and_in_its_first_days_for_the_last_one() {
+    let context = context();
+    assert!(get(&context, "/").await.text().contains("href=\"/?period=2024-03\" aria-current"));
+    context.clock.set(Stamp(now().0 + 4 * 86_400));
+    let page = get(&context, "/").await;
+    assert!(page.text().contains("href=\"/?period=2024-04\" aria-current=\"page\""));
+}
+
+#[actix_web::test]
+async fn an_open_month_is_provisional() {
+    let page = get(&context(), "/?period=2024-04").await;
     let tile = tile(&page, "online_rate");
     assert!(
         tile.contains("Tháng 04/2024") && tile.contains("Tạm tính") && tile.contains("83,3\u{a0}%")
@@ -84,7 +93,7 @@ async fn what_needs_attention_comes_first_in_the_list_and_in_its_group() {
     let at = |words: &str| page.text().find(words).unwrap();
     assert!(at("id=\"attention\"") < at("<article"));
     assert!(at("id=\"online_rate\"") < at("id=\"received\""), "off track before monitored");
-    let fine = get(&context(), "/").await;
+    let fine = get(&context(), "/?period=2024-04").await;
     let attention = fine.text().split("id=\"attention\"").nth(1).unwrap();
     assert!(!attention.split("</section>").next().unwrap().contains("Tỷ lệ nộp trực tuyến"));
 }
