@@ -55,14 +55,21 @@ fn killed_and_misled_the_gateway_answers_exactly_what_the_ledger_says() {
     for day in 1..=KILLS {
         stage.start();
         check_a_moment_of_pulling(&stage);
-        stage.kill_after(Duration::from_millis(random.u64(50..3_000)));
+        // By turns early, while pages are still being said, and late, when some streams are up to
+        // date and go on from their cursors.
+        let records = if day % 2 == 1 { random.u64(20..600) } else { u64::MAX };
+        stage.kill_after(records, Duration::from_millis(random.u64(500..4_000)));
         // The province lives on: corrections, late records and retractions of two more days.
         stage.systems.province.set_now(moment(30 + 2 * day));
     }
+    let turns = stage.logs.matches("run ended").count();
+    println!("{} of {KILLS} kills cut a turn short, {turns} turns ended", stage.interrupted);
+    assert!(stage.interrupted >= 3);
     stage.start();
     let calm_from = stage.systems.province.ledger().said().len();
     stage.calm_down();
     let said = stage.systems.province.ledger().said();
+    assert!(said.iter().any(|said| !said.whole) && said.iter().any(|said| said.withdrawn));
     let places = Places::read();
     let oracle = oracle(&said, &said[calm_from..], &places, stage.slot_day());
     compare_everything(&stage, &oracle, &places);
@@ -205,7 +212,7 @@ fn assert_nothing_leaks(stage: &mut Stage, said: &[Said]) {
         assert!(texts.iter().any(|(name, bytes)| name == file && !bytes.is_empty()), "{file}");
     }
     stage.logs.push_str(&stage.gateway.as_ref().expect("the program runs").log());
-    assert!(stage.logs.contains("run ended") && stage.logs.contains("run failed"));
+    assert!(stage.logs.contains("run ended"));
     texts.push(("the log".to_owned(), stage.logs.clone().into_bytes()));
     let pages = quarantine_pages(stage);
     texts.extend(pages.into_iter().map(|page| ("/v1/quarantine".to_owned(), page.into_bytes())));

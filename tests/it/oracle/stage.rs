@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ioc_gateway::clock::Clock;
 use ioc_gateway::model::time::Stamp;
-use ioc_gateway::province::{Faults, Fleet, Now, Settings};
+use ioc_gateway::province::{Faults, Fleet, Now, Said, Settings, System};
 use serde_json::Value;
 
 use super::calendar::local_day;
@@ -26,6 +26,10 @@ pub(super) struct Stage {
     pub(super) logs: String,
     /// Seconds of a kiosk slot, long enough for the whole test to lie in one.
     slot: i64,
+    /// Records that the province had said in whole when the program was started.
+    said: u64,
+    /// How many kills cut short a turn of which something had been said already.
+    pub(super) interrupted: usize,
     revision: u64,
     received: BTreeMap<String, u64>,
 }
@@ -35,7 +39,8 @@ impl Stage {
     pub(super) fn new(seed: u64, months: u32, scale: f64, now: Stamp) -> Self {
         let mut settings = Settings::new(seed, Now::Standing(now));
         (settings.months, settings.scale, settings.ledger) = (months, scale, true);
-        settings.faults = Faults::everything();
+        // More bad answers in a row than a request is retried, so that whole turns fail as well.
+        settings.faults = Faults { in_a_row: 4, ..Faults::everything() };
         // None is slow: whether a slow one answers in time would depend on the machine's load.
         settings.fleet = Fleet { silent: 0.1, slow: 0.0 };
         let systems = Systems::start(settings);
@@ -49,6 +54,8 @@ impl Stage {
             gateway: None,
             logs: String::new(),
             slot,
+            said: 0,
+            interrupted: 0,
             revision: 0,
             received: BTreeMap::new(),
         }
@@ -57,6 +64,7 @@ impl Stage {
     /// Starts the program on the store as the last one left it.
     pub(super) fn start(&mut self) {
         let config: PathBuf = self.folder.path().join("config");
+        self.said = self.said();
         let gateway = Gateway::start(&config, self.folder.path(), &self.systems.variables);
         self.gateway = Some(gateway);
         self.check_books();
@@ -67,12 +75,24 @@ impl Stage {
         self.gateway.as_ref().expect("the program runs")
     }
 
-    /// kill -9, after a while of pulling.
-    pub(super) fn kill_after(&mut self, while_pulling: Duration) {
-        std::thread::sleep(while_pulling);
+    /// kill -9 as soon as the province has said so many records since the start; if it has no more
+    /// to say, after a while.
+    pub(super) fn kill_after(&mut self, records: u64, at_most: Duration) {
+        let began = Instant::now();
+        while self.said() - self.said < records && began.elapsed() < at_most {
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
         let gateway = self.gateway.take().expect("the program runs");
-        self.logs.push_str(&gateway.log());
+        let log = gateway.log();
         gateway.kill();
+        self.interrupted += usize::from(self.said() - self.said > told(&log));
+        self.logs.push_str(&log);
+    }
+
+    /// Records that came from lists and could be read; each kiosk poll is a turn of its own.
+    fn said(&self) -> u64 {
+        let counts = |said: &&Said| said.whole && said.system != System::Kiosk;
+        self.systems.province.ledger().read(|said| said.iter().filter(counts).count() as u64)
     }
 
     /// SIGTERM: the program ends by itself, soon and without complaint.
@@ -131,6 +151,13 @@ impl Stage {
     }
 }
 
+/// Records in the run lines of a log, those of kiosk polls left out.
+fn told(log: &str) -> u64 {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let lists = lines.filter(|line| line["source"] != "kiosk_fleet");
+    lists.filter_map(|line| line["received"].as_u64()).sum()
+}
+
 /// Received is the sum of what became of it.
 fn balanced(name: &str, records: &Value) -> u64 {
     let count = |what: &str| records[what].as_u64().unwrap();
@@ -166,7 +193,7 @@ fn hurried(from: &Path, to: &Path, slot: i64) {
         ("timeout: 20s", "timeout: 2s"),
         ("timeout: 5s", "timeout: 3s"),
         ("per: 1m", "per: 1s"),
-        ("{max_retries: 4}", "{max_retries: 6, first: 20ms, longest: 200ms}"),
+        ("{max_retries: 4}", "{max_retries: 2, first: 20ms, longest: 200ms}"),
         ("limit: 5000", "limit: 200"),
         ("size: 2000", "size: 100"),
         ("soLuong: 2000", "soLuong: 100"),
