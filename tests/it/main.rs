@@ -4,6 +4,7 @@
 mod config;
 mod deploy;
 mod first;
+mod oracle;
 mod readme;
 mod support;
 mod tidy;
