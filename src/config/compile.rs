@@ -36,7 +36,7 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
         words.entry("boolean").intern(word);
     }
     gateway(&mut files);
-    let units = files.yaml::<Units>("units.yaml").map(|read| read.value.units).unwrap_or_default();
+    let units = units(&mut files);
     let (province, areas) = areas(&mut files, &mut words);
     let lists = lists(&mut files, &mut words);
     let mut compiler = Compiler {
@@ -49,8 +49,8 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
     };
     let (contracts, plans) = compiler.contracts();
     let sources = compiler.sources(&contracts, &plans);
-    let catalogue = compiler.indicators(&plans, plans.len() == contracts.len());
-    let Compiler { mut files, words, units, lists, areas, .. } = compiler;
+    let catalogue = compiler.indicators(&plans);
+    let Compiler { files, words, units, lists, areas, .. } = compiler;
     match (areas, catalogue) {
         (Some(areas), Some(catalogue)) if files.problems.is_empty() => {
             let plans = plans.into_values().collect();
@@ -68,15 +68,16 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
                 hash,
             })
         }
-        _ => {
-            files.problems.sort_by(|a, b| a.place.cmp(&b.place));
-            // What is said second of the same place follows from what was said first.
-            files
-                .problems
-                .dedup_by(|later, first| later.place == first.place && later.at == first.at);
-            Err(files.problems)
-        }
+        _ => Err(files.causes()),
     }
+}
+
+fn units(files: &mut Files<'_>) -> BTreeMap<String, Unit> {
+    let Some(read) = files.yaml::<Units>("units.yaml") else {
+        files.follows("in units.yaml");
+        return BTreeMap::new();
+    };
+    read.value.units
 }
 
 fn gateway(files: &mut Files<'_>) {
@@ -118,11 +119,14 @@ fn areas(files: &mut Files<'_>, words: &mut Dictionaries) -> (Province, Option<A
         .iter()
         .map(|(name, text, from, until)| AreaList { name, text, from: *from, until: *until })
         .collect();
-    let areas = crosswalk.and_then(|crosswalk| match Areas::read(&lists, &crosswalk, words) {
-        Ok(areas) => Some(areas),
-        Err(message) => {
-            files.problem(&read, "lists", &message);
-            None
+    let is_whole = lists.len() == read.value.lists.len();
+    let areas = crosswalk.filter(|_| is_whole).and_then(|crosswalk| {
+        match Areas::read(&lists, &crosswalk, words) {
+            Ok(areas) => Some(areas),
+            Err(message) => {
+                files.problem(&read, "lists", &message);
+                None
+            }
         }
     });
     (read.value.province, areas)
@@ -136,6 +140,7 @@ fn lists(files: &mut Files<'_>, words: &mut Dictionaries) -> Lists {
         match CodeList::read(list, &text, words) {
             Ok(read) => _ = lists.insert(list.to_owned(), Arc::new(read)),
             Err(problems) => {
+                files.follows(&format!("code list '{list}'"));
                 for (line, message) in problems {
                     let place = files.place(&name, line);
                     files.problems.push(Problem::new(place, "", &message));
@@ -168,25 +173,33 @@ impl Compiler<'_> {
 
     fn contracts(&mut self) -> (BTreeMap<String, Contract>, Plans) {
         let (mut contracts, mut plans) = (BTreeMap::new(), Plans::new());
-        for read in self.files.folder::<Contract>("contracts") {
+        let reads = self.files.folder::<Contract>("contracts");
+        for name in self.files.names("contracts", "yaml") {
+            let is_read = reads.iter().any(|read| self.files.is(&read.file, &name));
+            let contract = name.trim_start_matches("contracts/").trim_end_matches(".yaml");
+            if !is_read {
+                self.files.follows(&format!("contract '{contract}'"));
+                self.files.follows(&format!("measure '{contract}."));
+            }
+        }
+        for read in reads {
             let contract = &read.value;
+            if contracts.contains_key(&contract.contract) {
+                let message = format!("contract '{}' stands in two files", contract.contract);
+                self.files.problem(&read, "contract", &message);
+                continue;
+            }
             self.unit(&read, "accountable_unit", &contract.accountable_unit);
             let schema = Schema::compile(contract, &self.lists, &self.words).map(Arc::new);
             let plan = schema.and_then(|schema| Plan::compile(contract, &schema, &self.words));
             match plan {
                 Ok(plan) => _ = plans.insert(contract.contract.clone(), plan),
                 Err(problems) => {
+                    self.files.follows(&format!("measure '{}.", contract.contract));
                     problems
                         .iter()
                         .for_each(|(at, message)| self.files.problem(&read, at, message));
                 }
-            }
-            if contracts.contains_key(&contract.contract) {
-                self.files.problem(
-                    &read,
-                    "contract",
-                    &format!("contract '{}' stands in two files", contract.contract),
-                );
             }
             contracts.insert(contract.contract.clone(), read.value);
         }
@@ -398,9 +411,12 @@ impl Compiler<'_> {
         }
     }
 
-    fn indicators(&mut self, plans: &Plans, contracts_are_whole: bool) -> Option<Catalogue> {
+    fn indicators(&mut self, plans: &Plans) -> Option<Catalogue> {
         let (mut settings, mut places) = (BTreeMap::new(), BTreeMap::new());
         let reads = self.files.folder::<Indicators>("indicators");
+        if reads.len() < self.files.names("indicators", "yaml").len() {
+            self.files.follows("there is no indicator '");
+        }
         for (file, read) in reads.iter().enumerate() {
             for (id, entry) in &read.value.indicators {
                 if settings.insert(id.clone(), entry.clone()).is_some() {
@@ -424,9 +440,7 @@ impl Compiler<'_> {
             Err(problems) => {
                 for (at, message) in problems {
                     let id = at.split('.').nth(1).unwrap_or("");
-                    // Measures of a contract that is itself broken are not called unknown as well.
-                    let follows = !contracts_are_whole && message.contains("measure");
-                    if let (Some(file), false) = (places.get(id), follows) {
+                    if let Some(file) = places.get(id) {
                         self.files.problem(&reads[*file], &at, &message);
                     }
                 }

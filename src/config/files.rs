@@ -1,5 +1,6 @@
 //! The files of a configuration folder: read, with every problem noted at its place.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -15,6 +16,8 @@ pub(super) struct Files<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     /// Everything found so far.
     pub(super) problems: Vec<Problem>,
+    /// Words of problems that only follow from others.
+    following: Vec<String>,
     hash: blake3::Hasher,
 }
 
@@ -27,7 +30,13 @@ pub(super) struct Read<T> {
 
 impl<'a> Files<'a> {
     pub(super) fn new(dir: &Path, lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { dir: dir.to_owned(), lookup, problems: Vec::new(), hash: blake3::Hasher::new() }
+        Self {
+            dir: dir.to_owned(),
+            lookup,
+            problems: Vec::new(),
+            following: Vec::new(),
+            hash: blake3::Hasher::new(),
+        }
     }
 
     /// The name under which a file is spoken of.
@@ -105,6 +114,32 @@ impl<'a> Files<'a> {
     pub(super) fn problem<T>(&mut self, read: &Read<T>, at: &str, message: &str) {
         let place = read.node.place_of(&read.file, at);
         self.problems.push(Problem::new(place, at, message));
+    }
+
+    /// Whether `file`, as it is spoken of, is the file called `name`.
+    pub(super) fn is(&self, file: &str, name: &str) -> bool {
+        self.shown(name) == file
+    }
+
+    /// Problems with these words only follow from one that is already told: something could not be
+    /// read, so whoever refers to it seems to be wrong.
+    pub(super) fn follows(&mut self, words: &str) {
+        self.following.push(words.to_owned());
+    }
+
+    /// The problems in the order of their places, without those that follow from others.
+    pub(super) fn causes(self) -> Vec<Problem> {
+        let Self { mut problems, following, .. } = self;
+        problems.retain(|problem| !following.iter().any(|words| problem.message.contains(words)));
+        problems.sort_by(|a, b| a.place.cmp(&b.place));
+        // What is said second of the same place follows from what was said first.
+        problems.dedup_by(|later, first| later.place == first.place && later.at == first.at);
+        // A variable is set once, wherever it is used.
+        let mut unset = BTreeSet::new();
+        problems.retain(|problem| {
+            !problem.message.starts_with(yaml::UNSET) || unset.insert(problem.message.clone())
+        });
+        problems
     }
 
     /// A hash over all files read.

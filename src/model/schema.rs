@@ -170,9 +170,11 @@ impl Schema {
         let mut find = |at: &str, name: &str, kinds: &[PropertyType]| match self.slot(name) {
             Some(slot) if kinds.is_empty() || kinds.contains(&self.fields[slot].kind) => slot,
             Some(_) => {
+                let kinds: Vec<_> = kinds.iter().map(|kind| format!("{kind:?}")).collect();
+                let kinds = kinds.join(" or ").to_lowercase();
                 problems.push((
                     at.to_owned(),
-                    format!("'{name}' has the wrong type for this: {kinds:?} is needed"),
+                    format!("'{name}' has the wrong type for this: {kinds} is needed"),
                 ));
                 0
             }
@@ -186,7 +188,7 @@ impl Schema {
         let version = find("version_by", &contract.version_by, &[PropertyType::Timestamp]);
         let area = find("area", &contract.area, &[PropertyType::Area]);
         let area_at =
-            find("area_at", contract.area_at.as_ref().unwrap_or(&contract.version_by), &moments);
+            contract.area_at.as_ref().map_or(version, |name| find("area_at", name, &moments));
         if key.is_empty() {
             problems
                 .push(("key".to_owned(), "a contract needs at least one key property".to_owned()));

@@ -53,7 +53,7 @@ impl SecretFile {
         }
         let text = tokio::fs::read_to_string(&path).await.map_err(|cause| unreadable(&cause))?;
         let text = text.trim_end_matches(['\r', '\n']);
-        if text.is_empty() {
+        if text.trim().is_empty() {
             return Err(refused(format!("the secret file '{}' is empty", self.0)));
         }
         Ok(Secret(text.to_owned()))
@@ -111,7 +111,7 @@ mod tests {
     #[tokio::test]
     async fn a_missing_or_empty_file_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("empty"), "\n").unwrap();
+        std::fs::write(folder.path().join("empty"), " \n").unwrap();
         let missing = SecretFile::new("absent").read(folder.path()).await.unwrap_err();
         assert_eq!(
             missing.to_string(),

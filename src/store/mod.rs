@@ -38,7 +38,7 @@ pub use sqlite::Opened;
 const QUEUE: usize = 8;
 
 /// The most records kept in quarantine per stream; beyond it they are counted as rejected.
-pub const MAX_QUARANTINED: u64 = 100_000;
+pub const MAX_QUARANTINED: u64 = if cfg!(test) { 100 } else { 100_000 };
 
 /// What a stream is called and which contract its records keep.
 #[derive(Clone, Debug)]
@@ -131,6 +131,9 @@ pub(crate) enum Command {
     End(Box<RunEnd>, oneshot::Sender<Result<(), StoreError>>),
     Schedule(usize, Stamp),
     Close(oneshot::Sender<()>),
+    /// Runs SQL on the writer's connection: how a test fills the disk and makes room again.
+    #[cfg(test)]
+    Sql(String),
 }
 
 /// A handle on the store; cheap to clone.

@@ -24,11 +24,12 @@ use crate::model::observation::Reject;
 use crate::model::snapshot::{Conservation, Outcome, RUNS_KEPT, RunLine, Snapshot, StreamState};
 use crate::model::time::Stamp;
 
-/// Bytes of entity log below which it is never written back into chunks.
-const MIN_LOG: u64 = 64 << 20;
+/// Bytes of entity log below which it is never written back into chunks; little in unit tests, so
+/// that they get there.
+const MIN_LOG: u64 = if cfg!(test) { 4 << 10 } else { 64 << 20 };
 
 /// Finished runs kept per stream on disk.
-const RUNS_ON_DISK: i64 = 5000;
+pub(super) const RUNS_ON_DISK: i64 = if cfg!(test) { 70 } else { 5000 };
 
 struct Contract {
     id: i64,
@@ -133,7 +134,7 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
 }
 
 impl Writer {
-    fn work(&mut self, mut queue: mpsc::Receiver<Command>) {
+    fn work(mut self, mut queue: mpsc::Receiver<Command>) {
         while let Some(command) = queue.blocking_recv() {
             let failed = match command {
                 Command::Commit(batch, reply) => {
@@ -158,8 +159,15 @@ impl Writer {
                 }
                 Command::Close(reply) => {
                     let _ = self.connection.pragma_query(None, "wal_checkpoint", |_| Ok(()));
+                    // Whoever is told that the store is closed may open it again.
+                    drop(self);
                     let _ = reply.send(());
                     return;
+                }
+                #[cfg(test)]
+                Command::Sql(text) => {
+                    self.connection.execute_batch(&text).expect("a test's SQL is right");
+                    None
                 }
             };
             if let Some(
@@ -193,6 +201,7 @@ impl Writer {
         let position = self.streams[batch.stream].name.plan;
         let contract = &mut self.contracts[position];
         let folded = against(&mut contract.entities, &contract.plan, &batch.observations);
+        let log_bytes = contract.log_bytes;
         let before: Vec<_> = contract.cubes.measures().map(Arc::clone).collect();
         match self.write(batch, &folded, position) {
             Ok((records, state, cursor)) => {
@@ -206,6 +215,7 @@ impl Writer {
             Err(error) => {
                 let contract = &mut self.contracts[position];
                 folded.undo(&mut contract.entities);
+                contract.log_bytes = log_bytes;
                 contract.cubes.put_back(before);
                 Err(failure(&error))
             }
@@ -224,6 +234,14 @@ impl Writer {
         let stream = &self.streams[batch.stream];
         contract.append(&transaction, folded, &mut self.buffer)?;
         contract.cubes.append(&transaction, &folded.changes, &mut self.buffer)?;
+        let (is_log_long, is_cube_log_long) =
+            (contract.is_log_long(), contract.cubes.is_log_long());
+        if is_log_long {
+            contract.write_back(&transaction)?;
+        }
+        if is_cube_log_long {
+            contract.cubes.write_back(&transaction, &mut self.buffer)?;
+        }
         let (mut state, mut cursor) = (stream.state.clone(), stream.cursor);
         let kept =
             Quarantine { transaction: &transaction, batch, contract: &contract.plan.schema.name }
@@ -245,14 +263,6 @@ impl Writer {
         }
         save_stream(&transaction, &state, cursor)?;
         save_revision(&transaction, self.revision + 1, batch.at)?;
-        let (is_log_long, is_cube_log_long) =
-            (contract.is_log_long(), contract.cubes.is_log_long());
-        if is_log_long {
-            contract.write_back(&transaction)?;
-        }
-        if is_cube_log_long {
-            contract.cubes.write_back(&transaction, &mut self.buffer)?;
-        }
         transaction.commit()?;
         // Only now: had the commit failed, the logs would still be needed.
         if is_log_long {
@@ -388,8 +398,9 @@ impl Contract {
         self.log_bytes = 0;
     }
 
-    /// Writes dirty chunks back and empties the log.
+    /// Empties the log and writes dirty chunks back, into the room that the log leaves.
     fn write_back(&self, transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
+        transaction.execute("DELETE FROM entity_log WHERE contract = ?1", [self.id])?;
         let mut insert = transaction
             .prepare_cached("INSERT OR REPLACE INTO entity_chunk VALUES (?1, ?2, ?3)")?;
         for chunk in &self.dirty {
@@ -397,7 +408,6 @@ impl Contract {
                 insert.execute(params![self.id, chunk, records])?;
             }
         }
-        transaction.execute("DELETE FROM entity_log WHERE contract = ?1", [self.id])?;
         Ok(())
     }
 }

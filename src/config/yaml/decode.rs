@@ -209,11 +209,16 @@ impl Search<'_> {
         let trail = self.root.trail(id);
         let place = trail.node.place(self.file);
         let at = trail.dotted();
-        if !at.is_empty() && self.known.iter().any(|known| known.at == at) {
+        if !at.is_empty() && self.told(&at) {
             self.told_before = true;
             return;
         }
         self.record(Problem { place, at, message: words.message, hint: words.hint });
+    }
+
+    /// Whether this place of this file has been complained of already.
+    fn told(&self, at: &str) -> bool {
+        self.known.iter().any(|known| known.at == at && known.place.file == self.file)
     }
 
     fn record_missing<T: DeserializeOwned>(&mut self, node: &Node, key: &'static str) {

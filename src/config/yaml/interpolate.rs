@@ -8,6 +8,9 @@
 use super::node::{Node, Value};
 use super::problem::Problem;
 
+/// How a message about a variable that is not set begins.
+pub const UNSET: &str = "the environment variable";
+
 /// Replaces the variables in all texts of the tree; `$${` stands for a plain `${`.
 pub fn interpolate(
     node: &mut Node,
@@ -115,7 +118,7 @@ fn value_of(reference: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<
         (Some(value), _) => Ok(value),
         (None, Some(default)) => Ok(default.to_owned()),
         (None, None) => Err(Fault {
-            message: format!("the environment variable {name} is not set"),
+            message: format!("{UNSET} {name} is not set"),
             hint: format!("set it, or give a default: ${{{name}:-…}}"),
         }),
     }

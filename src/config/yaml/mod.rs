@@ -22,7 +22,7 @@ mod view;
 mod words;
 
 pub use decode::decode;
-pub use interpolate::interpolate;
+pub use interpolate::{UNSET, interpolate};
 pub use node::{Key, Node};
 pub use parse::{MAX_BYTES, parse, read};
 pub use problem::{Place, Problem};

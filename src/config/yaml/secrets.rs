@@ -56,7 +56,7 @@ fn walk(node: &Node, file: &str, labels: &mut Vec<String>, problems: &mut Vec<Pr
         if let Some(key) = key {
             let exempt = in_pointers || (is_contract && key.text() == "key");
             if is_secret_name(key.text()) && !exempt && stands_there(child) {
-                let hint = advice(key.text());
+                let hint = advice(key.text(), labels);
                 problems.push(
                     Problem::new(key.place(file), at.clone(), "a secret stands in the file")
                         .hint(hint),
@@ -100,8 +100,9 @@ fn is_stand_in(text: &str) -> bool {
     inner("${", "}").is_some_and(|name| !name.contains(":-")) || inner("{{", "}}").is_some()
 }
 
-fn advice(key: &str) -> String {
-    if key.eq_ignore_ascii_case("authorization") || key.contains('-') {
+fn advice(key: &str, labels: &[String]) -> String {
+    let is_sent = labels.iter().any(|label| label == "query");
+    if key.eq_ignore_ascii_case("authorization") || key.contains('-') || is_sent {
         return "put it in a file and use an authenticator that names the file".to_owned();
     }
     format!("put it in a file and name it with {}_file", key.to_lowercase())

@@ -1,12 +1,15 @@
 //! What the tests stand on: a simulated province on loopback and the real program beside it.
 
+pub(crate) mod certification;
 mod gateway;
 mod overlay;
 mod province;
+mod upstream;
 
-pub(crate) use gateway::{Gateway, run_in};
-pub(crate) use overlay::{Overlay, named};
+pub(crate) use gateway::{Gateway, program, request, run_in};
+pub(crate) use overlay::{Overlay, cases, named};
 pub(crate) use province::Systems;
+pub(crate) use upstream::{Reply, Upstream};
 
 /// The shipped configuration.
 pub(crate) fn shipped() -> std::path::PathBuf {
