@@ -9,7 +9,7 @@ use super::workload::Written;
 use super::{Bench, IOCGW, Outcome, process, row};
 
 /// How long a start may take before the benchmark gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Different questions, so that none is answered from a cache.
 const QUESTIONS: usize = 60;
