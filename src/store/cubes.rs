@@ -257,7 +257,9 @@ measures: {made: {count: true, at: at}, seen: {count: true, at: at}}
         cubes
     }
 
-    fn cells(cubes: &Cubes) -> Vec<Vec<(Day, Vec<(u64, i64)>)>> {
+    type Days = Vec<(Day, Vec<(u64, i64)>)>;
+
+    fn cells(cubes: &Cubes) -> Vec<Days> {
         let of = |measure: &Arc<Measure>| {
             measure.cube.days().map(|(day, cells)| (day, cells.to_vec())).collect()
         };

@@ -1,5 +1,6 @@
 //! All integration tests, in one binary.
 #![cfg(test)]
+#![expect(clippy::float_cmp, reason = "what is compared is equal to the bit or wrong")]
 
 mod cli;
 mod config;

@@ -65,7 +65,7 @@ impl Amounts {
     /// Adds a quantity to a distribution, whose bins are 16 a doubling and exact below 32.
     pub(super) fn measure(&mut self, name: &'static str, day: i32, place: usize, quantity: u64) {
         self.notice(name, day);
-        let width = if quantity < 32 { 1 } else { 1 << (63 - quantity.leading_zeros() - 4) };
+        let width = if quantity < 32 { 1 } else { 1 << (quantity.ilog2() - 4) };
         let low = quantity / width * width;
         for place in [place, PROVINCE] {
             self.quantities.entry((name, day, place)).or_default().push(2 * low + width - 1);

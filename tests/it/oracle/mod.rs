@@ -96,7 +96,7 @@ fn every_record_that_breaks_its_contract_is_kept_with_its_reason_and_its_sibling
     let calm_from = stage.systems.province.ledger().said().len();
     for after in 21..24 {
         stage.systems.province.set_now(moment(after));
-        std::thread::sleep(Duration::from_millis(1_500));
+        std::thread::park_timeout(Duration::from_millis(1_500));
     }
     stage.calm_down();
     let said = stage.systems.province.ledger().said();
