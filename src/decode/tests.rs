@@ -146,3 +146,39 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_order_of_the_names_does_not_matter_even_when_it_changes_from_record_to_record() {
+    let picks = Picks::new(Some(""), &["/a".to_owned(), "/b".to_owned()], &[]).unwrap();
+    let page =
+        br#"[{"x":0,"a":1,"b":2},{"b":3,"a":4,"x":0},{"a":5},{"x":0,"y":{"a":9},"b":6,"a":7},
+        {"\u0061":8,"b":9},{"a":1,"b":2},{"b":1,"b":2},{}]"#;
+    let records = decode(page, &picks).unwrap().records;
+    let digits: Vec<_> = records
+        .values
+        .chunks(2)
+        .map(|record| {
+            record.iter().map(|value| if let Value::Number(n) = value { n } else { "" }).collect()
+        })
+        .collect::<Vec<Vec<_>>>();
+    let wanted = [
+        ["1", "2"],
+        ["4", "3"],
+        ["5", ""],
+        ["7", "6"],
+        ["8", "9"],
+        ["1", "2"],
+        ["", "2"],
+        ["", ""],
+    ];
+    assert_eq!(digits, wanted);
+    assert_eq!(records.malformed, [6]);
+}
+
+#[test]
+fn a_broken_character_where_nobody_looks_is_passed_over() {
+    let picks = Picks::new(Some(""), &["/a".to_owned()], &[]).unwrap();
+    let records = decode(b"[{\"a\":1,\"CANARY\":\"\xE9\"}]", &picks).unwrap().records;
+    assert_eq!(records.values, [Value::Number("1")]);
+    assert!(decode(b"[{\"a\":\"\xE9\"}]", &picks).is_err());
+}

@@ -231,3 +231,135 @@ fn days(transaction: &Transaction<'_>, id: i64) -> Loaded<Cube> {
     }
     Ok(cube)
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::model::contract::Contract;
+    use crate::model::cube::cell;
+    use crate::model::dictionary::Dictionaries;
+    use crate::model::schema::{Lists, Schema};
+
+    const CONTRACT: &str = "
+contract: loans
+version: 1
+title: {vi: Vay, en: Loans}
+accountable_unit: u
+purpose: p
+legal_basis: l
+retention: 5y
+key: [loan]
+version_by: at
+area: area
+sla: {fresh_within: 30m}
+properties: {area: {type: area}, at: {type: timestamp}, loan: {type: identifier}}
+measures: {made: {count: true, at: at}, seen: {count: true, at: at}}
+";
+
+    fn plan(definition: &str) -> Plan {
+        let contract: Contract = serde_saphyr::from_str(CONTRACT).unwrap();
+        let words = Dictionaries::default();
+        let schema = Arc::new(Schema::compile(&contract, &Lists::default(), &words).unwrap());
+        let mut plan = Plan::compile(&contract, &schema, &words).unwrap();
+        definition.clone_into(&mut plan.measures[0].definition);
+        plan
+    }
+
+    fn loaded(connection: &mut Connection, plan: &Plan) -> Cubes {
+        let transaction = connection.transaction().unwrap();
+        let contract = load::contract(&transaction, plan).unwrap();
+        let log = log(&transaction).unwrap();
+        let cubes = Cubes::load(&transaction, plan, &contract, &log).unwrap();
+        transaction.commit().unwrap();
+        cubes
+    }
+
+    type Days = Vec<(Day, Vec<(u64, i64)>)>;
+
+    fn cells(cubes: &Cubes) -> Vec<Days> {
+        let of = |measure: &Arc<Measure>| {
+            measure.cube.days().map(|(day, cells)| (day, cells.to_vec())).collect()
+        };
+        cubes.measures().map(of).collect()
+    }
+
+    fn rows(connection: &Connection, table: &str) -> i64 {
+        connection
+            .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+            .unwrap()
+    }
+
+    /// Page `i` adds to one day, takes from the day before, and leaves the second measure alone.
+    fn page(i: i64) -> [Vec<(u64, i64)>; 2] {
+        let at = |day| cell(EARLIEST_DAY + day, 3, 0);
+        [vec![(at(i), 2), (at(i + 1), -1)], Vec::new()]
+    }
+
+    #[test]
+    fn what_is_read_again_is_what_was_there_with_any_part_of_it_in_the_log() {
+        for write_back_after in 0..6 {
+            let mut connection = Connection::open_in_memory().unwrap();
+            connection.execute_batch(include_str!("schema.sql")).unwrap();
+            let plan = plan("as it is");
+            let mut cubes = loaded(&mut connection, &plan);
+            for i in 0..5 {
+                let transaction = connection.transaction().unwrap();
+                cubes.append(&transaction, &page(i), &mut Vec::new()).unwrap();
+                if i == write_back_after {
+                    cubes.write_back(&transaction, &mut Vec::new()).unwrap();
+                }
+                transaction.commit().unwrap();
+                if i == write_back_after {
+                    cubes.written_back();
+                }
+            }
+            assert_eq!(rows(&connection, "cube_log"), (4 - write_back_after).rem_euclid(6));
+            let again = loaded(&mut connection, &plan);
+            assert_eq!(cells(&again), cells(&cubes), "written back after page {write_back_after}");
+            assert_eq!(cells(&again)[0].len(), 6);
+        }
+    }
+
+    #[test]
+    fn a_write_back_that_was_not_committed_is_made_up_for_by_the_next_one() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("schema.sql")).unwrap();
+        let plan = plan("as it is");
+        let mut cubes = loaded(&mut connection, &plan);
+        let transaction = connection.transaction().unwrap();
+        cubes.append(&transaction, &page(0), &mut Vec::new()).unwrap();
+        transaction.commit().unwrap();
+
+        let before: Vec<_> = cubes.measures().map(Arc::clone).collect();
+        let transaction = connection.transaction().unwrap();
+        cubes.append(&transaction, &page(7), &mut Vec::new()).unwrap();
+        cubes.write_back(&transaction, &mut Vec::new()).unwrap();
+        transaction.rollback().unwrap();
+        cubes.put_back(before);
+
+        let transaction = connection.transaction().unwrap();
+        cubes.write_back(&transaction, &mut Vec::new()).unwrap();
+        transaction.commit().unwrap();
+        cubes.written_back();
+        let again = loaded(&mut connection, &plan);
+        assert_eq!(cells(&again), cells(&cubes));
+        assert_eq!(cells(&again)[0].len(), 2, "the page that was not committed left nothing");
+    }
+
+    #[test]
+    fn a_measure_defined_anew_forgets_its_days_and_its_log() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("schema.sql")).unwrap();
+        let mut cubes = loaded(&mut connection, &plan("as it was"));
+        let transaction = connection.transaction().unwrap();
+        let [changes, _] = page(0);
+        cubes.append(&transaction, &[changes.clone(), changes], &mut Vec::new()).unwrap();
+        transaction.commit().unwrap();
+        let again = loaded(&mut connection, &plan("as it is"));
+        // There are no entities to count, so the first measure is empty; the second kept its log.
+        assert_eq!(cells(&again).iter().map(Vec::len).collect::<Vec<_>>(), [0, 2]);
+        assert_eq!(rows(&connection, "cube_log"), 1);
+    }
+}

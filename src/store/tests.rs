@@ -109,7 +109,7 @@ impl Visit {
     }
 
     fn version(self, version: i64, rooms: i64) -> Self {
-        Self { version, rooms, ..self }
+        Self { rooms, version, ..self }
     }
 
     fn row(&self) -> [i64; 6] {

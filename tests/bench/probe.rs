@@ -59,7 +59,7 @@ struct Probe {
 pub(crate) async fn run(first: &str) -> Result<(), Box<dyn std::error::Error>> {
     // The client cannot be made without a provider, even where nothing is encrypted.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).no_proxy().build()?;
+    let client = reqwest::Client::builder().timeout(Duration::from_mins(1)).no_proxy().build()?;
     let mut address = Some(url::Url::parse(first)?);
     let mut probe = Probe::default();
     while let Some(asked) = address {

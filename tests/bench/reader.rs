@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::workload::Written;
-use super::{Bench, IOCGW, Outcome, process, say};
+use super::{Bench, IOCGW, Outcome, process, row};
 
 /// How long a start may take before the benchmark gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Different questions, so that none is answered from a cache.
 const QUESTIONS: usize = 60;
@@ -31,14 +31,10 @@ pub(crate) fn measure(bench: &Bench, store: &std::path::Path, truth: &Written) -
     let (first, mut series) = asked?;
     series.sort_by(f64::total_cmp);
     let at = |share: f64| series[((series.len() - 1) as f64 * share) as usize];
-    say(&format!("{:<34}{first:>10.2}   aim 1", "restart to first answer, s"))?;
-    say(&format!("{:<34}{peak:>10.0}", "memory of the restarted gateway MiB"))?;
-    say(&format!(
-        "{:<34}{:>10.1}   p99 {:.1} (must 100, aim 20): 130 communes, 365 days by week",
-        "uncached series, p50 ms",
-        at(0.5),
-        at(0.99)
-    ))
+    row("restart to the first answer, s", first, 2, "aim 1")?;
+    row("memory of the restarted, MiB", peak, 0, "")?;
+    let p99 = format!("p99 {:.1} (must 100, aim 20): 130 communes, 365 days by week", at(0.99));
+    row("series nobody asked for yet, p50 ms", at(0.5), 1, &p99)
 }
 
 /// Seconds to the first right answer, and milliseconds of each series.

@@ -45,7 +45,8 @@ fn converse(stream: &TcpStream, dir: &Path) -> io::Result<()> {
                 io::copy(&mut file, &mut &*stream)?;
             }
             _ => {
-                (&mut &*stream).write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")?
+                (&mut &*stream)
+                    .write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")?;
             }
         }
     }

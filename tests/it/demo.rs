@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::support::{program, request, shipped};
 
 /// How long the demo may take in a build for development.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A running demo; killed when dropped.
 struct Demo {

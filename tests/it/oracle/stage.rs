@@ -1,0 +1,225 @@
+//! The stage: a province that misbehaves, a copy of the shipped configuration that is in a hurry,
+//! and the real program, killed and started again on the same store.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use ioc_gateway::clock::Clock;
+use ioc_gateway::model::time::Stamp;
+use ioc_gateway::province::{Faults, Fleet, Now, Said, Settings, System};
+use serde_json::Value;
+
+use super::calendar::local_day;
+use crate::support::{Gateway, Systems, shipped};
+
+/// The sources of the shipped configuration and how many streams each has.
+const SOURCES: [(&str, usize); 5] =
+    [("portal", 1), ("lodging_a", 2), ("lodging_b", 2), ("kiosk_fleet", 1), ("kiosk_platform", 1)];
+
+/// Everything that a test of the whole program needs.
+pub(super) struct Stage {
+    pub(super) systems: Systems,
+    pub(super) folder: tempfile::TempDir,
+    pub(super) gateway: Option<Gateway>,
+    /// What all programs so far have logged.
+    pub(super) logs: String,
+    /// Seconds of a kiosk slot, long enough for the whole test to lie in one.
+    slot: i64,
+    /// Records that the province had said in whole when the program was started.
+    said: u64,
+    /// How many kills cut short a turn of which something had been said already.
+    pub(super) interrupted: usize,
+    revision: u64,
+    received: BTreeMap<String, u64>,
+}
+
+impl Stage {
+    /// A province of history and faults, standing at `now`; no program yet.
+    pub(super) fn new(seed: u64, months: u32, scale: f64, now: Stamp) -> Self {
+        let mut settings = Settings::new(seed, Now::Standing(now));
+        (settings.months, settings.scale, settings.ledger) = (months, scale, true);
+        // More bad answers in a row than a request is retried, so that whole turns fail as well.
+        settings.faults = Faults { in_a_row: 4, ..Faults::everything() };
+        // None is slow: whether a slow one answers in time would depend on the machine's load.
+        settings.fleet = Fleet { silent: 0.1, slow: 0.0 };
+        let systems = Systems::start(settings);
+        let folder = tempfile::tempdir().unwrap();
+        systems.write_secrets(&folder.path().join("secrets"));
+        let slot = slot_with_room(Clock::System.now().0);
+        hurried(&shipped(), &folder.path().join("config"), slot);
+        Self {
+            systems,
+            folder,
+            gateway: None,
+            logs: String::new(),
+            slot,
+            said: 0,
+            interrupted: 0,
+            revision: 0,
+            received: BTreeMap::new(),
+        }
+    }
+
+    /// Starts the program on the store as the last one left it.
+    pub(super) fn start(&mut self) {
+        let config: PathBuf = self.folder.path().join("config");
+        self.said = self.said();
+        let gateway = Gateway::start(&config, self.folder.path(), &self.systems.variables);
+        self.gateway = Some(gateway);
+        self.check_books();
+    }
+
+    /// The running program.
+    pub(super) fn gateway(&self) -> &Gateway {
+        self.gateway.as_ref().expect("the program runs")
+    }
+
+    /// kill -9 as soon as the province has said so many records since the start; if it has no more
+    /// to say, after a while.
+    pub(super) fn kill_after(&mut self, records: u64, at_most: Duration) {
+        let began = Instant::now();
+        while self.said() - self.said < records && began.elapsed() < at_most {
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+        let gateway = self.gateway.take().expect("the program runs");
+        let log = gateway.log();
+        gateway.kill();
+        self.interrupted += usize::from(self.said() - self.said > told(&log));
+        self.logs.push_str(&log);
+    }
+
+    /// Records that came from lists and could be read; each kiosk poll is a turn of its own.
+    fn said(&self) -> u64 {
+        let counts = |said: &&Said| said.whole && said.system != System::Kiosk;
+        self.systems.province.ledger().read(|said| said.iter().filter(counts).count() as u64)
+    }
+
+    /// SIGTERM: the program ends by itself, soon and without complaint.
+    pub(super) fn stop(&mut self) {
+        let gateway = self.gateway.take().expect("the program runs");
+        self.logs.push_str(&gateway.log());
+        let (code, took) = gateway.stop();
+        assert_eq!(code, Some(0));
+        assert!(took < Duration::from_secs(10), "{took:?}");
+    }
+
+    /// The books balance at any moment, and neither they nor the revision go back.
+    pub(super) fn check_books(&mut self) {
+        let answer = self.gateway().get("/v1/sources");
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let answer = answer.json();
+        let revision = answer["revision"].as_u64().unwrap();
+        assert!(revision >= self.revision, "revision {revision} after {}", self.revision);
+        self.revision = revision;
+        for source in answer["items"].as_array().unwrap() {
+            for stream in source["streams"].as_array().unwrap() {
+                let name = format!("{}.{}", source["source"], stream["stream"]);
+                let received = balanced(&name, &stream["records"]);
+                let before = self.received.insert(name.clone(), received).unwrap_or(0);
+                assert!(received >= before, "{name}: received {received} after {before}");
+            }
+        }
+    }
+
+    /// The province behaves, and everything that there was to say has been heard: each stream has
+    /// had a good turn that began after that, and one after it that brought nothing new.
+    pub(super) fn calm_down(&mut self) {
+        self.systems.province.set_faults(Faults::default());
+        let since = Clock::System.now();
+        for (source, streams) in SOURCES {
+            let path = format!("/v1/sources/{source}");
+            let what = format!("a turn of {source} that brings nothing new");
+            let answer = self.gateway().wait_until(&what, &path, |answer| {
+                let source = answer.json();
+                let found = source["streams"].as_array().unwrap();
+                assert_eq!(found.len(), streams);
+                found.iter().all(|stream| has_heard_all(stream, &since.rfc3339()))
+            });
+            for stream in answer.json()["streams"].as_array().unwrap() {
+                for run in stream["history"].as_array().unwrap() {
+                    balanced(source, &run["records"]);
+                }
+            }
+        }
+        self.check_books();
+    }
+
+    /// The local day of the one slot in which the kiosks have been asked.
+    pub(super) fn slot_day(&self) -> i32 {
+        local_day(Clock::System.now().0.div_euclid(self.slot) * self.slot)
+    }
+}
+
+/// Records in the run lines of a log, those of kiosk polls left out.
+fn told(log: &str) -> u64 {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let lists = lines.filter(|line| line["source"] != "kiosk_fleet");
+    lists.filter_map(|line| line["received"].as_u64()).sum()
+}
+
+/// Received is the sum of what became of it.
+fn balanced(name: &str, records: &Value) -> u64 {
+    let count = |what: &str| records[what].as_u64().unwrap();
+    let ends = ["accepted", "superseded", "duplicate", "quarantined", "rejected"];
+    let sum: u64 = ends.into_iter().map(count).sum();
+    assert_eq!(count("received"), sum, "{name}: {records}");
+    count("received")
+}
+
+/// Moments of this form sort as texts do.
+fn has_heard_all(stream: &Value, since: &str) -> bool {
+    let is_good = |run: &&Value| run["started"].as_str().unwrap() > since && run["outcome"] == "ok";
+    let mut good = stream["history"].as_array().unwrap().iter().filter(is_good);
+    // A poll is always a new version; it was heard when its turn ended.
+    let is_fleet = !stream["targets"].is_null();
+    good.next().is_some() && (is_fleet || good.any(|run| run["records"]["accepted"] == 0))
+}
+
+/// A slot length of which the current slot has at least five minutes left.
+fn slot_with_room(now: i64) -> i64 {
+    let lengths = (15..60).map(|minutes| minutes * 60);
+    let has_room = |length: &i64| now.rem_euclid(*length) < length - 300;
+    lengths.into_iter().find(has_room).expect("not all of these end at the same time")
+}
+
+/// The configuration with short intervals, small pages and little patience; nothing else changes.
+fn hurried(from: &Path, to: &Path, slot: i64) {
+    copy(from, to);
+    let slot = format!("slot: {slot}s");
+    let changes = [
+        ("interval: 1m", "interval: 1s"),
+        ("interval: 5m", "interval: 1s"),
+        ("timeout: 20s", "timeout: 2s"),
+        ("timeout: 5s", "timeout: 3s"),
+        ("per: 1m", "per: 1s"),
+        ("{max_retries: 4}", "{max_retries: 2, first: 20ms, longest: 200ms}"),
+        ("limit: 5000", "limit: 200"),
+        ("size: 2000", "size: 100"),
+        ("soLuong: 2000", "soLuong: 100"),
+        ("slot: 15m", slot.as_str()),
+    ];
+    let mut made = [0; 10];
+    for (source, _) in SOURCES {
+        let path = to.join("sources").join(format!("{source}.yaml"));
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        for ((what, instead), made) in changes.iter().zip(&mut made) {
+            *made += text.matches(what).count();
+            text = text.replace(what, instead);
+        }
+        std::fs::write(&path, text).unwrap();
+    }
+    assert!(!made.contains(&0), "the shipped sources have changed: {made:?}");
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
