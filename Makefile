@@ -22,5 +22,5 @@ check: ## formatting, lints and documentation, all without a warning
 bench: ## pull a million records and print what it cost
 	cargo bench --bench pull
 
-tools: ## the programs that tests call: promtool, systemd-analyze, chromium (apt-get, when missing)
+tools: ## the programs that tests call: promtool, systemd-analyze, chromium and its driver (apt-get, when missing)
 	@.ci/tools

@@ -1,14 +1,16 @@
 //! What the tests stand on: a simulated province on loopback and the real program beside it.
 
+mod browser;
 pub(crate) mod certification;
 mod gateway;
 mod overlay;
 mod province;
 mod upstream;
 
+pub(crate) use browser::Browser;
 pub(crate) use gateway::{Gateway, program, request, run_in};
 pub(crate) use overlay::{Overlay, cases, named};
-pub(crate) use province::Systems;
+pub(crate) use province::{Pulled, Systems};
 pub(crate) use upstream::{Reply, Upstream};
 
 /// The shipped configuration.

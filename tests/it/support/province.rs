@@ -5,8 +5,11 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 
-use ioc_gateway::province::{Province, Settings, serve};
+use ioc_gateway::clock::Clock;
+use ioc_gateway::province::{Fleet, Now, Province, Settings, serve};
 use tokio_util::sync::CancellationToken;
+
+use super::{Gateway, shipped};
 
 /// The systems of a province on one loopback port; they stop when this is dropped.
 pub(crate) struct Systems {
@@ -56,5 +59,34 @@ impl Drop for Systems {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// The shipped configuration on a small healthy province, after every stream's first good run.
+pub(crate) struct Pulled {
+    pub(crate) gateway: Gateway,
+    _systems: Systems,
+    _folder: tempfile::TempDir,
+}
+
+impl Pulled {
+    /// Pulls two months of the province that follows from `seed`.
+    pub(crate) fn start(seed: u64) -> Self {
+        let mut settings = Settings::new(seed, Now::Live(Clock::System));
+        let fleet = Fleet { silent: 0.0, slow: 0.0 };
+        (settings.months, settings.scale, settings.fleet) = (2, 0.05, fleet);
+        let systems = Systems::start(settings);
+        let folder = tempfile::tempdir().unwrap();
+        systems.write_secrets(&folder.path().join("secrets"));
+        let gateway = Gateway::start(&shipped(), folder.path(), &systems.variables);
+        gateway.wait_until("a good run of every stream", "/v1/sources", |answer| {
+            let sources = answer.json();
+            let sources = sources["items"].as_array().unwrap();
+            sources
+                .iter()
+                .flat_map(|source| source["streams"].as_array().unwrap())
+                .all(|stream| !stream["freshness"]["last_success_at"].is_null())
+        });
+        Self { gateway, _systems: systems, _folder: folder }
     }
 }

@@ -1,0 +1,131 @@
+//! The first page as a browser shows it: on a desk and on a phone, by day and by night.
+//!
+//! What the server renders is tested beside it, word by word; here a real browser says whether the
+//! style sheet arrives, whether anything overflows and whether the words can be read.
+
+use serde_json::Value;
+
+use crate::support::{Browser, Gateway, Pulled};
+
+/// Text whose contrast with what lies behind it is below WCAG AA, and how far.
+const PALE: &str = "
+const channel = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+const light = c => 0.2126 * channel(c[0]) + 0.7152 * channel(c[1]) + 0.0722 * channel(c[2]);
+const parse = text => {
+  const n = text.match(/[\\d.]+/g).map(Number);
+  return [n[0], n[1], n[2], n.length > 3 ? n[3] : 1];
+};
+// All colours that may lie behind: of a gradient, each of its stops.
+const behind = element => {
+  for (let e = element; e; e = e.parentElement) {
+    const style = getComputedStyle(e);
+    const stops = style.backgroundImage.match(/rgba?\\([^)]*\\)/g);
+    if (stops) return stops.map(parse);
+    const c = parse(style.backgroundColor);
+    if (c[3] === 1) return [c];
+  }
+  return [[255, 255, 255, 1]];
+};
+const pale = [];
+let seen = 0;
+for (const element of document.body.querySelectorAll('*')) {
+  const own = [...element.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+  const back = own && !element.closest('svg') && element.offsetParent && behind(element);
+  if (!back) continue;
+  const style = getComputedStyle(element);
+  const ratio = Math.min(...back.map(back => {
+    const [a, b] = [light(parse(style.color)), light(back)].sort((x, y) => y - x);
+    return (a + 0.05) / (b + 0.05);
+  }));
+  const size = parseFloat(style.fontSize), bold = parseInt(style.fontWeight) >= 700;
+  const needed = size >= 24 || (size >= 18.66 && bold) ? 3 : 4.5;
+  seen += 1;
+  if (ratio < needed) pale.push(element.className + ': ' + element.textContent.slice(0, 40) + ' ' + ratio.toFixed(2));
+}
+return {seen, pale};";
+
+/// Elements that reach beyond the right edge of the window and are not scrolled inside something.
+const OVERFLOW: &str = "
+const wide = [];
+if (document.documentElement.scrollWidth > innerWidth)
+  for (const e of document.body.querySelectorAll('*'))
+    if (e.getBoundingClientRect().right > innerWidth + 1)
+      wide.push(e.tagName + '.' + e.className);
+return wide.slice(0, 10).concat(
+  document.documentElement.scrollWidth > innerWidth ? [document.documentElement.scrollWidth] : []);";
+
+fn url(gateway: &Gateway) -> String {
+    format!("http://{}/", gateway.address)
+}
+
+#[test]
+fn the_first_page_tells_every_indicator_in_words_and_needs_no_script() {
+    let pulled = Pulled::start(7);
+    let browser = Browser::start();
+    browser.screen(1280, 2400);
+    let blank = browser.picture().len();
+    browser.open(&url(&pulled.gateway));
+
+    let text = browser.ask("return document.body.textContent;");
+    let text = text.as_str().unwrap();
+    let catalogue = pulled.gateway.get("/v1/catalogue").json();
+    let indicators = catalogue["items"].as_array().unwrap();
+    for indicator in indicators {
+        for key in ["title", "title_en"] {
+            let title = indicator[key].as_str().unwrap();
+            assert!(text.contains(title), "{title}");
+        }
+    }
+    for words in ["Mục tiêu", "Target", "Nghệ An", "Văn phòng Ủy ban nhân dân tỉnh"] {
+        assert!(text.to_lowercase().contains(&words.to_lowercase()), "{words}: {text}");
+    }
+    let count = |what: &str| {
+        let found = browser.ask(&format!("return document.querySelectorAll('{what}').length;"));
+        found.as_u64().unwrap() as usize
+    };
+    assert_eq!(count(".tile"), indicators.len());
+    assert_eq!(count(".tile svg[role=img]"), indicators.len(), "each tile has a trend in words");
+    assert_eq!(count("script, [onclick], [onload], iframe, object"), 0);
+    assert_eq!(count("html[lang=vi]"), 1);
+    // One style sheet, from here, and it works.
+    let rules = browser.ask("return document.styleSheets[0].cssRules.length;");
+    assert!(rules.as_u64().unwrap() > 20, "{rules}");
+    let elsewhere = browser.ask(
+        "return performance.getEntriesByType('resource').map(r => r.name).filter(n => !n.startsWith(location.origin));",
+    );
+    assert_eq!(elsewhere, Value::Array(Vec::new()));
+    let picture = browser.picture().len();
+    assert!(picture > blank * 10, "{picture} bytes of picture, {blank} when blank");
+}
+
+#[test]
+fn the_first_page_fits_and_can_be_read_from_a_phone_to_a_wall_by_day_and_by_night() {
+    let pulled = Pulled::start(8);
+    let browser = Browser::start();
+    let mut pictures = std::collections::BTreeSet::new();
+    for (width, height) in [(360, 800), (768, 1024), (1280, 2400), (3840, 2160)] {
+        browser.screen(width, height);
+        for scheme in ["light", "dark"] {
+            browser.colours(scheme);
+            browser.open(&url(&pulled.gateway));
+            let at = format!("{width}x{height} {scheme}");
+            assert_eq!(browser.ask("return innerWidth;"), width, "{at}");
+            assert_eq!(browser.ask(OVERFLOW), Value::Array(Vec::new()), "{at}: too wide");
+            let text = browser.ask(PALE);
+            assert!(text["seen"].as_u64().unwrap() > 200, "{at}: {text}");
+            assert_eq!(text["pale"], Value::Array(Vec::new()), "{at}: too pale");
+            let picture = browser.picture();
+            assert!(picture.len() > 20_000, "{at}: {} bytes of picture", picture.len());
+            pictures.insert(picture);
+        }
+    }
+    assert_eq!(pictures.len(), 8, "every screen and every colour scheme shows another picture");
+    // A judge that sees nothing would be noticed here.
+    browser.ask(
+        "const p = document.body.appendChild(document.createElement('p'));
+        p.textContent = 'pale and wide';
+        Object.assign(p.style, {width: '9000px', color: '#777', background: '#888'});",
+    );
+    assert_ne!(browser.ask(OVERFLOW), Value::Array(Vec::new()));
+    assert!(browser.ask(PALE)["pale"].to_string().contains("pale and wide"));
+}
