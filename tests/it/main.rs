@@ -4,9 +4,11 @@
 
 mod cli;
 mod config;
+mod console;
 mod demo;
 mod deploy;
 mod first;
+mod metrics;
 mod oracle;
 mod readme;
 mod sick;
