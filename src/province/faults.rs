@@ -19,7 +19,8 @@ pub struct Faults {
     /// numbers).
     pub repeat_page: f64,
     /// Per run: records stand in disorder on each page, and their update stamps run backwards by
-    /// up to [`super::DISORDER_AT_MOST`] seconds across pages.
+    /// up to [`super::DISORDER_AT_MOST`] seconds across pages; where pages have numbers they stand
+    /// in no order of stamps at all.
     pub reorder: f64,
     /// Per page (per run where pages have numbers): fewer records than asked for.
     pub resplit: f64,

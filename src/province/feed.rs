@@ -60,6 +60,8 @@ pub(super) struct Pin {
     pub(super) since: Stamp,
     pub(super) now: Stamp,
     pub(super) is_disordered: bool,
+    /// Pages have numbers; in disorder they keep no order of stamps at all.
+    pub(super) is_numbered: bool,
     /// Numbered pages are smaller than asked for.
     pub(super) is_split: bool,
 }
@@ -138,7 +140,9 @@ impl Feed {
                 listing.push(*event);
             }
         }
-        if pin.is_disordered {
+        if pin.is_disordered && pin.is_numbered {
+            listing.sort_by_cached_key(|event| mix(self.seed, event.order));
+        } else if pin.is_disordered {
             let jitter = |event: &Event| {
                 u64::from(event.at) + mix(self.seed, event.order) % DISORDER_AT_MOST as u64
             };
@@ -169,10 +173,18 @@ mod tests {
         }
     }
 
+    fn pin(since: i64, now: i64) -> Pin {
+        Pin {
+            since: Stamp(since),
+            now: Stamp(now),
+            is_disordered: false,
+            is_numbered: false,
+            is_split: false,
+        }
+    }
+
     fn listing(feed: &Feed, since: i64, now: i64) -> Vec<u8> {
-        let pin =
-            Pin { since: Stamp(since), now: Stamp(now), is_disordered: false, is_split: false };
-        feed.listing(pin).iter().map(|event| event.version()).collect()
+        feed.listing(pin(since, now)).iter().map(|event| event.version()).collect()
     }
 
     #[test]
@@ -186,6 +198,23 @@ mod tests {
         assert_eq!(listing(&feed, start + 200, start + 86_400), [0, 1]);
         feed.extend(first.plus(1), three_records);
         assert_eq!(listing(&feed, start + 86_400, start + 86_400 + 200), [1, 0, 1, 0, 1, 0]);
+    }
+
+    #[test]
+    fn numbered_pages_in_disorder_keep_no_order_of_stamps() {
+        let first = Day(20_000);
+        let start = first.start().0;
+        let feed = Feed::new(1, 0.0, first);
+        feed.extend(first.plus(400), three_records);
+        let calm = pin(start, start + 400 * 86_400);
+        let far_back = |pin: Pin| {
+            let stamps: Vec<_> = feed.listing(pin).iter().map(|event| event.at().0).collect();
+            stamps.windows(2).map(|pair| pair[0] - pair[1]).max().unwrap_or(0)
+        };
+        assert_eq!(far_back(calm), 0);
+        let disordered = Pin { is_disordered: true, ..calm };
+        assert!(far_back(disordered) <= DISORDER_AT_MOST);
+        assert!(far_back(Pin { is_numbered: true, ..disordered }) > 100 * 86_400);
     }
 
     #[test]

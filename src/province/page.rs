@@ -95,7 +95,8 @@ impl<R: Records> Stream<R> {
     /// Pins a run that begins at `now`.
     pub(super) fn pin(since: Stamp, now: Stamp, draw: &mut Draw, faults: &Faults) -> Pin {
         let is_disordered = draw.chance(faults.reorder);
-        Pin { since, now, is_disordered, is_split: draw.chance(faults.resplit) }
+        let is_split = draw.chance(faults.resplit);
+        Pin { since, now, is_disordered, is_numbered: false, is_split }
     }
 
     /// Words one page.

@@ -195,6 +195,7 @@ async fn platform_a<R: Records + 'static>(
             return Err("page must be a number from 1".into());
         }
         let fresh = Stream::<R>::pin(since.max(Stamp(0)), province.now(), draw, faults);
+        let fresh = Pin { is_numbered: true, ..fresh };
         let pin = province.numbered_run(system, number == 1, fresh);
         let limit = limit(&query, "size")?;
         let ask = Ask { pin, offset: number - 1, limit, is_numbered: true };

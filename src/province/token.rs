@@ -51,6 +51,7 @@ pub(super) fn read_page_token(seed: u64, token: &str) -> Option<(Pin, usize)> {
         since: stamp(first >> 32),
         now: stamp(first),
         is_disordered: flags & 1 == 1,
+        is_numbered: false,
         is_split: flags & 2 == 2,
     };
     Some((pin, (second >> 32) as usize))
@@ -108,7 +109,7 @@ mod tests {
     #[test]
     fn page_tokens_are_read_back_and_forgeries_refused() {
         let (since, now) = (Stamp(1_712_000_000), Stamp(1_790_000_000));
-        let pin = Pin { since, now, is_disordered: true, is_split: false };
+        let pin = Pin { since, now, is_disordered: true, is_numbered: false, is_split: false };
         let token = page_token(7, pin, 5_000, 3);
         assert_eq!(read_page_token(7, &token), Some((pin, 5_000)));
         assert_ne!(token, page_token(7, pin, 5_000, 4));

@@ -83,8 +83,7 @@ impl Stage {
             std::thread::park_timeout(Duration::from_millis(2));
         }
         let gateway = self.gateway.take().expect("the program runs");
-        let log = gateway.log();
-        gateway.kill();
+        let log = gateway.kill();
         self.interrupted += usize::from(self.said() - self.said > told(&log));
         self.logs.push_str(&log);
     }

@@ -54,14 +54,14 @@ impl Browser {
         // What it says later must be read, or it stops when the pipe is full.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         let profile = tempfile::tempdir().unwrap();
+        let data = format!("--user-data-dir={}", profile.path().display());
         let mut browser = Self {
             driver,
             address: SocketAddr::from(([127, 0, 0, 1], port)),
             session: String::new(),
             _profile: profile,
         };
-        let profile = format!("--user-data-dir={}", browser._profile.path().display());
-        let arguments: Vec<_> = FLAGS.iter().copied().chain([profile.as_str()]).collect();
+        let arguments: Vec<_> = FLAGS.iter().copied().chain([data.as_str()]).collect();
         let options = json!({"args": arguments, "binary": "/usr/bin/chromium"});
         let wanted = json!({"browserName": "chrome", "goog:chromeOptions": options});
         let made =
@@ -118,7 +118,7 @@ impl Browser {
 
     fn exchange(&self, method: &str, path: &str, body: &Value) -> std::io::Result<(u16, String)> {
         let mut stream = TcpStream::connect(self.address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let length = body.len();
         let head = format!(

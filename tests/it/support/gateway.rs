@@ -113,10 +113,11 @@ impl Gateway {
         self.log.lock().unwrap().clone()
     }
 
-    /// SIGKILL, and wait until it is gone.
-    pub(crate) fn kill(mut self) {
+    /// SIGKILL, and wait until it is gone; yields what it had logged.
+    pub(crate) fn kill(mut self) -> String {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        self.log()
     }
 
     /// SIGTERM; yields the exit code and how long it took.
