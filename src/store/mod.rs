@@ -14,6 +14,7 @@
 mod cubes;
 mod load;
 mod quarantine;
+mod save;
 mod sqlite;
 #[cfg(test)]
 mod tests;

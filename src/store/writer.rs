@@ -13,6 +13,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use tokio::sync::{mpsc, watch};
 
 use super::cubes::{self, Cubes};
+use super::save;
 use super::sqlite::{Opened, failure};
 use super::{
     Batch, Command, Committed, MAX_QUARANTINED, Parts, QUEUE, RunEnd, Store, StoreError,
@@ -121,7 +122,7 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
             load::stream(&transaction, &name, &contracts[name.plan].plan.schema.name)?;
         if repacked[name.plan] {
             (state.cursor, cursor) = (None, None);
-            save_stream(&transaction, &state, cursor)?;
+            save::stream(&transaction, &state, cursor)?;
         }
         streams.push(Stream { name, state, cursor });
     }
@@ -205,9 +206,10 @@ impl Writer {
         let log_bytes = contract.log_bytes;
         let before: Vec<_> = contract.cubes.measures().map(Arc::clone).collect();
         match self.write(batch, &folded, position) {
-            Ok((records, state, cursor)) => {
+            Ok(Written { records, state, cursor, released }) => {
                 let stream = &mut self.streams[batch.stream];
                 (stream.state, stream.cursor) = (state, cursor);
+                self.let_go(position, batch.stream, &released);
                 self.revision += 1;
                 self.publish(batch.at);
                 let (inserted, updated, latest) = (folded.inserted, folded.updated, folded.latest);
@@ -223,12 +225,25 @@ impl Writer {
         }
     }
 
+    /// Forgets keys that nobody waits for any more, and takes their records off the counts of the
+    /// other streams that had brought them.
+    fn let_go(&mut self, contract: usize, by: usize, released: &Released) {
+        for key in &released.keys {
+            self.contracts[contract].held.remove(key);
+        }
+        let others = self.streams.iter_mut().enumerate().filter(|(i, _)| *i != by);
+        for (_, stream) in others {
+            let count = released.of(&stream.name);
+            stream.state.quarantined -= count.min(stream.state.quarantined);
+        }
+    }
+
     fn write(
         &mut self,
         batch: &Batch,
         folded: &Folded,
         position: usize,
-    ) -> Result<(Conservation, StreamState, Option<i64>), rusqlite::Error> {
+    ) -> Result<Written, rusqlite::Error> {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let contract = &mut self.contracts[position];
@@ -247,8 +262,8 @@ impl Writer {
         let kept =
             Quarantine { transaction: &transaction, batch, contract: &contract.plan.schema.name }
                 .keep(&mut state, &mut contract.held)?;
-        state.quarantined =
-            state.quarantined.saturating_sub(contract.release(&transaction, folded)?);
+        let released = contract.release(&transaction, folded)?;
+        state.quarantined -= released.of(&stream.name).min(state.quarantined);
         let records = Conservation {
             received: batch.received,
             accepted: folded.accepted(),
@@ -262,8 +277,8 @@ impl Writer {
             cursor = Some(moment);
             state.cursor = Some(Stamp(moment).rfc3339());
         }
-        save_stream(&transaction, &state, cursor)?;
-        save_revision(&transaction, self.revision + 1, batch.at)?;
+        save::stream(&transaction, &state, cursor)?;
+        save::revision(&transaction, self.revision + 1, batch.at)?;
         transaction.commit()?;
         // Only now: had the commit failed, the logs would still be needed.
         if is_log_long {
@@ -272,7 +287,7 @@ impl Writer {
         if is_cube_log_long {
             contract.cubes.written_back();
         }
-        Ok((records, state, cursor))
+        Ok(Written { records, state, cursor, released })
     }
 
     fn end(&mut self, end: &RunEnd) -> RunLine {
@@ -315,9 +330,9 @@ impl Writer {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let Stream { name, state, cursor } = &self.streams[stream];
-        save_stream(&transaction, state, *cursor)?;
-        save_run(&transaction, name, line)?;
-        save_revision(&transaction, self.revision + 1, at)?;
+        save::stream(&transaction, state, *cursor)?;
+        save::run(&transaction, name, line)?;
+        save::revision(&transaction, self.revision + 1, at)?;
         transaction.commit()?;
         self.revision += 1;
         Ok(())
@@ -372,20 +387,27 @@ impl Contract {
         &mut self,
         transaction: &Transaction<'_>,
         folded: &Folded,
-    ) -> Result<u64, rusqlite::Error> {
+    ) -> Result<Released, rusqlite::Error> {
+        let mut released = Released::default();
         if self.held.is_empty() {
-            return Ok(0);
+            return Ok(released);
         }
-        let mut released = 0;
+        let mut resolve = transaction.prepare_cached(
+            "UPDATE quarantine SET state = 'resolved' WHERE contract = ?1 AND key = ?2 AND state = 'held'
+             RETURNING source, stream",
+        )?;
         for row in &folded.rows {
             let key = self.entities.key(*row);
-            if self.held.remove(&key) {
-                released += transaction
-                    .prepare_cached("UPDATE quarantine SET state = 'resolved' WHERE contract = ?1 AND key = ?2 AND state = 'held'")?
-                    .execute(params![self.plan.schema.name, &key.to_le_bytes()[..]])?;
+            if self.held.contains(&key) {
+                let mut rows =
+                    resolve.query(params![self.plan.schema.name, &key.to_le_bytes()[..]])?;
+                while let Some(row) = rows.next()? {
+                    released.records.push((row.get(0)?, row.get(1)?));
+                }
+                released.keys.push(key);
             }
         }
-        Ok(released as u64)
+        Ok(released)
     }
 
     /// Whether the log of entities has outgrown them.
@@ -410,6 +432,31 @@ impl Contract {
             }
         }
         Ok(())
+    }
+}
+
+/// What a committed page leaves to be taken over into memory.
+struct Written {
+    records: Conservation,
+    state: StreamState,
+    cursor: Option<i64>,
+    released: Released,
+}
+
+/// Records that left the quarantine because a good version came, whoever brought it.
+#[derive(Default)]
+struct Released {
+    keys: Vec<u128>,
+    /// Source and stream of each record.
+    records: Vec<(String, String)>,
+}
+
+impl Released {
+    /// How many of them this stream had brought.
+    fn of(&self, name: &StreamName) -> u64 {
+        let is_of =
+            |(source, stream): &&(String, String)| *source == name.source && *stream == name.stream;
+        self.records.iter().filter(is_of).count() as u64
     }
 }
 
@@ -478,85 +525,4 @@ impl Quarantine<'_> {
             ])?;
         Ok(())
     }
-}
-
-fn save_stream(
-    transaction: &Transaction<'_>,
-    state: &StreamState,
-    cursor: Option<i64>,
-) -> Result<(), rusqlite::Error> {
-    let stamp = |at: Option<Stamp>| at.map(|at| at.0);
-    let trouble = state.trouble.as_ref();
-    transaction
-        .prepare_cached(
-            "UPDATE stream SET cursor = ?3, last_attempt = ?4, last_success = ?5, data_through = ?6, trouble_reason = ?7, trouble_message = ?8,
-             trouble_since = ?9, trouble_count = ?10, targets_up = ?11, targets = ?12, received = ?13, accepted = ?14, superseded = ?15,
-             duplicate = ?16, quarantined = ?17, rejected = ?18 WHERE source = ?1 AND stream = ?2",
-        )?
-        .execute(params![
-            state.source,
-            state.stream,
-            cursor,
-            stamp(state.last_attempt),
-            stamp(state.last_success),
-            stamp(state.data_through),
-            trouble.map(|trouble| &trouble.reason),
-            trouble.map(|trouble| &trouble.message),
-            trouble.map(|trouble| trouble.since.0),
-            trouble.map(|trouble| trouble.count as i64),
-            state.targets.map(|targets| targets.0 as i64),
-            state.targets.map(|targets| targets.1 as i64),
-            state.total.received as i64,
-            state.total.accepted as i64,
-            state.total.superseded as i64,
-            state.total.duplicate as i64,
-            state.total.quarantined as i64,
-            state.total.rejected as i64
-        ])?;
-    Ok(())
-}
-
-fn save_run(
-    transaction: &Transaction<'_>,
-    name: &StreamName,
-    line: &RunLine,
-) -> Result<(), rusqlite::Error> {
-    let records = &line.records;
-    transaction
-        .prepare_cached(
-            "INSERT INTO run (source, stream, started, ended, outcome, pages, received, accepted, superseded, duplicate, quarantined, rejected, message)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        )?
-        .execute(params![
-            name.source,
-            name.stream,
-            line.started.0,
-            line.ended.0,
-            line.outcome.as_str(),
-            line.pages as i64,
-            records.received as i64,
-            records.accepted as i64,
-            records.superseded as i64,
-            records.duplicate as i64,
-            records.quarantined as i64,
-            records.rejected as i64,
-            line.message
-        ])?;
-    transaction
-        .prepare_cached(
-            "DELETE FROM run WHERE source = ?1 AND stream = ?2 AND id <= (SELECT id FROM run WHERE source = ?1 AND stream = ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3)",
-        )?
-        .execute(params![name.source, name.stream, RUNS_ON_DISK])?;
-    Ok(())
-}
-
-fn save_revision(
-    transaction: &Transaction<'_>,
-    revision: u64,
-    at: Stamp,
-) -> Result<(), rusqlite::Error> {
-    let mut update = transaction.prepare_cached("UPDATE meta SET value = ?2 WHERE name = ?1")?;
-    update.execute(params!["revision", revision as i64])?;
-    update.execute(params!["committed_at", at.0])?;
-    Ok(())
 }

@@ -65,6 +65,22 @@ async fn a_record_that_comes_again_in_good_order_leaves_the_quarantine() {
 }
 
 #[tokio::test]
+async fn a_good_version_from_another_source_is_taken_off_the_count_of_the_first() {
+    let world = World::new();
+    let store = world.open();
+    let bad = vec![reject(1, Some(key(1)), Reason::WrongType)];
+    store.commit(rejected(1, APRIL, bad)).await.unwrap();
+    let other = vec![reject(2, Some(key(2)), Reason::WrongType)];
+    store.commit(rejected(0, APRIL, other)).await.unwrap();
+    store.commit(page([Visit::new(1)])).await.unwrap();
+    assert_eq!((held(&store, "a.visits"), held(&store, "b.visits")), (1, 0));
+    store.close().await;
+    let store = world.open();
+    assert_eq!((held(&store, "a.visits"), held(&store, "b.visits")), (1, 0));
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_list_can_be_narrowed_and_walked_through() {
     let world = World::new();
     let store = world.open();
