@@ -11,14 +11,20 @@ mod measure;
 mod serve;
 mod source;
 mod terminal;
+mod test;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::app::{Invalid, Settings};
+use crate::config::{self as configuration, Config};
+use crate::model::dictionary::Dictionaries;
 use crate::store::StoreError;
+
+/// What a variable stands for that is not set, where no source is asked anyway.
+const NOWHERE: &str = "http://nowhere.invalid";
 
 /// Exit code: ran and found a problem.
 const PROBLEM: u8 = 1;
@@ -60,6 +66,8 @@ enum Command {
     /// Look at the cubes of a store that no gateway is using
     #[command(subcommand)]
     Measure(measure::Command),
+    /// Run the stewards' cases (given records, expected rows, rejects and readings) in memory
+    Test(test::Arguments),
     /// Ask a running gateway whether it lives; silent, for container health checks
     Health(health::Arguments),
 }
@@ -84,6 +92,20 @@ impl Place {
             variables: std::collections::BTreeMap::new(),
         }
     }
+
+    /// A configuration for work that asks no source: variables that are not set stand for an address
+    /// at which nothing can be reached.
+    fn offline(config: &Path) -> Result<Config, Invalid> {
+        let lookup = |name: &str| Some(std::env::var(name).unwrap_or_else(|_| NOWHERE.to_owned()));
+        let (words, identifier_key) = (Dictionaries::default(), b"for work without a store");
+        configuration::load(configuration::Options {
+            dir: config,
+            lookup: &lookup,
+            words,
+            identifier_key,
+        })
+        .map_err(Invalid)
+    }
 }
 
 /// Runs the program with the process's own arguments.
@@ -103,6 +125,7 @@ pub fn run() -> ExitCode {
             Command::Config(command) => config::run(&command),
             Command::Source(command) => source::run(&command).await,
             Command::Measure(command) => measure::run(&command),
+            Command::Test(arguments) => test::run(&arguments),
             Command::Health(arguments) => health::run(&arguments).await,
         }
     });

@@ -25,6 +25,7 @@ use crate::normalise::Normaliser;
 use crate::pipeline::{BodyRule, Cursor, DataThrough, Target};
 use crate::pull;
 
+pub use files::yaml_files;
 pub use written::{ErrorHandler, Fleet, Province, Source, Stream, Unit};
 pub use yaml::Problem;
 

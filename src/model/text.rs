@@ -1,9 +1,10 @@
 //! Text shown to people: Vietnamese first, English beside it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A title or description in both languages.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bilingual {
     /// Vietnamese.

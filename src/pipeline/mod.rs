@@ -102,7 +102,8 @@ pub enum Action {
 }
 
 impl BodyRule {
-    fn applies(&self, code: Option<&str>) -> bool {
+    /// Whether the rule applies to the code that stands at its place.
+    pub fn applies(&self, code: Option<&str>) -> bool {
         let among = |list: &[String]| code.is_some_and(|code| list.iter().any(|one| one == code));
         among(&self.is) || (!self.not.is_empty() && !among(&self.not))
     }
