@@ -5,6 +5,7 @@
 //! is invalid.
 
 mod config;
+mod contract;
 mod demo;
 mod health;
 mod measure;
@@ -60,6 +61,9 @@ enum Command {
     /// Check the configuration
     #[command(subcommand)]
     Config(config::Command),
+    /// List, export and try contracts
+    #[command(subcommand)]
+    Contract(contract::Command),
     /// Try and pull sources
     #[command(subcommand)]
     Source(source::Command),
@@ -123,6 +127,7 @@ pub fn run() -> ExitCode {
             Command::Demo(arguments) => demo::run(&arguments).await,
             Command::Serve(arguments) => serve::run(&arguments).await,
             Command::Config(command) => config::run(&command),
+            Command::Contract(command) => contract::run(&command),
             Command::Source(command) => source::run(&command).await,
             Command::Measure(command) => measure::run(&command),
             Command::Test(arguments) => test::run(&arguments),

@@ -7,6 +7,9 @@
 
 mod compile;
 mod files;
+pub mod odcs;
+pub mod personal;
+pub mod schema;
 mod written;
 pub mod yaml;
 

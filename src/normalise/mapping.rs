@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::date::Format;
@@ -24,7 +25,7 @@ pub struct Settings {
 }
 
 /// What the gateway itself knows of a poll of a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Poll {
     /// The target's name.
@@ -37,21 +38,28 @@ pub enum Poll {
     Up,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum OneOrMany {
     One(String),
     Many(Vec<String>),
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "MapEntry")]
 struct Written {
+    /// A JSON pointer inside the record.
     at: Option<String>,
+    /// `timestamp`, `date`: a format, or several that are tried in order.
     format: Option<OneOrMany>,
+    /// An ending to cut off if it is there.
     strip_suffix: Option<String>,
+    /// Wire values and the codes they stand for, before the code list's own.
     values: BTreeMap<String, String>,
+    /// A fleet's record: the target's label of this name.
     label: Option<String>,
+    /// A fleet's record: what the gateway itself knows of the poll.
     poll: Option<Poll>,
 }
 
@@ -85,6 +93,20 @@ impl<'de> Deserialize<'de> for Settings {
             }
         }
         deserializer.deserialize_any(PointerOrMore)
+    }
+}
+
+impl JsonSchema for Settings {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "MapSettings".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let written = generator.subschema_for::<Written>();
+        schemars::json_schema!({
+            "description": "Where a property stands: a JSON pointer such as /MaHoSo, or a mapping with more.",
+            "anyOf": [{"type": "string", "pattern": "^/"}, written]
+        })
     }
 }
 

@@ -14,6 +14,8 @@ mod report;
 mod sample;
 mod show;
 mod stage;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
@@ -90,6 +92,11 @@ pub fn read(paths: &[PathBuf], config: &Config) -> Result<Suite, Vec<Problem>> {
         files.push(ReadFile { file, node, cases });
     }
     if problems.is_empty() { Ok(Suite { files }) } else { Err(problems) }
+}
+
+/// The JSON Schema of a case file.
+pub fn schema() -> serde_json::Value {
+    crate::config::schema::of_type::<CaseFile>("tests/*.yaml")
 }
 
 impl Suite {
