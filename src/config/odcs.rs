@@ -294,3 +294,106 @@ fn is_plain(text: &str) -> bool {
         && text.chars().all(|it| it.is_ascii_alphanumeric() || "_-. ".contains(it))
         && !WORDS.contains(&text.to_ascii_lowercase().as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::config::{self, Options};
+    use crate::model::dictionary::Dictionaries;
+
+    fn shipped() -> Config {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+        let lookup = |_: &str| Some("http://nowhere.invalid".to_owned());
+        let (words, identifier_key) = (Dictionaries::default(), b"of a test");
+        config::load(Options { dir: &dir, lookup: &lookup, words, identifier_key }).unwrap()
+    }
+
+    fn as_json(yaml: &Yaml) -> Value {
+        match yaml {
+            Yaml::Text(text) => json!(text),
+            Yaml::Whole(value) => json!(value),
+            Yaml::Truth(value) => json!(value),
+            Yaml::List(items) => items.iter().map(as_json).collect(),
+            Yaml::Map(entries) => {
+                entries.iter().map(|(key, value)| ((*key).to_owned(), as_json(value))).collect()
+            }
+        }
+    }
+
+    #[test]
+    fn every_shipped_contract_has_the_required_fields_and_reads_back_as_it_was() {
+        let config = shipped();
+        assert!(config.contracts.len() >= 5);
+        for (name, contract) in &config.contracts {
+            let written = export(&config, name).unwrap();
+            let read: Value = serde_saphyr::from_str(&written).unwrap();
+            assert_eq!(read, as_json(&document(&config, contract)), "{written}");
+            assert_eq!(read["apiVersion"], "v3.1.0");
+            assert_eq!(read["kind"], "DataContract");
+            for required in ["id", "version", "status"] {
+                assert!(read[required].as_str().is_some_and(|it| !it.is_empty()), "{required}");
+            }
+            let properties = read["schema"][0]["properties"].as_array().unwrap();
+            assert_eq!(properties.len(), contract.properties.len());
+            let keys = properties.iter().filter(|it| it["primaryKey"] == true).count();
+            assert_eq!(keys, contract.key.len());
+            for property in properties {
+                let is_identifier = property["physicalType"] == "identifier";
+                assert_eq!(is_identifier, property["classification"] == "restricted", "{property}");
+            }
+        }
+        assert_eq!(export(&config, "nothing"), None);
+    }
+
+    #[test]
+    fn a_contract_says_what_it_promises_and_who_answers() {
+        let read: Value =
+            serde_saphyr::from_str(&export(&shipped(), "lodging_returns").unwrap()).unwrap();
+        let latency = &read["slaProperties"][0];
+        assert_eq!((&latency["property"], &latency["value"]), (&json!("latency"), &json!(1)));
+        assert_eq!(latency["unit"], "h");
+        assert_eq!(read["slaProperties"][1]["unit"], "y");
+        assert_eq!(read["team"]["name"], "congan-tinh");
+        let quality = read["schema"][0]["quality"].as_array().unwrap();
+        assert_eq!(quality[0]["implementation"], "rooms_occupied <= rooms_available");
+        let custom = read["customProperties"].as_array().unwrap();
+        let fed = custom.iter().find(|it| it["property"] == "fedBy").unwrap();
+        assert_eq!(fed["value"], json!(["lodging_a.returns", "lodging_b.returns"]));
+    }
+
+    #[test]
+    fn no_text_is_taken_for_anything_else() {
+        for words in [
+            "1",
+            "true",
+            "No",
+            "null",
+            "~",
+            "a: b",
+            "- a",
+            "",
+            " a",
+            "a ",
+            "2025-01-01",
+            "# a",
+            "a #b",
+            "{a}",
+            "a\nb",
+            "\"a\"",
+            "Sở Y tế",
+            "1.0",
+            "*a",
+            "@a",
+            "0x1",
+        ] {
+            let mut out = String::new();
+            Yaml::Map(vec![("key", text(words))]).write(0, &mut out);
+            let read: Value = serde_saphyr::from_str(&out).unwrap();
+            assert_eq!(read["key"], *words, "{out}");
+        }
+    }
+}

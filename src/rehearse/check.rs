@@ -119,7 +119,7 @@ impl<'c> Check<'c, '_> {
             self.problem(&format!("{at}.contract"), message);
             return (Feed::Nothing, None);
         };
-        if step.polls.is_some() || step.page.is_some() {
+        if step.records.is_none() && (step.polls.is_some() || step.page.is_some()) {
             let message = "the records of a contract are given by property, under 'records'";
             self.problem(at, message.to_owned());
         }
@@ -165,9 +165,9 @@ impl<'c> Check<'c, '_> {
         let checked = &config.sources[source];
         let schema = &*config.plans[checked.streams[stream].plan].schema;
         let is_fleet = checked.written.fleet.is_some();
-        if is_fleet && (step.records.is_some() || step.page.is_some()) {
+        if is_fleet && step.polls.is_none() && (step.records.is_some() || step.page.is_some()) {
             self.problem(at, "the records of a fleet are given under 'polls'".to_owned());
-        } else if !is_fleet && step.polls.is_some() {
+        } else if !is_fleet && step.records.is_none() && step.polls.is_some() {
             self.problem(&format!("{at}.polls"), format!("'{name}' is no fleet"));
         }
         let feed = if is_fleet {

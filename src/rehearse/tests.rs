@@ -121,14 +121,14 @@ fn a_good_expectation_leaves_no_difference() {
 fn every_kind_of_wrong_expectation_fails_at_its_line() {
     let config = shipped();
     for (expect, told) in [
-        ("{rows: []}", "14: records: 0 accepted / 1 accepted"),
-        ("{rows: [{outcome: failed}]}", "14: outcome: failed / completed"),
-        ("{rows: [{commune: 16681@2024-12}]}", "14: commune: 16681@2024-12 / 16681@2025-07"),
-        ("{rows: [{updated_at: null}]}", "14: updated_at: null / 2025-08-05T09:02:00+07:00"),
-        ("{rejects: [{reason: missing}]}", "14: records: 1 in quarantine / 0 in quarantine []"),
-        ("{counts: {duplicate: 1}}", "14: duplicate: 1 / 0"),
-        ("{counts: {withdrawn: 1}}", "14: withdrawn: 1 / 0"),
-        ("{refused: true}", "14: the page: refused / read"),
+        ("{rows: []}", "13: records: 0 accepted / 1 accepted"),
+        ("{rows: [{outcome: failed}]}", "13: outcome: failed / completed"),
+        ("{rows: [{commune: 16681@2024-12}]}", "13: commune: 16681@2024-12 / 16681@2025-07"),
+        ("{rows: [{updated_at: null}]}", "13: updated_at: null / 2025-08-05T09:02:00+07:00"),
+        ("{rejects: [{reason: missing}]}", "13: records: 1 in quarantine / 0 in quarantine []"),
+        ("{counts: {duplicate: 1}}", "13: duplicate: 1 / 0"),
+        ("{counts: {withdrawn: 1}}", "13: withdrawn: 1 / 0"),
+        ("{refused: true}", "13: the page: refused / read"),
     ] {
         assert_eq!(differences(expect, &config), [told], "{expect}");
     }
@@ -145,7 +145,7 @@ fn every_kind_of_wrong_expectation_fails_at_its_line() {
         ("area: 16690, value: 0", "value: 0 / null (no_base)"),
         (
             "by: {service: info}, value: 0",
-            "14: kiosk_abandonment_rate of 2025-08-05: info / no such part",
+            "13: kiosk_abandonment_rate of 2025-08-05: info / no such part",
         ),
     ] {
         let expect = format!(
@@ -186,7 +186,11 @@ fn a_name_that_does_not_exist_is_told_with_its_place_and_a_hint() {
             "contract: kiosk_sessions\n    stream: portal.dossiers",
             "name a stream or a contract, not both",
         ),
-        ("contract: kiosk_sessions", "polls: []", "give one of 'records', 'polls' and 'page'"),
+        (
+            "expect: {EXPECT}",
+            "polls: []\n    expect: {}",
+            "give one of 'records', 'polls' and 'page'",
+        ),
         (
             "outcome: completed",
             "outcom: completed",
@@ -249,7 +253,26 @@ fn a_name_that_does_not_exist_is_told_with_its_place_and_a_hint() {
 fn both_reports_name_what_failed_where_and_how() {
     let config = shipped();
     let verdicts = written(&session("{counts: {accepted: 2}}"), &config).unwrap().run(&config);
-    insta::assert_snapshot!(format!("{}\n{}", tap(&verdicts), junit(&verdicts)), @"");
+    insta::assert_snapshot!(format!("{}\n{}", tap(&verdicts), junit(&verdicts)), @r#"
+    TAP version 14
+    1..1
+    not ok 1 - case.yaml: Một phiên (A session & more)
+      ---
+      differences:
+        - at: "case.yaml:13:33"
+          about: "accepted"
+          expected: "2"
+          actual: "1"
+      ...
+    # 0 passed, 1 failed
+
+    <?xml version="1.0" encoding="UTF-8"?>
+    <testsuite name="iocgw test" tests="1" failures="1" errors="0">
+      <testcase classname="case.yaml" name="Một phiên (A session &amp; more)">
+        <failure message="accepted: expected 2, got 1">case.yaml:13:33</failure>
+      </testcase>
+    </testsuite>
+    "#);
     let good = written(&session("{}"), &config).unwrap().run(&config);
     assert!(tap(&good).starts_with("TAP version 14\n1..1\nok 1 - case.yaml: Một phiên"));
     assert!(junit(&good).contains("failures=\"0\""));

@@ -12,5 +12,6 @@ mod metrics;
 mod oracle;
 mod readme;
 mod sick;
+mod steward;
 mod support;
 mod tidy;
