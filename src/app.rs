@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::{self, Config, Options, Problem};
 use crate::model::dictionary::Dictionaries;
+use crate::model::time::Stamp;
 use crate::pipeline::{self, Fleet, Shared, Stream};
 use crate::pull;
 use crate::serve;
@@ -187,16 +188,8 @@ impl Gateway {
         let ready_store = self.store.clone();
         serve::Context {
             snapshot: self.store.shared(),
-            catalogue: Arc::new(config.catalogue.clone()),
-            areas: Arc::clone(&config.areas),
-            words: Arc::new(config.words.clone()),
-            lists: config.lists.clone(),
-            contracts: config.contract_facts(),
-            units: config.unit_names(),
-            province: serve::Province {
-                code: config.province.code.clone(),
-                name: config.province.name.clone(),
-            },
+            definitions: Arc::new(definitions(config)),
+            vintages: Arc::new(Past),
             sources: config.sources.iter().map(source_facts).collect(),
             clock: self.clock.clone(),
             quarantine: Arc::new(Quarantine(self.store.clone())),
@@ -254,6 +247,40 @@ impl serve::QuarantineReader for Quarantine {
                 attempts: record.attempts,
             })
             .collect())
+    }
+}
+
+/// What the numbers mean under this configuration.
+fn definitions(config: &Config) -> serve::Definitions {
+    serve::Definitions {
+        config: config.hash.clone(),
+        catalogue: config.catalogue.clone(),
+        areas: Arc::clone(&config.areas),
+        words: Arc::new(config.words.clone()),
+        lists: config.lists.clone(),
+        contracts: config.contract_facts(),
+        units: config.unit_names(),
+        province: serve::Province {
+            code: config.province.code.clone(),
+            name: config.province.name.clone(),
+        },
+    }
+}
+
+struct Past;
+
+impl serve::Vintages for Past {
+    fn at(&self, at: Stamp) -> Result<serve::Vintage, serve::NoVintage> {
+        Err(serve::NoVintage::Before(at))
+    }
+
+    fn learned(
+        &self,
+        _: &str,
+        after: Stamp,
+        _: Stamp,
+    ) -> Result<Vec<serve::Learned>, serve::NoVintage> {
+        Err(serve::NoVintage::Before(after))
     }
 }
 

@@ -11,7 +11,10 @@
 //! they see a [`Snapshot`], swapped in after the commit. A commit that fails leaves memory as it was;
 //! an input/output error is fatal and never retried.
 
+mod commit;
+mod contract;
 mod cubes;
+mod held;
 mod load;
 mod quarantine;
 mod save;
