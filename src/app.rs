@@ -4,6 +4,8 @@
 //! turns → drain HTTP → close store. Whoever calls brings the socket and the stop signal, so a test
 //! brings port 0 and its own.
 
+mod past;
+
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -18,12 +20,12 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::{self, Config, Options, Problem};
 use crate::model::dictionary::Dictionaries;
-use crate::model::time::Stamp;
 use crate::pipeline::{self, Fleet, Shared, Stream};
 use crate::pull;
 use crate::serve;
-use crate::store::{Filter, Parts, Store, StoreError, StreamName};
+use crate::store::{Epoch, Filter, Parts, Store, StoreError, StreamName};
 use crate::telemetry::{Metrics, SourceLabels};
+use past::Past;
 
 /// How long turns may take to end after the stop signal.
 const DRAIN: Duration = Duration::from_secs(7);
@@ -57,6 +59,7 @@ pub struct Invalid(pub Vec<Problem>);
 
 /// A gateway whose parts are made and which does nothing yet.
 pub struct Gateway {
+    settings: Settings,
     config: Config,
     store: Store,
     metrics: Arc<Metrics>,
@@ -78,8 +81,9 @@ impl Settings {
 
     fn load(&self, words: Dictionaries, identifier_key: &[u8]) -> Result<Config, Invalid> {
         let lookup = |name: &str| self.lookup(name);
-        config::load(Options { dir: &self.config, lookup: &lookup, words, identifier_key })
-            .map_err(Invalid)
+        let options =
+            Options { dir: &self.config, kept: None, lookup: &lookup, words, identifier_key };
+        config::load(options).map_err(Invalid)
     }
 }
 
@@ -102,8 +106,14 @@ impl Gateway {
                 names.push(StreamName { source, stream: name, plan: stream.plan });
             }
         }
-        let parts =
-            Parts { plans: config.plans.clone(), streams: names, words: config.words.clone() };
+        let parts = Parts {
+            plans: config.plans.clone(),
+            streams: names,
+            words: config.words.clone(),
+            epoch: Epoch { hash: config.hash.clone(), files: config.files.clone() },
+            clock: clock.clone(),
+            journal_full_for: config.journal_full_for,
+        };
         let store = opened.start(parts)?;
         let metrics = Arc::new(Metrics::new(source_labels(&config)));
         let context = pull::Context {
@@ -113,7 +123,7 @@ impl Gateway {
             seed: fastrand::u64(..),
         };
         let streams = streams(&config, &context)?;
-        Ok(Self { config, store, metrics, streams, clock, stop })
+        Ok(Self { settings: settings.clone(), config, store, metrics, streams, clock, stop })
     }
 
     /// The store, for those who look at snapshots.
@@ -186,10 +196,16 @@ impl Gateway {
         let (metrics, store, observing) =
             (Arc::clone(&self.metrics), self.store.clone(), Arc::clone(&self.metrics));
         let ready_store = self.store.clone();
+        let definitions = Arc::new(definitions(config));
         serve::Context {
             snapshot: self.store.shared(),
-            definitions: Arc::new(definitions(config)),
-            vintages: Arc::new(Past),
+            vintages: Arc::new(Past::new(
+                self.store.clone(),
+                self.settings.clone(),
+                self.clock.clone(),
+                Arc::clone(&definitions),
+            )),
+            definitions,
             sources: config.sources.iter().map(source_facts).collect(),
             clock: self.clock.clone(),
             quarantine: Arc::new(Quarantine(self.store.clone())),
@@ -264,23 +280,6 @@ fn definitions(config: &Config) -> serve::Definitions {
             code: config.province.code.clone(),
             name: config.province.name.clone(),
         },
-    }
-}
-
-struct Past;
-
-impl serve::Vintages for Past {
-    fn at(&self, at: Stamp) -> Result<serve::Vintage, serve::NoVintage> {
-        Err(serve::NoVintage::Before(at))
-    }
-
-    fn learned(
-        &self,
-        _: &str,
-        after: Stamp,
-        _: Stamp,
-    ) -> Result<Vec<serve::Learned>, serve::NoVintage> {
-        Err(serve::NoVintage::Before(after))
     }
 }
 

@@ -22,6 +22,7 @@ use crate::model::nearest::nearest;
 use crate::model::schema::{Lists, Schema};
 use crate::model::text::is_name;
 use crate::model::time::Day;
+use crate::model::units::Span;
 use crate::normalise::{Format, KeyHasher, Normaliser};
 use crate::pipeline::{Cursor, CursorSettings, Target};
 use crate::pull;
@@ -30,12 +31,12 @@ use crate::pull;
 const MAX_TARGETS: usize = 10_000;
 
 pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
-    let mut files = Files::new(options.dir, options.lookup);
+    let mut files = Files::new(&options);
     let mut words = options.words;
     for word in ["false", "true"] {
         words.entry("boolean").intern(word);
     }
-    gateway(&mut files);
+    let journal_full_for = gateway(&mut files);
     let units = units(&mut files);
     let (province, areas) = areas(&mut files, &mut words);
     let lists = lists(&mut files, &mut words);
@@ -54,7 +55,7 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
     match (areas, catalogue) {
         (Some(areas), Some(catalogue)) if files.problems.is_empty() => {
             let plans = plans.into_values().collect();
-            let hash = files.hash();
+            let (hash, files) = (files.hash(), files.texts());
             Ok(Config {
                 province,
                 units,
@@ -65,7 +66,9 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
                 plans,
                 sources,
                 catalogue,
+                journal_full_for,
                 hash,
+                files,
             })
         }
         _ => Err(files.causes()),
@@ -80,12 +83,12 @@ fn units(files: &mut Files<'_>) -> BTreeMap<String, Unit> {
     read.value.units
 }
 
-fn gateway(files: &mut Files<'_>) {
-    if let Some(read) = files.yaml::<Gateway>("iocgw.yaml")
-        && read.value.version != 1
-    {
+fn gateway(files: &mut Files<'_>) -> Span {
+    let Some(read) = files.yaml::<Gateway>("iocgw.yaml") else { return Span::seconds(0) };
+    if read.value.version != 1 {
         files.problem(&read, "version", "this program reads version 1");
     }
+    read.value.journal.full_for
 }
 
 fn areas(files: &mut Files<'_>, words: &mut Dictionaries) -> (Province, Option<Areas>) {

@@ -17,6 +17,23 @@ use crate::pull::{Authenticator, Paginator, RateLimit, Requester, Retry, Scalar}
 pub(super) struct Gateway {
     /// The version of this format.
     pub(super) version: u32,
+    /// What is remembered of earlier figures.
+    #[serde(default)]
+    pub(super) journal: Journal,
+}
+
+/// What is remembered of earlier figures.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Journal {
+    /// How long a reading can be asked for as of any second; of older days only the end is kept.
+    pub(super) full_for: Span,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { full_for: Span::seconds(30 * 86_400) }
+    }
 }
 
 /// `units.yaml`

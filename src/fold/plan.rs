@@ -22,6 +22,9 @@ pub struct Plan {
     pub schema: Arc<Schema>,
     /// The measures, by name.
     pub measures: Vec<MeasurePlan>,
+    /// The rank of each stream by its number within the contract: of two versions of a record the
+    /// one of the higher rank stands. Empty if the newest version stands, whoever brought it.
+    pub ranks: Vec<u8>,
 }
 
 /// One checked measure.
@@ -95,7 +98,7 @@ impl Plan {
             measures.extend(compiler.measure(name));
         }
         if problems.is_empty() {
-            Ok(Self { schema: Arc::clone(schema), measures })
+            Ok(Self { schema: Arc::clone(schema), measures, ranks: Vec::new() })
         } else {
             Err(problems)
         }

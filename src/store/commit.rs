@@ -1,8 +1,6 @@
 //! A page's commit: fold in memory with a way back, one SQL transaction, then the new snapshot; or
 //! the way back.
 
-use std::sync::Arc;
-
 use rusqlite::TransactionBehavior;
 
 use super::held::{Quarantine, Released};
@@ -10,7 +8,7 @@ use super::save;
 use super::sqlite::failure;
 use super::writer::Writer;
 use super::{Batch, Committed, StoreError};
-use crate::fold::{Folded, against};
+use crate::fold::{Bringer, Folded, against};
 use crate::model::snapshot::{Conservation, StreamState};
 use crate::model::time::Stamp;
 
@@ -18,19 +16,27 @@ impl Writer {
     /// Folds and commits a page.
     pub(super) fn commit(&mut self, batch: &Batch) -> Result<Committed, StoreError> {
         let position = self.streams[batch.stream].name.plan;
+        let at = self.next_at();
         let contract = &mut self.contracts[position];
-        let folded = against(&mut contract.entities, &contract.plan, &batch.observations);
+        let built = contract.cubes.built();
+        let over = Stamp(at.0 - contract.plan.schema.fresh_within.as_seconds());
+        let bringer = Bringer {
+            origin: self.streams[batch.stream].number,
+            over_before: over.day().0.into(),
+            built: &built,
+        };
+        let folded = against(&mut contract.entities, &contract.plan, &batch.observations, bringer);
         let log_bytes = contract.log_bytes;
-        let before: Vec<_> = contract.cubes.measures().map(Arc::clone).collect();
-        match self.write(batch, &folded, position) {
+        let before = contract.cubes.before();
+        match self.write(batch, &folded, position, at) {
             Ok(Written { records, state, cursor, released }) => {
                 let stream = &mut self.streams[batch.stream];
                 (stream.state, stream.cursor) = (state, cursor);
                 self.let_go(position, batch.stream, &released);
                 self.revision += 1;
-                self.publish(batch.at);
-                let (inserted, updated, latest) = (folded.inserted, folded.updated, folded.latest);
-                Ok(Committed { records, inserted, updated, latest })
+                self.publish(at);
+                let Folded { inserted, late, updated, latest, .. } = folded;
+                Ok(Committed { records, inserted, late, updated, latest })
             }
             Err(error) => {
                 let contract = &mut self.contracts[position];
@@ -60,20 +66,21 @@ impl Writer {
         batch: &Batch,
         folded: &Folded,
         position: usize,
+        at: Stamp,
     ) -> Result<Written, rusqlite::Error> {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let commit = (self.revision + 1, at);
         let contract = &mut self.contracts[position];
         let stream = &self.streams[batch.stream];
         contract.append(&transaction, folded, &mut self.buffer)?;
-        contract.cubes.append(&transaction, &folded.changes, &mut self.buffer)?;
-        let (is_log_long, is_cube_log_long) =
-            (contract.is_log_long(), contract.cubes.is_log_long());
+        contract.cubes.append(&transaction, folded, commit, &mut self.buffer)?;
+        let (is_log_long, is_much_new) = (contract.is_log_long(), contract.cubes.is_much_new());
         if is_log_long {
             contract.write_back(&transaction)?;
         }
-        if is_cube_log_long {
-            contract.cubes.write_back(&transaction, &mut self.buffer)?;
+        if is_much_new {
+            contract.cubes.write_back(&transaction, commit.0, &mut self.buffer)?;
         }
         let (mut state, mut cursor) = (stream.state.clone(), stream.cursor);
         let kept =
@@ -95,13 +102,21 @@ impl Writer {
             state.cursor = Some(Stamp(moment).rfc3339());
         }
         save::stream(&transaction, &state, cursor)?;
-        save::revision(&transaction, self.revision + 1, batch.at)?;
+        save::known(&transaction, &state, commit.0)?;
+        for other in released.others(&stream.name) {
+            if let Some(other) = self.streams.iter().find(|stream| other.is(&stream.name)) {
+                let mut state = other.state.clone();
+                state.quarantined -= released.of(&other.name).min(state.quarantined);
+                save::known(&transaction, &state, commit.0)?;
+            }
+        }
+        save::revision(&transaction, commit)?;
         transaction.commit()?;
         // Only now: had the commit failed, the logs would still be needed.
         if is_log_long {
             contract.written_back();
         }
-        if is_cube_log_long {
+        if is_much_new {
             contract.cubes.written_back();
         }
         Ok(Written { records, state, cursor, released })

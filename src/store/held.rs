@@ -1,6 +1,6 @@
 //! What a commit does to the quarantine: rejects are kept, and let go when a good version comes.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rusqlite::{Transaction, params};
 
@@ -17,11 +17,31 @@ pub(super) struct Released {
 }
 
 impl Released {
+    /// The other streams that had brought some of them.
+    pub(super) fn others(&self, name: &StreamName) -> BTreeSet<Bringer<'_>> {
+        let bringers = self.records.iter().map(|(source, stream)| Bringer { source, stream });
+        bringers.filter(|bringer| !bringer.is(name)).collect()
+    }
+
     /// How many of them this stream had brought.
     pub(super) fn of(&self, name: &StreamName) -> u64 {
         let is_of =
             |(source, stream): &&(String, String)| *source == name.source && *stream == name.stream;
         self.records.iter().filter(is_of).count() as u64
+    }
+}
+
+/// A stream by its names.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Bringer<'a> {
+    source: &'a str,
+    stream: &'a str,
+}
+
+impl Bringer<'_> {
+    /// Whether it is this stream.
+    pub(super) fn is(&self, name: &StreamName) -> bool {
+        self.source == name.source && self.stream == name.stream
     }
 }
 

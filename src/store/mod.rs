@@ -14,13 +14,16 @@
 mod commit;
 mod contract;
 mod cubes;
+mod epoch;
 mod held;
+mod journal;
 mod load;
 mod quarantine;
 mod save;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod vintage;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -29,14 +32,19 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::clock::Clock;
 use crate::fold::Plan;
 use crate::model::dictionary::Dictionaries;
 use crate::model::observation::{Observations, Reject};
 use crate::model::snapshot::{Conservation, Outcome, Snapshot, Trouble};
 use crate::model::time::Stamp;
+use crate::model::units::Span;
 
+pub use epoch::Epoch;
+pub use journal::Entry;
 pub use quarantine::{Filter, Quarantined};
 pub use sqlite::Opened;
+pub use vintage::{Vintage, VintageError};
 
 /// Commits that may wait for the writer.
 const QUEUE: usize = 8;
@@ -81,6 +89,8 @@ pub struct Committed {
     pub records: Conservation,
     /// Entities that had not been seen before.
     pub inserted: u64,
+    /// Those among them that count on a day that was over.
+    pub late: u64,
     /// Entities that have a newer version now.
     pub updated: u64,
     /// The latest version moment on the page, seconds since 1970.
@@ -134,6 +144,10 @@ pub(crate) enum Command {
     Begin(usize, Stamp),
     End(Box<RunEnd>, oneshot::Sender<Result<(), StoreError>>),
     Schedule(usize, Stamp),
+    /// Answered when everything before it has been done.
+    Settle(oneshot::Sender<()>),
+    /// Goes on building measures; given by the writer to itself.
+    Build,
     Close(oneshot::Sender<()>),
     /// Runs SQL on the writer's connection: how a test fills the disk and makes room again.
     #[cfg(test)]
@@ -174,6 +188,15 @@ impl Store {
     /// Shows when the next run is due; not kept on disk.
     pub async fn schedule(&self, stream: usize, at: Stamp) {
         let _ = self.commands.send(Command::Schedule(stream, at)).await;
+    }
+
+    /// Waits until no commit can be stamped earlier than now any more. Blocks, so not for an async
+    /// thread.
+    pub fn settled(&self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let closed = || StoreError::Fatal("it is closed".to_owned());
+        self.commands.blocking_send(Command::Settle(reply)).map_err(|_| closed())?;
+        answer.blocking_recv().map_err(|_| closed())
     }
 
     /// Finishes what is queued and closes the file.
@@ -234,6 +257,12 @@ pub struct Parts {
     pub streams: Vec<StreamName>,
     /// The dictionaries, with all words of the configuration.
     pub words: Dictionaries,
+    /// The configuration's hash and files, kept for those who ask about the past.
+    pub epoch: Epoch,
+    /// Stamps the commits.
+    pub clock: Clock,
+    /// How long every commit can be told apart afterwards; of older days only the end is kept.
+    pub journal_full_for: Span,
 }
 
 fn trouble(before: Option<&Trouble>, end: &RunEnd) -> Option<Trouble> {

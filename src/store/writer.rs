@@ -10,16 +10,20 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, watch};
 
 use super::contract::Contract;
-use super::cubes::{self, Cubes};
+use super::cubes::{self, Cubes, Opening};
+use super::journal;
 use super::save;
 use super::sqlite::{Opened, failure};
 use super::{Command, Parts, QUEUE, RunEnd, Store, StoreError, StreamName, load, trouble};
+use crate::clock::Clock;
 use crate::fold::entities::CHUNK;
 use crate::model::snapshot::{Outcome, RUNS_KEPT, RunLine, Snapshot, StreamState};
 use crate::model::time::Stamp;
+use crate::model::units::Span;
 
 /// Finished runs kept per stream on disk.
 pub(super) const RUNS_ON_DISK: i64 = if cfg!(test) { 70 } else { 5000 };
@@ -28,6 +32,8 @@ pub(super) struct Stream {
     pub(super) name: StreamName,
     pub(super) state: StreamState,
     pub(super) cursor: Option<i64>,
+    /// Tells it apart from the other streams of its contract.
+    pub(super) number: u8,
 }
 
 pub(super) struct Writer {
@@ -35,6 +41,13 @@ pub(super) struct Writer {
     pub(super) contracts: Vec<Contract>,
     pub(super) streams: Vec<Stream>,
     pub(super) revision: u64,
+    /// When the newest revision was made; the next is never made earlier.
+    pub(super) at: Stamp,
+    pub(super) clock: Clock,
+    /// How long the journal keeps each commit apart.
+    full_for: Span,
+    /// The beginning of the first day that has not been compacted.
+    compacted: Stamp,
     pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(super) announce: watch::Sender<u64>,
     pub(super) fatal: watch::Sender<Option<StoreError>>,
@@ -44,8 +57,9 @@ pub(super) struct Writer {
 
 pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
     let Opened { mut connection, path, lock, .. } = opened;
+    let (clock, full_for) = (parts.clock.clone(), parts.journal_full_for);
     let loaded = load_all(&mut connection, parts).map_err(|error| failure(&error))?;
-    let (contracts, streams, revision, at) = loaded;
+    let (contracts, streams, (revision, at)) = loaded;
     let (announce, revisions) = watch::channel(revision);
     let (fatal, failures) = watch::channel(None);
     let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
@@ -54,6 +68,10 @@ pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
         contracts,
         streams,
         revision,
+        at,
+        clock,
+        full_for,
+        compacted: Stamp(0),
         snapshot: Arc::clone(&snapshot),
         announce,
         fatal,
@@ -69,18 +87,21 @@ pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
     Ok(Store { commands, snapshot, revision: revisions, fatal: failures, path: Arc::new(path) })
 }
 
-type Everything = (Vec<Contract>, Vec<Stream>, u64, Stamp);
+type Everything = (Vec<Contract>, Vec<Stream>, (u64, Stamp));
 
 fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rusqlite::Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     load::save_dictionaries(&transaction, &parts.words)?;
     let mut held = load::held_keys(&transaction)?;
     let (mut contracts, mut repacked) = (Vec::new(), Vec::new());
-    cubes::forget(&transaction, &parts.plans)?;
-    let log = cubes::log(&transaction)?;
+    let (revision, at) = save::newest(&transaction)?;
+    let commit = (revision + 1, at.max(parts.clock.now()));
+    let mut opening = Opening { commit, changed: false };
+    opening.changed |= parts.epoch.note(&transaction, commit.0)?;
+    cubes::forget(&transaction, &parts.plans, &mut opening)?;
     for plan in parts.plans {
         let loaded = load::contract(&transaction, &plan)?;
-        let cubes = Cubes::load(&transaction, &plan, &loaded, &log)?;
+        let cubes = Cubes::load(&transaction, &plan, &loaded, &mut opening)?;
         let load::Contract { id, entities, log_bytes, .. } = loaded;
         let dirty = if log_bytes > 0 {
             (0..=(entities.len() / CHUNK) as u32).collect()
@@ -100,27 +121,35 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
     }
     let mut streams = Vec::new();
     for name in parts.streams {
-        let (mut state, mut cursor) =
+        let (mut state, mut cursor, number) =
             load::stream(&transaction, &name, &contracts[name.plan].plan.schema.name)?;
         if repacked[name.plan] {
             (state.cursor, cursor) = (None, None);
             save::stream(&transaction, &state, cursor)?;
         }
-        streams.push(Stream { name, state, cursor });
+        if opening.changed {
+            save::known(&transaction, &state, commit.0)?;
+        }
+        streams.push(Stream { name, state, cursor, number });
     }
-    let meta = |name: &str| {
-        transaction
-            .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get::<_, i64>(0))
-    };
-    let (revision, at) = (meta("revision")? as u64, Stamp(meta("committed_at")?));
+    let mut newest = (revision, at);
+    if opening.changed {
+        newest = commit;
+        save::revision(&transaction, commit)?;
+    }
     transaction.commit()?;
-    Ok((contracts, streams, revision, at))
+    Ok((contracts, streams, newest))
 }
 
 impl Writer {
     fn work(mut self, mut queue: mpsc::Receiver<Command>) {
-        while let Some(command) = queue.blocking_recv() {
+        while let Some(command) = self.next(&mut queue) {
             let failed = match command {
+                Command::Build => self.build(),
+                Command::Settle(reply) => {
+                    let _ = reply.send(());
+                    None
+                }
                 Command::Commit(batch, reply) => {
                     let answer = self.commit(&batch);
                     let failed = answer.as_ref().err().cloned();
@@ -133,7 +162,7 @@ impl Writer {
                     None
                 }
                 Command::End(end, reply) => {
-                    let (stream, at) = (end.stream, end.ended);
+                    let (stream, at) = (end.stream, self.next_at());
                     let line = self.end(&end);
                     self.answer(stream, at, &line, reply)
                 }
@@ -177,7 +206,37 @@ impl Writer {
         }
         let failed = saved.as_ref().err().cloned();
         let _ = reply.send(saved);
-        failed
+        failed.or_else(|| self.compact(at))
+    }
+
+    /// Once a local day: merges what the journal knows of the day that has become old.
+    fn compact(&mut self, now: Stamp) -> Option<StoreError> {
+        let until = Stamp(now.0 - self.full_for.as_seconds()).day().start();
+        if until <= self.compacted {
+            return None;
+        }
+        let (revision, mut gone) = (self.revision, 0);
+        let compacted = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .and_then(|transaction| {
+                // A merged entry has the last revision of its day: it must be in the days already.
+                for contract in &self.contracts {
+                    contract.cubes.write_back(&transaction, revision, &mut self.buffer)?;
+                }
+                gone = journal::compact(&transaction, until)?;
+                transaction.commit()
+            });
+        match compacted.map_err(|error| failure(&error)) {
+            Ok(()) => {
+                self.contracts.iter_mut().for_each(|contract| contract.cubes.written_back());
+                self.compacted = until;
+                tracing::info!(entries = gone, "the journal of old days has been merged");
+                None
+            }
+            Err(StoreError::Full) => None,
+            Err(error) => Some(error),
+        }
     }
 
     fn end(&mut self, end: &RunEnd) -> RunLine {
@@ -219,17 +278,72 @@ impl Writer {
     ) -> Result<(), rusqlite::Error> {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Stream { name, state, cursor } = &self.streams[stream];
+        let Stream { name, state, cursor, .. } = &self.streams[stream];
         save::stream(&transaction, state, *cursor)?;
         save::run(&transaction, name, line)?;
-        save::revision(&transaction, self.revision + 1, at)?;
+        save::known(&transaction, state, self.revision + 1)?;
+        save::revision(&transaction, (self.revision + 1, at))?;
         transaction.commit()?;
         self.revision += 1;
         Ok(())
     }
 
+    /// The moment of the next commit: never before the one before it, whatever the clock does.
+    pub(super) fn next_at(&self) -> Stamp {
+        self.at.max(self.clock.now())
+    }
+
+    /// The next command; while measures are being built and nobody asks for anything, to go on with
+    /// that.
+    fn next(&self, queue: &mut mpsc::Receiver<Command>) -> Option<Command> {
+        if !self.contracts.iter().any(|contract| contract.cubes.is_building()) {
+            return queue.blocking_recv();
+        }
+        match queue.try_recv() {
+            Ok(command) => Some(command),
+            Err(TryRecvError::Empty) => Some(Command::Build),
+            Err(TryRecvError::Disconnected) => None,
+        }
+    }
+
+    /// Takes the building of measures one step on; what is whole is committed and shown.
+    fn build(&mut self) -> Option<StoreError> {
+        let (commit, mut done) = ((self.revision + 1, self.next_at()), None);
+        let building = self.contracts.iter_mut().find(|contract| contract.cubes.is_building());
+        if let Some(Contract { cubes, plan, entities, .. }) = building {
+            if cubes.build(plan, entities) {
+                let written = self
+                    .connection
+                    .transaction_with_behavior(TransactionBehavior::Immediate)
+                    .and_then(|transaction| {
+                        let ids = cubes.finish(&transaction, commit)?;
+                        save::revision(&transaction, commit)?;
+                        transaction.commit()?;
+                        Ok(ids)
+                    });
+                match written.map_err(|error| failure(&error)) {
+                    Ok(ids) => done = Some(ids),
+                    Err(StoreError::Full) => {}
+                    Err(error) => return Some(error),
+                }
+            }
+            if let Some(ids) = done {
+                cubes.finished(ids);
+                self.revision = commit.0;
+            }
+        }
+        self.publish(if self.revision == commit.0 { commit.1 } else { self.at });
+        None
+    }
+
     /// Shows the present state to readers.
     pub(super) fn publish(&mut self, at: Stamp) {
+        self.at = at;
+        let rebuilding = self
+            .contracts
+            .iter()
+            .flat_map(|contract| contract.cubes.rebuilding(contract.entities.len() as u64));
+        let rebuilding = rebuilding.collect();
         let measures = self.contracts.iter().flat_map(|contract| contract.cubes.measures());
         let measures =
             measures.map(|measure| (measure.name.clone(), Arc::clone(measure))).collect();
@@ -243,7 +357,9 @@ impl Writer {
                 )
             })
             .collect();
-        self.snapshot.store(Arc::new(Snapshot { revision: self.revision, at, measures, streams }));
+        let revision = self.revision;
+        let snapshot = Snapshot { revision, at, measures, streams, rebuilding };
+        self.snapshot.store(Arc::new(snapshot));
         self.announce.send_replace(self.revision);
     }
 }

@@ -316,6 +316,7 @@ fn snapshot(measures: Vec<Measure>) -> Snapshot {
         streams: [portal, kiosks]
             .map(|stream| (format!("{}.{}", stream.source, stream.stream), Arc::new(stream)))
             .into(),
+        ..Snapshot::default()
     }
 }
 
