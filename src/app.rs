@@ -20,10 +20,11 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::{self, Config, Options, Problem};
 use crate::model::dictionary::Dictionaries;
+use crate::model::nearest::nearest;
 use crate::pipeline::{self, Fleet, Shared, Stream};
 use crate::pull;
 use crate::serve;
-use crate::store::{Epoch, Filter, Parts, Store, StoreError, StreamName};
+use crate::store::{Epoch, Filter, Opened, Parts, Report, Store, StoreError, StreamName};
 use crate::telemetry::{Metrics, SourceLabels};
 use past::Past;
 
@@ -94,26 +95,7 @@ impl Gateway {
         clock: Clock,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
-        settings.check()?;
-        let key = identifier_key(&settings.secrets)?;
-        let opened = Store::open(&settings.store)?;
-        // Read once more with the numbers that the store has already given to words.
-        let config = settings.load(opened.words().clone(), &key)?;
-        let mut names = Vec::new();
-        for source in &config.sources {
-            for stream in &source.streams {
-                let (source, name) = (source.written.source.clone(), stream.name.clone());
-                names.push(StreamName { source, stream: name, plan: stream.plan });
-            }
-        }
-        let parts = Parts {
-            plans: config.plans.clone(),
-            streams: names,
-            words: config.words.clone(),
-            epoch: Epoch { hash: config.hash.clone(), files: config.files.clone() },
-            clock: clock.clone(),
-            journal_full_for: config.journal_full_for,
-        };
+        let (opened, config, parts) = open_store(settings, &clock)?;
         let store = opened.start(parts)?;
         let metrics = Arc::new(Metrics::new(source_labels(&config)));
         let context = pull::Context {
@@ -124,6 +106,38 @@ impl Gateway {
         };
         let streams = streams(&config, &context)?;
         Ok(Self { settings: settings.clone(), config, store, metrics, streams, clock, stop })
+    }
+
+    /// Recounts everything in the store; changes nothing.
+    pub fn check(settings: &Settings, clock: &Clock) -> anyhow::Result<Report> {
+        let (opened, _, parts) = open_store(settings, clock)?;
+        Ok(opened.check(&parts)?)
+    }
+
+    /// Builds these measures anew from the stored records, all of them if none is named; yields
+    /// their names.
+    pub async fn rebuild(
+        settings: &Settings,
+        clock: Clock,
+        measures: &[String],
+    ) -> anyhow::Result<Vec<String>> {
+        let (opened, config, parts) = open_store(settings, &clock)?;
+        let all: Vec<String> = config
+            .plans
+            .iter()
+            .flat_map(|plan| plan.measures.iter().map(|measure| measure.name.clone()))
+            .collect();
+        if let Some(unknown) = measures.iter().find(|name| !all.contains(name)) {
+            let hint = nearest(unknown, all.iter().map(String::as_str))
+                .map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
+            return Err(anyhow!("there is no measure '{unknown}'{hint}"));
+        }
+        let named = if measures.is_empty() { all } else { measures.to_vec() };
+        opened.distrust(&named)?;
+        let store = opened.start(parts)?;
+        store.whole().await;
+        store.close().await;
+        Ok(named)
     }
 
     /// The store, for those who look at snapshots.
@@ -264,6 +278,31 @@ impl serve::QuarantineReader for Quarantine {
             })
             .collect())
     }
+}
+
+/// Checks the configuration and takes the store; reads the configuration with the numbers that the
+/// store has already given to words.
+fn open_store(settings: &Settings, clock: &Clock) -> anyhow::Result<(Opened, Config, Parts)> {
+    settings.check()?;
+    let key = identifier_key(&settings.secrets)?;
+    let opened = Store::open(&settings.store)?;
+    let config = settings.load(opened.words().clone(), &key)?;
+    let mut streams = Vec::new();
+    for source in &config.sources {
+        for stream in &source.streams {
+            let (source, name) = (source.written.source.clone(), stream.name.clone());
+            streams.push(StreamName { source, stream: name, plan: stream.plan });
+        }
+    }
+    let parts = Parts {
+        plans: config.plans.clone(),
+        streams,
+        words: config.words.clone(),
+        epoch: Epoch { hash: config.hash.clone(), files: config.files.clone() },
+        clock: clock.clone(),
+        journal_full_for: config.journal_full_for,
+    };
+    Ok((opened, config, parts))
 }
 
 /// What the numbers mean under this configuration.

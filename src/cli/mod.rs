@@ -6,6 +6,7 @@
 
 mod config;
 mod demo;
+mod fsck;
 mod health;
 mod measure;
 mod serve;
@@ -60,6 +61,10 @@ enum Command {
     /// Look at the cubes of a store that no gateway is using
     #[command(subcommand)]
     Measure(measure::Command),
+    /// Recount every figure of a store that no gateway is using; changes nothing
+    Fsck(fsck::Check),
+    /// Build measures of a store anew from its records
+    Rebuild(fsck::Rebuild),
     /// Ask a running gateway whether it lives; silent, for container health checks
     Health(health::Arguments),
 }
@@ -102,7 +107,9 @@ pub fn run() -> ExitCode {
             Command::Serve(arguments) => serve::run(&arguments).await,
             Command::Config(command) => config::run(&command),
             Command::Source(command) => source::run(&command).await,
-            Command::Measure(command) => measure::run(&command),
+            Command::Measure(command) => measure::run(&command).await,
+            Command::Fsck(arguments) => fsck::check(&arguments),
+            Command::Rebuild(arguments) => fsck::rebuild(&arguments).await,
             Command::Health(arguments) => health::run(&arguments).await,
         }
     });

@@ -398,7 +398,10 @@ fn write_days<'d>(
 }
 
 /// The version in force of a measure, and whether it is by this very definition.
-fn known(transaction: &Transaction<'_>, planned: &MeasurePlan) -> Loaded<Option<(i64, bool)>> {
+pub(super) fn known(
+    transaction: &Transaction<'_>,
+    planned: &MeasurePlan,
+) -> Loaded<Option<(i64, bool)>> {
     transaction
         .query_row(
             "SELECT id, definition FROM measure WHERE name = ?1 AND until IS NULL",

@@ -15,6 +15,7 @@ mod commit;
 mod contract;
 mod cubes;
 mod epoch;
+mod fsck;
 mod held;
 mod journal;
 mod load;
@@ -41,6 +42,7 @@ use crate::model::time::Stamp;
 use crate::model::units::Span;
 
 pub use epoch::Epoch;
+pub use fsck::{Checked, Report};
 pub use journal::Entry;
 pub use quarantine::{Filter, Quarantined};
 pub use sqlite::Opened;
@@ -197,6 +199,16 @@ impl Store {
         let closed = || StoreError::Fatal("it is closed".to_owned());
         self.commands.blocking_send(Command::Settle(reply)).map_err(|_| closed())?;
         answer.blocking_recv().map_err(|_| closed())
+    }
+
+    /// Waits until every measure has been built, or the store has failed.
+    pub async fn whole(&self) {
+        let mut revisions = self.revisions();
+        while !self.snapshot().rebuilding.is_empty() {
+            if revisions.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Finishes what is queued and closes the file.

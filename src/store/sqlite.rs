@@ -42,6 +42,19 @@ impl Opened {
         &self.words
     }
 
+    /// Forgets the definitions of these measures, so that they are built anew at the start.
+    pub fn distrust(&self, measures: &[String]) -> Result<(), StoreError> {
+        for name in measures {
+            self.connection
+                .execute(
+                    "UPDATE measure SET definition = '' WHERE name = ?1 AND until IS NULL",
+                    [name],
+                )
+                .map_err(|error| failure(&error))?;
+        }
+        Ok(())
+    }
+
     /// Loads entities and cubes, rebuilds what a changed contract requires, and starts the writer.
     pub fn start(self, parts: Parts) -> Result<Store, StoreError> {
         writer::start(self, parts)

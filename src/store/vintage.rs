@@ -132,14 +132,12 @@ fn revision_at(connection: &Connection, at: Stamp) -> Result<(u64, Stamp), Vinta
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .optional()?;
-    match found {
-        Some((revision, made)) => Ok((revision as u64, Stamp(made))),
-        None => {
-            let first: Option<i64> =
-                connection.query_row("SELECT min(at) FROM vintage", [], |row| row.get(0))?;
-            Err(VintageError::Before(Stamp(first.unwrap_or(at.0 + 1))))
-        }
+    if let Some((revision, made)) = found {
+        return Ok((revision as u64, Stamp(made)));
     }
+    let first: Option<i64> =
+        connection.query_row("SELECT min(at) FROM vintage", [], |row| row.get(0))?;
+    Err(VintageError::Before(Stamp(first.unwrap_or(at.0 + 1))))
 }
 
 /// A version of a measure with its cells as of a revision.

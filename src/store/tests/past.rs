@@ -14,8 +14,10 @@ fn print(world: &World, store: &Store) -> Printed {
     printed
 }
 
+type Cells = BTreeMap<String, Vec<(i32, u64, i64)>>;
+
 /// The part of a vintage that readings are made of.
-fn told(store: &Store, at: Stamp) -> (u64, Stamp, BTreeMap<String, Vec<(i32, u64, i64)>>) {
+fn told(store: &Store, at: Stamp) -> (u64, Stamp, Cells) {
     let snapshot = store.vintage(at).unwrap().snapshot;
     let cells = snapshot.measures.iter().map(|(name, measure)| {
         let days = measure.cube.days();
@@ -216,4 +218,44 @@ async fn of_days_long_past_the_end_is_kept_and_what_was_between_is_refused() {
     let store = world.open();
     assert_told(&store, &ends);
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_recount_finds_nothing_where_nothing_is_wrong_and_a_single_cell_that_is() {
+    let mut world = World::new();
+    let store = world.open();
+    for i in 0..9 {
+        store.commit(mixed(i)).await.unwrap();
+    }
+    store.close().await;
+    let recount = |world: &World| {
+        let opened = Store::open(&world.path).unwrap();
+        let parts = world.parts(opened.words().clone());
+        opened.check(&parts).unwrap()
+    };
+    let sound = recount(&world);
+    assert!(sound.is_sound() && sound.measures.iter().all(|found| found.cells > 0), "{sound:?}");
+    // What a definition that changed comes to is not an error.
+    let contract = world.contract.clone();
+    world.change("rooms:  {sum: rooms, at: began_at}", "rooms:  {sum: rooms, at: updated_at}");
+    let redefined = recount(&world);
+    assert!(redefined.is_sound() && redefined.measures.iter().any(|found| found.redefined));
+    world.contract = contract;
+    assert_eq!(format!("{:?}", recount(&world)), format!("{sound:?}"), "a check changes nothing");
+
+    rusqlite::Connection::open(&world.path)
+        .unwrap()
+        .execute("DELETE FROM journal WHERE id = (SELECT max(id) FROM journal)", [])
+        .unwrap();
+    let wrong = recount(&world);
+    assert!(!wrong.is_sound());
+    let opened = Store::open(&world.path).unwrap();
+    let names: Vec<_> = wrong.measures.iter().map(|found| found.measure.clone()).collect();
+    opened.distrust(&names).unwrap();
+    let parts = world.parts(opened.words().clone());
+    let store = opened.start(parts).unwrap();
+    store.whole().await;
+    store.close().await;
+    let mended = recount(&world);
+    assert!(mended.is_sound(), "{mended:?}");
 }
