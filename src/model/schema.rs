@@ -12,7 +12,7 @@ use crate::model::dictionary::Dictionaries;
 use crate::model::expr::{self, Expr, Flaw, Named, Scope, Type};
 use crate::model::list::CodeList;
 use crate::model::row::Packing;
-use crate::model::text::is_name;
+use crate::model::text::{is_name, normal};
 use crate::model::units::Span;
 
 /// Code lists by name.
@@ -354,7 +354,8 @@ impl Scope for Names<'_> {
     }
 
     fn code(&self, dictionary: &str, word: &str) -> Result<i64, String> {
-        let found = self.words.get(dictionary).and_then(|dictionary| dictionary.number(word));
+        let dictionary_of = self.words.get(dictionary);
+        let found = dictionary_of.and_then(|words| words.number(&normal(word)));
         found
             .map(i64::from)
             .ok_or_else(|| format!("'{word}' is not in {}", dictionary.trim_start_matches("list:")))

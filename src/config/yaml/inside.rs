@@ -49,9 +49,9 @@ fn walk(source: &[char], mut at: usize, value: &str, offset: usize) -> Option<us
             at += source[at..].iter().take_while(|c| c.is_whitespace()).count();
             continue;
         }
-        at += source[at..]
-            .iter()
-            .position(|found| *found == c || !(found.is_whitespace() || matches!(found, '\\' | '\'')))?;
+        at += source[at..].iter().position(|found| {
+            *found == c || !(found.is_whitespace() || matches!(found, '\\' | '\''))
+        })?;
         if source[at] != c {
             return None;
         }

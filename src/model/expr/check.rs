@@ -171,7 +171,9 @@ fn member(left: &Tree, right: &Tree, scope: &dyn Scope) -> Result<(Node, Type), 
 fn constant(item: &Tree, wanted: &Type, scope: &dyn Scope) -> Result<i64, Flaw> {
     let (found, kind) = node(item, scope)?;
     let found = match (wanted, kind) {
-        (Type::Number(to), Type::Number(from)) if from <= *to => scaled(found, from, Node::Constant(0), *to).0,
+        (Type::Number(to), Type::Number(from)) if from <= *to => {
+            scaled(found, from, Node::Constant(0), *to).0
+        }
         (wanted, kind) if *wanted == kind => found,
         _ => return cannot_be(item, wanted),
     };

@@ -161,8 +161,7 @@ impl Writer {
             2 => Condition("fee != null".into(), Box::new(|r| r.fee.is_some())),
             3 => {
                 let word = 1 + self.below(3);
-                let (sign, wanted) =
-                    if self.below(2) == 0 { ("==", true) } else { ("!=", false) };
+                let (sign, wanted) = if self.below(2) == 0 { ("==", true) } else { ("!=", false) };
                 let text = format!("channel {sign} 'c{word}'");
                 let holds = move |r: &Record| r.channel.is_some_and(|c| (c == word) == wanted);
                 Condition(text, Box::new(holds))
@@ -189,8 +188,9 @@ impl Writer {
                 let Number(text, decimals, of) = self.number(depth - 1);
                 let scale = 10_i128.pow(decimals);
                 let text = format!("({text}) in [1, -2, 5]");
-                let holds =
-                    move |r: &Record| of(r).is_some_and(|a| [1, -2, 5].iter().any(|n| n * scale == a));
+                let holds = move |r: &Record| {
+                    of(r).is_some_and(|a| [1, -2, 5].iter().any(|n| n * scale == a))
+                };
                 Condition(text, Box::new(holds))
             }
             _ => self.comparison(depth - 1),

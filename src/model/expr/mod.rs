@@ -14,9 +14,9 @@
 
 mod call;
 mod check;
-mod parse;
 #[cfg(test)]
 mod differential;
+mod parse;
 #[cfg(test)]
 mod tests;
 
