@@ -23,7 +23,7 @@ use crate::model::schema::{Lists, Schema};
 use crate::model::text::is_name;
 use crate::model::time::Day;
 use crate::model::units::Span;
-use crate::normalise::{Format, KeyHasher, Normaliser};
+use crate::normalise::{Format, KeyHasher, Normaliser, coerced};
 use crate::pipeline::{Cursor, CursorSettings, Target};
 use crate::pull;
 
@@ -348,7 +348,8 @@ impl Compiler<'_> {
         let (plan, areas) = (plans.get(&stream.contract)?, Arc::clone(self.areas.as_ref()?));
         let cursor = stream.cursor.as_ref().and_then(|cursor| self.cursor(read, &at, cursor, plan));
         let hasher = KeyHasher::new(self.key, &stream.contract);
-        let normaliser = match Normaliser::compile(&plan.schema, &areas, &stream.map, hasher) {
+        let map = coerced(&stream.map, &stream.coerce);
+        let normaliser = match Normaliser::compile(&plan.schema, &areas, &map, hasher) {
             Ok(normaliser) => normaliser,
             Err(problems) => {
                 problems.iter().for_each(|(below, message)| {
@@ -367,7 +368,9 @@ impl Compiler<'_> {
         let rules = &read.value.error_handler.on;
         let rules = rules.iter().map(|rule| (place(&rule.body), rule.clone())).collect();
         let next_at = stream.paginator.next_at().map(&mut place);
-        let picks = match Picks::new(stream.records.as_deref(), normaliser.pointers(), &around) {
+        let picks = Picks::new(stream.records.as_deref(), normaliser.pointers(), &around)
+            .and_then(|picks| picks.with_arrays(normaliser.arrays()));
+        let picks = match picks {
             Ok(picks) => picks,
             Err(message) => {
                 self.files.problem(read, &at, &message);

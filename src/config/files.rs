@@ -142,8 +142,17 @@ impl<'a> Files<'a> {
         Place { file: self.shown(name), line, column: 1 }
     }
 
-    /// Notes a problem at a dotted place of a file that was read.
+    /// Notes a problem at a dotted place of a file that was read; `place@n` is the character `n` of
+    /// the text that stands there.
     pub(super) fn problem<T>(&mut self, read: &Read<T>, at: &str, message: &str) {
+        let inside = at.rsplit_once('@').and_then(|(at, n)| Some((at, n.parse::<usize>().ok()?)));
+        if let Some((at, offset)) = inside {
+            // Only a problem needs the text again, so it is not kept.
+            let source = std::fs::read_to_string(&read.file).unwrap_or_default();
+            let place = read.node.place_within(&read.file, &source, at, offset);
+            self.problems.push(Problem::new(place, at, message));
+            return;
+        }
         let place = read.node.place_of(&read.file, at);
         self.problems.push(Problem::new(place, at, message));
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::indicator;
 use crate::model::text::Bilingual;
 use crate::model::units::Span;
-use crate::normalise::MapSettings;
+use crate::normalise::{Coercion, MapSettings};
 use crate::pipeline::{BodyRule, CursorSettings, DataThrough};
 use crate::pull::{Authenticator, Paginator, RateLimit, Requester, Retry, Scalar};
 
@@ -166,6 +166,9 @@ pub struct Stream {
     /// Which time it is believed complete to after a good run.
     #[serde(default)]
     pub data_through: DataThrough,
+    /// Which wire types may stand for another in all properties that name none themselves.
+    #[serde(default)]
+    pub coerce: Vec<Coercion>,
     /// Where each property stands.
     pub map: BTreeMap<String, MapSettings>,
 }
