@@ -4,6 +4,8 @@
 //! turns → drain HTTP → close store. Whoever calls brings the socket and the stop signal, so a test
 //! brings port 0 and its own.
 
+mod past;
+
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -18,11 +20,13 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::{self, Config, Options, Problem};
 use crate::model::dictionary::Dictionaries;
+use crate::model::nearest::nearest;
 use crate::pipeline::{self, Fleet, Shared, Stream};
 use crate::pull;
 use crate::serve;
-use crate::store::{Filter, Parts, Store, StoreError, StreamName};
+use crate::store::{Epoch, Filter, Opened, Parts, Report, Store, StoreError, StreamName};
 use crate::telemetry::{Metrics, SourceLabels};
+use past::Past;
 
 /// How long turns may take to end after the stop signal.
 const DRAIN: Duration = Duration::from_secs(7);
@@ -56,6 +60,7 @@ pub struct Invalid(pub Vec<Problem>);
 
 /// A gateway whose parts are made and which does nothing yet.
 pub struct Gateway {
+    settings: Settings,
     config: Config,
     store: Store,
     metrics: Arc<Metrics>,
@@ -77,8 +82,9 @@ impl Settings {
 
     fn load(&self, words: Dictionaries, identifier_key: &[u8]) -> Result<Config, Invalid> {
         let lookup = |name: &str| self.lookup(name);
-        config::load(Options { dir: &self.config, lookup: &lookup, words, identifier_key })
-            .map_err(Invalid)
+        let options =
+            Options { dir: &self.config, kept: None, lookup: &lookup, words, identifier_key };
+        config::load(options).map_err(Invalid)
     }
 }
 
@@ -89,20 +95,7 @@ impl Gateway {
         clock: Clock,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
-        settings.check()?;
-        let key = identifier_key(&settings.secrets)?;
-        let opened = Store::open(&settings.store)?;
-        // Read once more with the numbers that the store has already given to words.
-        let config = settings.load(opened.words().clone(), &key)?;
-        let mut names = Vec::new();
-        for source in &config.sources {
-            for stream in &source.streams {
-                let (source, name) = (source.written.source.clone(), stream.name.clone());
-                names.push(StreamName { source, stream: name, plan: stream.plan });
-            }
-        }
-        let parts =
-            Parts { plans: config.plans.clone(), streams: names, words: config.words.clone() };
+        let (opened, config, parts) = open_store(settings, &clock)?;
         let store = opened.start(parts)?;
         let metrics = Arc::new(Metrics::new(source_labels(&config)));
         let context = pull::Context {
@@ -112,7 +105,39 @@ impl Gateway {
             seed: fastrand::u64(..),
         };
         let streams = streams(&config, &context)?;
-        Ok(Self { config, store, metrics, streams, clock, stop })
+        Ok(Self { settings: settings.clone(), config, store, metrics, streams, clock, stop })
+    }
+
+    /// Recounts everything in the store; changes nothing.
+    pub fn check(settings: &Settings, clock: &Clock) -> anyhow::Result<Report> {
+        let (opened, _, parts) = open_store(settings, clock)?;
+        Ok(opened.check(&parts)?)
+    }
+
+    /// Builds these measures anew from the stored records, all of them if none is named; yields
+    /// their names.
+    pub async fn rebuild(
+        settings: &Settings,
+        clock: Clock,
+        measures: &[String],
+    ) -> anyhow::Result<Vec<String>> {
+        let (opened, config, parts) = open_store(settings, &clock)?;
+        let all: Vec<String> = config
+            .plans
+            .iter()
+            .flat_map(|plan| plan.measures.iter().map(|measure| measure.name.clone()))
+            .collect();
+        if let Some(unknown) = measures.iter().find(|name| !all.contains(name)) {
+            let hint = nearest(unknown, all.iter().map(String::as_str))
+                .map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
+            return Err(anyhow!("there is no measure '{unknown}'{hint}"));
+        }
+        let named = if measures.is_empty() { all } else { measures.to_vec() };
+        opened.distrust(&named)?;
+        let store = opened.start(parts)?;
+        store.whole().await;
+        store.close().await;
+        Ok(named)
     }
 
     /// The store, for those who look at snapshots.
@@ -185,18 +210,16 @@ impl Gateway {
         let (metrics, store, observing) =
             (Arc::clone(&self.metrics), self.store.clone(), Arc::clone(&self.metrics));
         let ready_store = self.store.clone();
+        let definitions = Arc::new(definitions(config));
         serve::Context {
             snapshot: self.store.shared(),
-            catalogue: Arc::new(config.catalogue.clone()),
-            areas: Arc::clone(&config.areas),
-            words: Arc::new(config.words.clone()),
-            lists: config.lists.clone(),
-            contracts: config.contract_facts(),
-            units: config.unit_names(),
-            province: serve::Province {
-                code: config.province.code.clone(),
-                name: config.province.name.clone(),
-            },
+            vintages: Arc::new(Past::new(
+                self.store.clone(),
+                self.settings.clone(),
+                self.clock.clone(),
+                Arc::clone(&definitions),
+            )),
+            definitions,
             sources: config.sources.iter().map(source_facts).collect(),
             clock: self.clock.clone(),
             quarantine: Arc::new(Quarantine(self.store.clone())),
@@ -254,6 +277,48 @@ impl serve::QuarantineReader for Quarantine {
                 attempts: record.attempts,
             })
             .collect())
+    }
+}
+
+/// Checks the configuration and takes the store; reads the configuration with the numbers that the
+/// store has already given to words.
+fn open_store(settings: &Settings, clock: &Clock) -> anyhow::Result<(Opened, Config, Parts)> {
+    settings.check()?;
+    let key = identifier_key(&settings.secrets)?;
+    let opened = Store::open(&settings.store)?;
+    let config = settings.load(opened.words().clone(), &key)?;
+    let mut streams = Vec::new();
+    for source in &config.sources {
+        for stream in &source.streams {
+            let (source, name) = (source.written.source.clone(), stream.name.clone());
+            streams.push(StreamName { source, stream: name, plan: stream.plan });
+        }
+    }
+    let parts = Parts {
+        plans: config.plans.clone(),
+        streams,
+        words: config.words.clone(),
+        epoch: Epoch { hash: config.hash.clone(), files: config.files.clone() },
+        clock: clock.clone(),
+        journal_full_for: config.journal_full_for,
+    };
+    Ok((opened, config, parts))
+}
+
+/// What the numbers mean under this configuration.
+fn definitions(config: &Config) -> serve::Definitions {
+    serve::Definitions {
+        config: config.hash.clone(),
+        catalogue: config.catalogue.clone(),
+        areas: Arc::clone(&config.areas),
+        words: Arc::new(config.words.clone()),
+        lists: config.lists.clone(),
+        contracts: config.contract_facts(),
+        units: config.unit_names(),
+        province: serve::Province {
+            code: config.province.code.clone(),
+            name: config.province.name.clone(),
+        },
     }
 }
 

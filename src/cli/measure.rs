@@ -26,7 +26,7 @@ pub(super) enum Command {
     },
 }
 
-pub(super) fn run(Command::Export { name, place, store }: &Command) -> anyhow::Result<u8> {
+pub(super) async fn run(Command::Export { name, place, store }: &Command) -> anyhow::Result<u8> {
     if !store.exists() {
         return Err(anyhow!("there is no store at {}; name one with --store", store.display()));
     }
@@ -36,6 +36,7 @@ pub(super) fn run(Command::Export { name, place, store }: &Command) -> anyhow::R
         tokio_util::sync::CancellationToken::new(),
     )
     .context("cannot open the store")?;
+    gateway.store().whole().await;
     let snapshot = gateway.store().snapshot();
     let Some(measure) = snapshot.measures.get(name) else {
         let hint = nearest(name, snapshot.measures.keys().map(String::as_str))

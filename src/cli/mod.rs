@@ -7,6 +7,7 @@
 mod config;
 mod contract;
 mod demo;
+mod fsck;
 mod health;
 mod measure;
 mod serve;
@@ -72,6 +73,10 @@ enum Command {
     Measure(measure::Command),
     /// Run the stewards' cases (given records, expected rows, rejects and readings) in memory
     Test(test::Arguments),
+    /// Recount every figure of a store that no gateway is using; changes nothing
+    Fsck(fsck::Check),
+    /// Build measures of a store anew from its records
+    Rebuild(fsck::Rebuild),
     /// Ask a running gateway whether it lives; silent, for container health checks
     Health(health::Arguments),
 }
@@ -107,6 +112,7 @@ impl Place {
             lookup: &lookup,
             words,
             identifier_key,
+            kept: None,
         })
         .map_err(Invalid)
     }
@@ -129,8 +135,10 @@ pub fn run() -> ExitCode {
             Command::Config(command) => config::run(&command),
             Command::Contract(command) => contract::run(&command),
             Command::Source(command) => source::run(&command).await,
-            Command::Measure(command) => measure::run(&command),
+            Command::Measure(command) => measure::run(&command).await,
             Command::Test(arguments) => test::run(&arguments),
+            Command::Fsck(arguments) => fsck::check(&arguments),
+            Command::Rebuild(arguments) => fsck::rebuild(&arguments).await,
             Command::Health(arguments) => health::run(&arguments).await,
         }
     });

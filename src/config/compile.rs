@@ -23,7 +23,8 @@ use crate::model::nearest::nearest;
 use crate::model::schema::{Lists, Schema};
 use crate::model::text::is_name;
 use crate::model::time::Day;
-use crate::normalise::{Format, KeyHasher, Normaliser};
+use crate::model::units::Span;
+use crate::normalise::{Format, KeyHasher, Normaliser, coerced};
 use crate::pipeline::{Cursor, CursorSettings, Target};
 use crate::pull;
 
@@ -31,12 +32,12 @@ use crate::pull;
 const MAX_TARGETS: usize = 10_000;
 
 pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
-    let mut files = Files::new(options.dir, options.lookup);
+    let mut files = Files::new(&options);
     let mut words = options.words;
     for word in ["false", "true"] {
         words.entry("boolean").intern(word);
     }
-    gateway(&mut files);
+    let journal_full_for = gateway(&mut files);
     let units = units(&mut files);
     let (province, areas) = areas(&mut files, &mut words);
     let lists = lists(&mut files, &mut words);
@@ -55,7 +56,7 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
     match (areas, catalogue) {
         (Some(areas), Some(catalogue)) if files.problems.is_empty() => {
             let plans = plans.into_values().collect();
-            let hash = files.hash();
+            let (hash, files) = (files.hash(), files.texts());
             Ok(Config {
                 province,
                 units,
@@ -66,7 +67,9 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
                 plans,
                 sources,
                 catalogue,
+                journal_full_for,
                 hash,
+                files,
             })
         }
         _ => Err(files.causes()),
@@ -81,12 +84,12 @@ fn units(files: &mut Files<'_>) -> BTreeMap<String, Unit> {
     read.value.units
 }
 
-fn gateway(files: &mut Files<'_>) {
-    if let Some(read) = files.yaml::<Gateway>("iocgw.yaml")
-        && read.value.version != 1
-    {
+fn gateway(files: &mut Files<'_>) -> Span {
+    let Some(read) = files.yaml::<Gateway>("iocgw.yaml") else { return Span::seconds(0) };
+    if read.value.version != 1 {
         files.problem(&read, "version", "this program reads version 1");
     }
+    read.value.journal.full_for
 }
 
 fn areas(files: &mut Files<'_>, words: &mut Dictionaries) -> (Province, Option<Areas>) {
@@ -210,6 +213,10 @@ impl Compiler<'_> {
 
     /// Refuses properties that look like personal data, and claims without a reason that they are none.
     fn personal_properties(&mut self, read: &Read<Contract>) {
+        // What was allowed then is not forbidden now, or its numbers could no longer be explained.
+        if self.files.is_of_the_past() {
+            return;
+        }
         for (name, property) in &read.value.properties {
             let at = format!("properties.{name}");
             if let Some(message) = personal::refusal(name, property) {
@@ -236,12 +243,14 @@ impl Compiler<'_> {
         stream: &Stream,
         contract: &Contract,
     ) {
+        if self.files.is_of_the_past() {
+            return;
+        }
         for (name, settings) in &stream.map {
             let Some(property) = contract.properties.get(name) else { continue };
-            let places = [&settings.at, &settings.label];
+            let places = [&settings.at, &settings.item, &settings.label].into_iter().flatten();
             let message = places
-                .into_iter()
-                .flatten()
+                .chain(settings.only.keys())
                 .find_map(|place| personal::refusal_at(place, property));
             if let Some(message) = message
                 && personal::refusal(name, property).is_none()
@@ -393,7 +402,8 @@ impl Compiler<'_> {
         let (plan, areas) = (plans.get(&stream.contract)?, Arc::clone(self.areas.as_ref()?));
         let cursor = stream.cursor.as_ref().and_then(|cursor| self.cursor(read, &at, cursor, plan));
         let hasher = KeyHasher::new(self.key, &stream.contract);
-        let normaliser = match Normaliser::compile(&plan.schema, &areas, &stream.map, hasher) {
+        let map = coerced(&stream.map, &stream.coerce);
+        let normaliser = match Normaliser::compile(&plan.schema, &areas, &map, hasher) {
             Ok(normaliser) => normaliser,
             Err(problems) => {
                 problems.iter().for_each(|(below, message)| {
@@ -412,7 +422,9 @@ impl Compiler<'_> {
         let rules = &read.value.error_handler.on;
         let rules = rules.iter().map(|rule| (place(&rule.body), rule.clone())).collect();
         let next_at = stream.paginator.next_at().map(&mut place);
-        let picks = match Picks::new(stream.records.as_deref(), normaliser.pointers(), &around) {
+        let picks = Picks::new(stream.records.as_deref(), normaliser.pointers(), &around)
+            .and_then(|picks| picks.with_arrays(normaliser.arrays()));
+        let picks = match picks {
             Ok(picks) => picks,
             Err(message) => {
                 self.files.problem(read, &at, &message);

@@ -1,10 +1,11 @@
 //! The files of a configuration folder: read, with every problem noted at its place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
+use super::Options;
 use super::yaml::{self, Node, Place, Problem};
 
 /// The largest file that is not YAML: lists of areas and codes.
@@ -32,6 +33,9 @@ fn named(folder: &Path, extension: &str) -> Vec<String> {
 /// Reads a configuration folder and gathers what is wrong with it.
 pub(super) struct Files<'a> {
     dir: PathBuf,
+    kept: Option<BTreeMap<&'a str, &'a str>>,
+    /// What was read, by name.
+    texts: BTreeMap<String, String>,
     lookup: &'a dyn Fn(&str) -> Option<String>,
     /// Everything found so far.
     pub(super) problems: Vec<Problem>,
@@ -48,14 +52,24 @@ pub(super) struct Read<T> {
 }
 
 impl<'a> Files<'a> {
-    pub(super) fn new(dir: &Path, lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+    pub(super) fn new(options: &Options<'a>) -> Self {
+        let kept = options
+            .kept
+            .map(|kept| kept.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect());
         Self {
-            dir: dir.to_owned(),
-            lookup,
+            dir: options.dir.to_owned(),
+            kept,
+            texts: BTreeMap::new(),
+            lookup: options.lookup,
             problems: Vec::new(),
             following: Vec::new(),
             hash: blake3::Hasher::new(),
         }
+    }
+
+    /// Whether an earlier configuration is read again, to know what its numbers meant.
+    pub(super) fn is_of_the_past(&self) -> bool {
+        self.kept.is_some()
     }
 
     /// The name under which a file is spoken of.
@@ -66,7 +80,10 @@ impl<'a> Files<'a> {
     /// One YAML file.
     pub(super) fn yaml<T: DeserializeOwned>(&mut self, name: &str) -> Option<Read<T>> {
         let file = self.shown(name);
-        let mut node = yaml::read(&self.dir.join(name), &file, &mut self.problems)?;
+        let mut node = match &self.kept {
+            Some(kept) => yaml::parse(kept.get(name)?, &file, &mut self.problems)?,
+            None => yaml::read(&self.dir.join(name), &file, &mut self.problems)?,
+        };
         self.note(name);
         yaml::refuse_inline_secrets(&node, &file, &mut self.problems);
         yaml::interpolate(&mut node, &file, self.lookup, &mut self.problems);
@@ -82,6 +99,15 @@ impl<'a> Files<'a> {
 
     /// The files of a folder with this extension, by name, as paths below the configuration.
     pub(super) fn names(&mut self, folder: &str, extension: &str) -> Vec<String> {
+        if let Some(kept) = &self.kept {
+            let is_asked = |name: &&&str| {
+                name.strip_prefix(folder)
+                    .and_then(|name| name.strip_prefix('/'))
+                    .is_some_and(|name| !name.contains('/') && !name.starts_with('.'))
+                    && Path::new(name).extension().is_some_and(|found| found == extension)
+            };
+            return kept.keys().filter(is_asked).map(|name| (*name).to_owned()).collect();
+        }
         let names = named(&self.dir.join(folder), extension);
         names.into_iter().map(|name| format!("{folder}/{name}")).collect()
     }
@@ -90,6 +116,12 @@ impl<'a> Files<'a> {
     pub(super) fn text(&mut self, name: &str, asked: Option<Place>) -> Option<String> {
         let path = self.dir.join(name);
         let read = match std::fs::metadata(&path) {
+            _ if self.kept.is_some() => self
+                .kept
+                .as_ref()
+                .and_then(|kept| kept.get(name))
+                .map(|text| (*text).to_owned())
+                .ok_or_else(|| "it was not kept".to_owned()),
             Ok(meta) if meta.len() > MAX_BYTES => {
                 Err(format!("it is larger than {MAX_BYTES} bytes"))
             }
@@ -111,8 +143,13 @@ impl<'a> Files<'a> {
     }
 
     fn note(&mut self, name: &str) {
+        let bytes = match &self.kept {
+            Some(kept) => kept.get(name).map(|text| text.as_bytes().to_vec()).unwrap_or_default(),
+            None => std::fs::read(self.dir.join(name)).unwrap_or_default(),
+        };
         self.hash.update(name.as_bytes());
-        self.hash.update(&std::fs::read(self.dir.join(name)).unwrap_or_default());
+        self.hash.update(&bytes);
+        self.texts.insert(name.to_owned(), String::from_utf8_lossy(&bytes).into_owned());
     }
 
     /// A line of a file that is not YAML.
@@ -120,8 +157,17 @@ impl<'a> Files<'a> {
         Place { file: self.shown(name), line, column: 1 }
     }
 
-    /// Notes a problem at a dotted place of a file that was read.
+    /// Notes a problem at a dotted place of a file that was read; `place@n` is the character `n` of
+    /// the text that stands there.
     pub(super) fn problem<T>(&mut self, read: &Read<T>, at: &str, message: &str) {
+        let inside = at.rsplit_once('@').and_then(|(at, n)| Some((at, n.parse::<usize>().ok()?)));
+        if let Some((at, offset)) = inside {
+            // Only a problem needs the text again, so it is not kept.
+            let source = std::fs::read_to_string(&read.file).unwrap_or_default();
+            let place = read.node.place_within(&read.file, &source, at, offset);
+            self.problems.push(Problem::new(place, at, message));
+            return;
+        }
         let place = read.node.place_of(&read.file, at);
         self.problems.push(Problem::new(place, at, message));
     }
@@ -150,6 +196,11 @@ impl<'a> Files<'a> {
             !problem.message.starts_with(yaml::UNSET) || unset.insert(problem.message.clone())
         });
         problems
+    }
+
+    /// The texts of all files read, by name.
+    pub(super) fn texts(&self) -> Vec<(String, String)> {
+        self.texts.iter().map(|(name, text)| (name.clone(), text.clone())).collect()
     }
 
     /// A hash over all files read.

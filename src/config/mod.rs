@@ -24,6 +24,7 @@ use crate::model::area::Areas;
 use crate::model::contract::Contract;
 use crate::model::dictionary::Dictionaries;
 use crate::model::schema::Lists;
+use crate::model::units::Span;
 use crate::normalise::Normaliser;
 use crate::pipeline::{BodyRule, Cursor, DataThrough, Target};
 use crate::pull;
@@ -36,6 +37,8 @@ pub use yaml::Problem;
 pub struct Options<'a> {
     /// The folder.
     pub dir: &'a Path,
+    /// The texts of the folder's files as they were once, by path; instead of what is on the disk.
+    pub kept: Option<&'a [(String, String)]>,
     /// Looks up `${VARIABLE}`.
     pub lookup: &'a dyn Fn(&str) -> Option<String>,
     /// The words that already have numbers in the store.
@@ -65,8 +68,12 @@ pub struct Config {
     pub sources: Vec<CheckedSource>,
     /// The indicators.
     pub catalogue: Catalogue,
+    /// How long the journal keeps each commit apart.
+    pub journal_full_for: Span,
     /// A short hash over all files.
     pub hash: String,
+    /// The texts of all files, by path below the folder.
+    pub files: Vec<(String, String)>,
 }
 
 /// A source with its checked streams.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::indicator;
 use crate::model::text::Bilingual;
 use crate::model::units::Span;
-use crate::normalise::MapSettings;
+use crate::normalise::{Coercion, MapSettings};
 use crate::pipeline::{BodyRule, CursorSettings, DataThrough};
 use crate::pull::{Authenticator, Paginator, RateLimit, Requester, Retry, Scalar};
 
@@ -18,6 +18,23 @@ use crate::pull::{Authenticator, Paginator, RateLimit, Requester, Retry, Scalar}
 pub(super) struct Gateway {
     /// The version of this format.
     pub(super) version: u32,
+    /// What is remembered of earlier figures.
+    #[serde(default)]
+    pub(super) journal: Journal,
+}
+
+/// What is remembered of earlier figures.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Journal {
+    /// How long a reading can be asked for as of any second; of older days only the end is kept.
+    pub(super) full_for: Span,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { full_for: Span::seconds(30 * 86_400) }
+    }
 }
 
 /// `units.yaml`
@@ -150,6 +167,9 @@ pub struct Stream {
     /// Which time it is believed complete to after a good run.
     #[serde(default)]
     pub data_through: DataThrough,
+    /// Which wire types may stand for another in all properties that name none themselves.
+    #[serde(default)]
+    pub coerce: Vec<Coercion>,
     /// Where each property stands.
     pub map: BTreeMap<String, MapSettings>,
 }

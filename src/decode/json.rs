@@ -10,9 +10,9 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::picks::{Leaf, Node, Picks};
-use super::{DecodeError, Decoded, MAX_RECORDS};
-use crate::model::record::Value;
+use super::picks::{Array, Leaf, Node, Picks};
+use super::{DecodeError, Decoded, MAX_ITEMS, MAX_PAGE_ITEMS, MAX_RECORDS};
+use crate::model::record::{Items, Value};
 
 const TOO_MANY: &str = "too many records";
 /// Field names that are remembered from one record to the next.
@@ -30,6 +30,7 @@ pub fn decode<'a>(page: &'a [u8], picks: &Picks) -> Result<Decoded<'a>, DecodeEr
         around: vec![None; picks.around],
         found: false,
         order: Vec::new(),
+        spare_items: MAX_PAGE_ITEMS,
     };
     // A text that is checked once as a whole need not be checked again name by name. A page with a
     // broken character is read all the same: it may stand where nobody looks.
@@ -77,6 +78,7 @@ struct Walk<'w, 'a> {
     around: Vec<Option<String>>,
     found: bool,
     order: Vec<Known<'w, 'a>>,
+    spare_items: usize,
 }
 
 /// A field name of the record before, and what it led to. Records of a page name their fields in the
@@ -113,7 +115,7 @@ impl<'a> DeserializeSeed<'a> for PageSeed<'_, '_, 'a> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
-        match self.node.leaf {
+        match &self.node.leaf {
             Some(Leaf::Records) => {
                 if std::mem::replace(&mut self.walk.found, true) {
                     return Err(serde::de::Error::custom(TWICE));
@@ -122,7 +124,7 @@ impl<'a> DeserializeSeed<'a> for PageSeed<'_, '_, 'a> {
             }
             Some(Leaf::Pick(i)) => {
                 let raw: &RawValue = serde::Deserialize::deserialize(deserializer)?;
-                self.walk.around[i] = match classify(raw.get()) {
+                self.walk.around[*i] = match classify(raw.get()) {
                     Value::Text(text) if !text.is_empty() => Some(text.into_owned()),
                     Value::Number(digits) => Some(digits.to_owned()),
                     Value::Boolean(value) => Some(value.to_string()),
@@ -130,7 +132,7 @@ impl<'a> DeserializeSeed<'a> for PageSeed<'_, '_, 'a> {
                 };
                 Ok(())
             }
-            None => deserializer.deserialize_map(PageVisitor(self)),
+            None | Some(Leaf::Items(_)) => deserializer.deserialize_map(PageVisitor(self)),
         }
     }
 }
@@ -192,6 +194,7 @@ impl<'a> DeserializeSeed<'a> for RecordSeed<'_, '_, 'a> {
             node: &self.0.picks.record,
             values: &mut records.values[start..],
             order: &mut self.0.order,
+            spare: &mut self.0.spare_items,
             sound: true,
         };
         let sound = deserializer.deserialize_any(&mut visitor)? && visitor.sound;
@@ -208,6 +211,8 @@ struct ObjectVisitor<'s, 'n, 'a> {
     node: &'n Node,
     values: &'s mut [Value<'a>],
     order: &'s mut Vec<Known<'n, 'a>>,
+    /// Items of arrays that the page may still have.
+    spare: &'s mut usize,
     sound: bool,
 }
 
@@ -232,9 +237,17 @@ impl<'a> Visitor<'a> for &mut ObjectVisitor<'_, '_, 'a> {
                     self.sound &= self.values[*i] == Value::Absent;
                     self.values[*i] = value;
                 }
+                Some(Node { leaf: Some(Leaf::Items(array)), .. }) => {
+                    let (spare, mut sound) = (&mut *self.spare, true);
+                    let seed = ItemsVisitor { array, spare, sound: &mut sound };
+                    let value = map.next_value_seed(seed)?;
+                    self.sound &= sound && self.values[array.pick] == Value::Absent;
+                    self.values[array.pick] = value;
+                }
                 Some(node) => {
                     let (values, order) = (&mut *self.values, &mut Vec::new());
-                    let mut inner = ObjectVisitor { node, values, order, sound: true };
+                    let spare = &mut *self.spare;
+                    let mut inner = ObjectVisitor { node, values, order, spare, sound: true };
                     map.next_value_seed(Nested(&mut inner))?;
                     self.sound &= inner.sound;
                 }
@@ -270,6 +283,122 @@ impl<'a> Visitor<'a> for &mut ObjectVisitor<'_, '_, 'a> {
 
     fn visit_unit<E>(self) -> Result<bool, E> {
         Ok(false)
+    }
+}
+
+/// An array inside a record; anything else there but null and an empty text is unfit.
+struct ItemsVisitor<'s, 'n> {
+    array: &'n Array,
+    spare: &'s mut usize,
+    sound: &'s mut bool,
+}
+
+impl<'a> DeserializeSeed<'a> for ItemsVisitor<'_, '_> {
+    type Value = Value<'a>;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Value<'a>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for ItemsVisitor<'_, '_> {
+    type Value = Value<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<S: SeqAccess<'a>>(self, mut seq: S) -> Result<Value<'a>, S::Error> {
+        let Array { item, width, .. } = self.array;
+        let mut items = Items { width: *width, ..Items::default() };
+        let mut order = Vec::new();
+        loop {
+            if items.count == MAX_ITEMS || *self.spare == 0 {
+                // Nobody can tell what the rest would have said, so the record is refused.
+                *self.sound &= seq.next_element::<IgnoredAny>()?.is_none();
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                break;
+            }
+            let start = items.values.len();
+            items.values.resize_with(start + width, Value::default);
+            let values = &mut items.values[start..];
+            let seed = ItemSeed {
+                node: item,
+                values,
+                order: &mut order,
+                spare: self.spare,
+                sound: self.sound,
+            };
+            if seq.next_element_seed(seed)?.is_none() {
+                items.values.truncate(start);
+                break;
+            }
+            items.count += 1;
+            *self.spare -= 1;
+        }
+        Ok(Value::Items(Box::new(items)))
+    }
+
+    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<Value<'a>, M::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Value::Unfit)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value<'a>, E> {
+        let is_empty = text.trim().is_empty();
+        Ok(if is_empty { Value::Text(Cow::Borrowed("")) } else { Value::Unfit })
+    }
+
+    fn visit_unit<E>(self) -> Result<Value<'a>, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Value<'a>, E> {
+        Ok(Value::Unfit)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Value<'a>, E> {
+        Ok(Value::Unfit)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Value<'a>, E> {
+        Ok(Value::Unfit)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value<'a>, E> {
+        Ok(Value::Unfit)
+    }
+}
+
+/// One item of an array: itself, or the wanted paths inside it.
+struct ItemSeed<'s, 'n, 'a> {
+    node: &'n Node,
+    values: &'s mut [Value<'a>],
+    order: &'s mut Vec<Known<'n, 'a>>,
+    spare: &'s mut usize,
+    sound: &'s mut bool,
+}
+
+impl<'a> DeserializeSeed<'a> for ItemSeed<'_, '_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        let Self { node, values, order, spare, sound } = self;
+        if values.is_empty() {
+            return <IgnoredAny as serde::Deserialize>::deserialize(deserializer).map(|_| ());
+        }
+        if node.leaf.is_some() {
+            let raw: &RawValue = serde::Deserialize::deserialize(deserializer)?;
+            values[0] = classify(raw.get());
+            return Ok(());
+        }
+        let mut inner = ObjectVisitor { node, values, order, spare, sound: true };
+        let is_object = deserializer.deserialize_any(&mut inner)?;
+        *sound &= inner.sound;
+        if !is_object {
+            inner.values.fill(Value::Unfit);
+        }
+        Ok(())
     }
 }
 

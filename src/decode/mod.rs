@@ -18,6 +18,12 @@ pub use picks::Picks;
 /// The most records that one page may hold.
 pub const MAX_RECORDS: usize = 200_000;
 
+/// The most items of one array inside a record; a record with more is malformed.
+pub const MAX_ITEMS: usize = 1_000;
+
+/// The most such items on one page; a record that goes beyond them is malformed.
+pub const MAX_PAGE_ITEMS: usize = if cfg!(test) { 5_000 } else { 2_000_000 };
+
 /// A decoded page.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Decoded<'a> {

@@ -1,4 +1,7 @@
 //! The paths that are wanted from a page, as a tree of field names.
+//!
+//! A path may end at an array of which only some paths inside each item are wanted
+//! ([`Picks::with_arrays`]); items are taken by the same kind of tree, so the allow-list holds there too.
 
 /// Which paths to take from a page: around the records, and from each record.
 #[derive(Clone, Debug)]
@@ -18,12 +21,25 @@ pub(super) struct Node {
 }
 
 /// What to do with the value that stands at a wanted path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Leaf {
     /// Take it as the pick of this number.
     Pick(usize),
+    /// Take an array as the pick of this number.
+    Items(Box<Array>),
     /// It is the array of records.
     Records,
+}
+
+/// What is wanted of an array inside a record.
+#[derive(Clone, Debug)]
+pub(super) struct Array {
+    /// The pick that it is.
+    pub(super) pick: usize,
+    /// The wanted paths in an item.
+    pub(super) item: Node,
+    /// How many they are.
+    pub(super) width: usize,
 }
 
 impl Picks {
@@ -52,6 +68,21 @@ impl Picks {
             around: around.len(),
             records_at: records.unwrap_or("").to_owned(),
         })
+    }
+
+    /// Takes some picks as arrays: for each its number and the wanted paths inside an item, `""`
+    /// for the item itself.
+    pub fn with_arrays(mut self, arrays: &[(usize, Vec<String>)]) -> Result<Self, String> {
+        for (pick, paths) in arrays {
+            let mut item = Node::default();
+            for (i, path) in paths.iter().enumerate() {
+                item.add(path, Leaf::Pick(i))?;
+            }
+            if let Some(leaf) = self.record.leaf_of(*pick) {
+                *leaf = Leaf::Items(Box::new(Array { pick: *pick, item, width: paths.len() }));
+            }
+        }
+        Ok(self)
     }
 
     /// Whether the page itself is the one record.
@@ -87,6 +118,16 @@ impl Node {
         }
         node.leaf = Some(leaf);
         Ok(())
+    }
+
+    fn leaf_of(&mut self, pick: usize) -> Option<&mut Leaf> {
+        match &mut self.leaf {
+            Some(leaf @ Leaf::Pick(_)) => {
+                matches!(leaf, Leaf::Pick(found) if *found == pick).then_some(leaf)
+            }
+            Some(_) => None,
+            None => self.children.iter_mut().find_map(|(_, child)| child.leaf_of(pick)),
+        }
     }
 
     #[inline]

@@ -12,15 +12,41 @@ use crate::model::schema::Layout;
 /// Rows per chunk; a chunk is also the unit in which a store writes entities back.
 pub const CHUNK: usize = 4096;
 
-/// Bytes before the packed slots: 16 of key, 1 of state.
+/// Bytes before the packed slots: 16 of key, 1 of state and origin.
 const HEAD: usize = 17;
 
-/// State byte of an entity that counts.
+/// State of an entity that is no longer in its source: it contributes nothing, and the same version
+/// brings it back if it comes again.
+pub const VANISHED: u8 = 0;
+
+/// State of an entity that counts.
 pub const LIVE: u8 = 1;
 
-/// State byte of an entity that was withdrawn: it contributes nothing, and its version is
-/// remembered so that an older one cannot bring it back.
+/// State of an entity that was withdrawn: it contributes nothing, and its version is remembered so
+/// that an older one cannot bring it back.
 pub const RETRACTED: u8 = 2;
+
+/// Streams that one contract can tell apart. Number 0 is "unknown", for entities written before
+/// streams had numbers.
+pub const ORIGINS: u8 = 64;
+
+/// The first byte of a body: the state, and the number of the stream that brought the version.
+#[inline]
+pub const fn flags(state: u8, origin: u8) -> u8 {
+    state | origin << 2
+}
+
+/// The state in a body.
+#[inline]
+pub fn state(body: &[u8]) -> u8 {
+    body[0] & 3
+}
+
+/// The number of the stream that brought the version in a body.
+#[inline]
+pub fn origin(body: &[u8]) -> u8 {
+    body[0] >> 2
+}
 
 /// All entities of one contract.
 #[derive(Debug, Default)]

@@ -17,20 +17,48 @@ mod tests;
 
 use crate::model::cube::settle;
 use crate::model::observation::Observations;
-use crate::model::row::{EARLIEST, NULL, Packing};
+use crate::model::revision::Cause;
+use crate::model::row::{EARLIEST, EARLIEST_DAY, NULL, Packing};
 
 pub use entities::Entities;
 pub use plan::{MeasurePlan, Plan};
 
+/// The causes that a fold tells apart, in the order of [`Learned`]. Whether what arrived was late is
+/// seen from the day of the cell and the moment of the commit.
+pub const CAUSES: [Cause; 3] = [Cause::Arrived, Cause::Corrected, Cause::Retracted];
+
+/// The changes of one measure by cause, in the order of [`CAUSES`]: sorted by cell, each cell once,
+/// none zero.
+pub type Learned = [Vec<(u64, i64)>; CAUSES.len()];
+
+/// Where in [`Learned`] a cause stands.
+const ARRIVED: usize = 0;
+const CORRECTED: usize = 1;
+const RETRACTED: usize = 2;
+
+/// What a fold must know besides the page.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bringer<'a> {
+    /// The number of the stream within its contract, below [`entities::ORIGINS`].
+    pub origin: u8,
+    /// A new record that counts on an earlier day than this one is late; days since 1970.
+    pub over_before: i64,
+    /// How many rows each measure has been built from, for those that are being rebuilt: rows
+    /// beyond are counted when the rebuild comes to them. A measure that is not named is complete.
+    pub built: &'a [u32],
+}
+
 /// What a page did.
 #[derive(Debug, Default)]
 pub struct Folded {
-    /// Changes per measure, in the order of the plan: sorted by cell, each cell once, none zero.
-    pub changes: Vec<Vec<(u64, i64)>>,
+    /// Changes per measure and cause, in the order of the plan.
+    pub learned: Vec<Learned>,
     /// Rows that are new or have a new version; a row may stand here twice.
     pub rows: Vec<u32>,
     /// Entities that had not been seen before.
     pub inserted: u64,
+    /// Those among them that count on a day that was over.
+    pub late: u64,
     /// Entities that have a newer version now.
     pub updated: u64,
     /// Observations older than what is known.
@@ -43,10 +71,16 @@ pub struct Folded {
 }
 
 /// Folds a page of observations into the entities.
-pub fn against(entities: &mut Entities, plan: &Plan, seen: &Observations) -> Folded {
+pub fn against(
+    entities: &mut Entities,
+    plan: &Plan,
+    seen: &Observations,
+    bringer: Bringer<'_>,
+) -> Folded {
     let layout = &plan.schema.layout;
-    let version = Version { offset: 1 + layout.offset(plan.schema.version_slot) };
-    let mut folded = Folded { changes: vec![Vec::new(); plan.measures.len()], ..Folded::default() };
+    let order = Order::new(plan);
+    let mut tally = Tally::new(plan, bringer);
+    let mut folded = Folded::default();
     let (mut body, mut old_row) = (Vec::with_capacity(entities.width()), Vec::new());
     folded.rows.reserve(seen.len());
     entities.prepare(&seen.keys);
@@ -54,19 +88,18 @@ pub fn against(entities: &mut Entities, plan: &Plan, seen: &Observations) -> Fol
         let row = seen.row(i);
         let state = if seen.retracted[i] { entities::RETRACTED } else { entities::LIVE };
         body.clear();
-        body.push(state);
+        body.push(entities::flags(state, bringer.origin));
         layout.pack(row, &mut body);
         let moment = row[plan.schema.version_slot];
         folded.latest = folded.latest.max((moment != NULL).then_some(moment));
-        match entities.find(seen.keys[i]) {
+        let (at, cause) = match entities.find(seen.keys[i]) {
             None => {
-                let at = entities.insert(seen.keys[i], &body);
                 folded.inserted += 1;
-                folded.rows.push(at);
+                (entities.insert(seen.keys[i], &body), ARRIVED)
             }
             Some(at) => {
                 let old = entities.body(at);
-                match version.of(&body).cmp(&version.of(old)).then_with(|| body[..].cmp(old)) {
+                match order.compare(&body, old) {
                     std::cmp::Ordering::Equal => {
                         folded.duplicate += 1;
                         continue;
@@ -77,48 +110,150 @@ pub fn against(entities: &mut Entities, plan: &Plan, seen: &Observations) -> Fol
                     }
                     std::cmp::Ordering::Greater => {}
                 }
-                if old[0] == entities::LIVE {
+                let cause = if state == entities::RETRACTED { RETRACTED } else { CORRECTED };
+                if entities::state(old) == entities::LIVE {
                     layout.unpack(&old[1..], &mut old_row);
-                    contribute(plan, &old_row, -1, &mut folded.changes);
+                    tally.add(at, &old_row, -1, cause);
                 }
                 folded.before.push((at, old.to_vec()));
                 entities.set(at, &body);
                 folded.updated += 1;
-                folded.rows.push(at);
+                (at, cause)
             }
-        }
+        };
+        folded.rows.push(at);
         if state == entities::LIVE {
-            contribute(plan, row, 1, &mut folded.changes);
+            let is_late = tally.add(at, row, 1, cause);
+            folded.late += u64::from(is_late && cause == ARRIVED);
         }
     }
-    folded.changes.iter_mut().for_each(settle);
+    folded.learned = tally.settled();
     folded
+}
+
+/// Takes back what these rows contribute, because their records vanished from their source; rows
+/// that do not count are left alone.
+pub fn vanish(entities: &mut Entities, plan: &Plan, rows: &[u32], bringer: Bringer<'_>) -> Folded {
+    let mut tally = Tally::new(plan, bringer);
+    let (mut folded, mut row) = (Folded::default(), Vec::new());
+    for at in rows {
+        let old = entities.body(*at).to_vec();
+        if entities::state(&old) != entities::LIVE {
+            continue;
+        }
+        plan.schema.layout.unpack(&old[1..], &mut row);
+        tally.add(*at, &row, -1, RETRACTED);
+        let mut body = old.clone();
+        body[0] = entities::flags(entities::VANISHED, entities::origin(&old));
+        entities.set(*at, &body);
+        folded.before.push((*at, old));
+        folded.rows.push(*at);
+        folded.updated += 1;
+    }
+    folded.learned = tally.settled();
+    folded
+}
+
+/// The changes of a page while it is folded.
+struct Tally<'a> {
+    plan: &'a Plan,
+    learned: Vec<Learned>,
+    bringer: Bringer<'a>,
+    /// The day part of a cell's key below which a day was over.
+    over_before: u64,
+}
+
+impl<'a> Tally<'a> {
+    fn new(plan: &'a Plan, bringer: Bringer<'a>) -> Self {
+        let over_before = u64::try_from(bringer.over_before - EARLIEST_DAY).unwrap_or(0);
+        Self { plan, learned: vec![Learned::default(); plan.measures.len()], bringer, over_before }
+    }
+
+    /// Adds what a row contributes, times `sign`; tells whether it counts on a day that was over.
+    fn add(&mut self, at: u32, row: &[i64], sign: i64, cause: usize) -> bool {
+        let mut is_late = false;
+        for (i, (measure, learned)) in self.plan.measures.iter().zip(&mut self.learned).enumerate()
+        {
+            if self.bringer.built.get(i).is_none_or(|built| at < *built) {
+                let changes = &mut learned[cause];
+                let before = changes.len();
+                measure.contribute(row, sign, changes);
+                is_late |= changes[before..].iter().any(|(key, _)| key >> 44 < self.over_before);
+            }
+        }
+        is_late
+    }
+
+    fn settled(mut self) -> Vec<Learned> {
+        self.learned.iter_mut().flatten().for_each(settle);
+        self.learned
+    }
 }
 
 /// The cube changes of building `measures` (positions in the plan) from all entities.
 pub fn rebuild(entities: &Entities, plan: &Plan, measures: &[usize]) -> Vec<Vec<(u64, i64)>> {
     let mut changes = vec![Vec::new(); measures.len()];
-    let mut row = Vec::new();
-    for at in 0..entities.len() as u32 {
-        let body = entities.body(at);
-        if body[0] == entities::LIVE {
-            plan.schema.layout.unpack(&body[1..], &mut row);
-            for (measure, out) in measures.iter().zip(&mut changes) {
-                plan.measures[*measure].contribute(&row, 1, out);
-            }
-        }
-        // Settled now and then, so that the list stays as long as the cube and not as the history.
-        if at % 65_536 == 65_535 {
-            changes.iter_mut().for_each(settle);
-        }
+    let mut from = 0;
+    while from < entities.len() as u32 {
+        from = rebuild_some(entities, plan, measures, from, &mut changes);
     }
-    changes.iter_mut().for_each(settle);
     changes
 }
 
-fn contribute(plan: &Plan, row: &[i64], sign: i64, changes: &mut [Vec<(u64, i64)>]) {
-    for (measure, out) in plan.measures.iter().zip(changes) {
-        measure.contribute(row, sign, out);
+/// One step of [`rebuild`]: adds the rows from `from` on, at most [`STEP`] of them; returns the row
+/// at which to go on. The changes stay settled, so that they are as long as the cube and not as the
+/// history.
+pub fn rebuild_some(
+    entities: &Entities,
+    plan: &Plan,
+    measures: &[usize],
+    from: u32,
+    changes: &mut [Vec<(u64, i64)>],
+) -> u32 {
+    let end = (entities.len() as u32).min(from + STEP);
+    let mut row = Vec::new();
+    for at in from..end {
+        let body = entities.body(at);
+        if entities::state(body) == entities::LIVE {
+            plan.schema.layout.unpack(&body[1..], &mut row);
+            for (measure, out) in measures.iter().zip(&mut *changes) {
+                plan.measures[*measure].contribute(&row, 1, out);
+            }
+        }
+    }
+    changes.iter_mut().for_each(settle);
+    end
+}
+
+/// Rows that one step of a rebuild takes: some milliseconds.
+const STEP: u32 = if cfg!(test) { 64 } else { 65_536 };
+
+/// The order of the versions of one record: by the rank of the stream that brought it, then by the
+/// version, then by content, so that it never matters which came first.
+struct Order<'a> {
+    ranks: &'a [u8],
+    version: Version,
+}
+
+impl<'a> Order<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let offset = 1 + plan.schema.layout.offset(plan.schema.version_slot);
+        Self { ranks: &plan.ranks, version: Version { offset } }
+    }
+
+    #[inline]
+    fn compare(&self, new: &[u8], old: &[u8]) -> std::cmp::Ordering {
+        let rank =
+            |body: &[u8]| self.ranks.get(usize::from(entities::origin(body))).copied().unwrap_or(0);
+        let ranked = if self.ranks.is_empty() {
+            std::cmp::Ordering::Equal
+        } else {
+            rank(new).cmp(&rank(old))
+        };
+        ranked
+            .then_with(|| self.version.of(new).cmp(&self.version.of(old)))
+            .then_with(|| entities::state(new).cmp(&entities::state(old)))
+            .then_with(|| new[1..].cmp(&old[1..]))
     }
 }
 
@@ -141,6 +276,20 @@ impl Folded {
     /// Observations that became the newest version of their entity.
     pub fn accepted(&self) -> u64 {
         self.inserted + self.updated
+    }
+
+    /// All changes of one measure, whatever their cause: sorted by cell, each cell once, none zero.
+    pub fn changes(&self, measure: usize) -> Vec<(u64, i64)> {
+        let learned = &self.learned[measure];
+        let mut others = learned.iter().filter(|changes| !changes.is_empty());
+        let Some(first) = others.next() else { return Vec::new() };
+        let mut all = first.clone();
+        let one = all.len();
+        others.for_each(|changes| all.extend_from_slice(changes));
+        if all.len() > one {
+            settle(&mut all);
+        }
+        all
     }
 
     /// Puts the entities back as they were before the page.

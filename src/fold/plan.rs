@@ -9,9 +9,9 @@ use std::sync::Arc;
 use crate::model::contract::{Contract, Measure as Settings, PropertyType};
 use crate::model::cube::{BIN, BIN_BITS, Dimension, bin, cell};
 use crate::model::dictionary::Dictionaries;
-use crate::model::expr::{Expr, Type};
+use crate::model::expr::{Expr, Flaw, Type};
 use crate::model::row::NULL;
-use crate::model::schema::{At, Schema};
+use crate::model::schema::{At, Schema, within};
 use crate::model::snapshot::MeasureKind;
 use crate::model::time::{DAY, LOCAL_OFFSET};
 
@@ -22,6 +22,9 @@ pub struct Plan {
     pub schema: Arc<Schema>,
     /// The measures, by name.
     pub measures: Vec<MeasurePlan>,
+    /// The rank of each stream by its number within the contract: of two versions of a record the
+    /// one of the higher rank stands. Empty if the newest version stands, whoever brought it.
+    pub ranks: Vec<u8>,
 }
 
 /// One checked measure.
@@ -95,7 +98,7 @@ impl Plan {
             measures.extend(compiler.measure(name));
         }
         if problems.is_empty() {
-            Ok(Self { schema: Arc::clone(schema), measures })
+            Ok(Self { schema: Arc::clone(schema), measures, ranks: Vec::new() })
         } else {
             Err(problems)
         }
@@ -182,6 +185,10 @@ impl Compiler<'_> {
         self.problems.push((format!("{}{at}", self.at), message));
     }
 
+    fn flaw(&mut self, at: &str, flaw: &Flaw) {
+        self.problems.push(within(&format!("{}{at}", self.at), flaw));
+    }
+
     fn measure(&mut self, name: &str) -> Option<MeasurePlan> {
         let settings = self.settings;
         let kinds = [
@@ -204,8 +211,8 @@ impl Compiler<'_> {
         let only =
             settings.only.as_ref().and_then(|text| match self.schema.condition(text, self.words) {
                 Ok(expr) => Some(expr),
-                Err(message) => {
-                    self.problem(".where", message);
+                Err(flaw) => {
+                    self.flaw(".where", &flaw);
                     None
                 }
             });
@@ -310,7 +317,7 @@ impl Compiler<'_> {
             match self.schema.expression(text, self.words) {
                 Ok(expr) if expr.kind == Type::Number(0) => return (Quantity::Bin(expr, shift), 0),
                 Ok(_) => self.problem(".distribution", format!("'{text}' is not a whole number")),
-                Err(message) => self.problem(".distribution", message),
+                Err(flaw) => self.flaw(".distribution", &flaw),
             }
         }
         (Quantity::One, 0)

@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::row::EARLIEST_DAY;
 use crate::model::time::Day;
 
@@ -17,7 +19,7 @@ const BLOCK: i32 = 32;
 pub const BIN: &str = "bin";
 
 /// A dimension of a measure and the bits it takes in a cell's key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Dimension {
     /// As the contract names it: `channel`, `procedure.field`.
     pub name: String,

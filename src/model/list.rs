@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 
 use crate::model::dictionary::{Dictionaries, MAX_WORDS};
-use crate::model::text::{Bilingual, is_name};
+use crate::model::text::{Bilingual, is_name, normal};
 
 /// The columns that are not attributes.
 const FIXED: [&str; 4] = ["code", "wire", "vi", "en"];
@@ -87,9 +87,10 @@ impl CodeList {
         words: &mut Dictionaries,
     ) -> Result<(), String> {
         let field = |name: &str| {
-            header.iter().position(|column| column == name).and_then(|i| row.get(i)).unwrap_or("")
+            let value = header.iter().position(|column| column == name).and_then(|i| row.get(i));
+            normal(value.unwrap_or(""))
         };
-        let code = field("code");
+        let code = &*field("code");
         if code.is_empty() {
             return Err("a code is missing".to_owned());
         }
@@ -100,18 +101,21 @@ impl CodeList {
         if self.codes.insert(code.to_owned(), number).is_some() {
             return Err(format!("code '{code}' stands twice"));
         }
-        let wires = if field("wire").is_empty() { code } else { field("wire") };
+        let wires = field("wire");
+        let wires = if wires.is_empty() { code } else { &wires };
         for wire in wires.split('|').map(str::trim) {
             if self.wire.insert(wire.to_owned(), number).is_some() {
                 return Err(format!("wire value '{wire}' stands for two codes"));
             }
         }
-        self.titles
-            .insert(number, Bilingual { vi: field("vi").to_owned(), en: field("en").to_owned() });
+        self.titles.insert(
+            number,
+            Bilingual { vi: field("vi").into_owned(), en: field("en").into_owned() },
+        );
         self.order.push((number, code.to_owned()));
         for (column, value) in header.iter().zip(row) {
             if !FIXED.contains(&column) {
-                self.set_attribute(column, number, value, words)?;
+                self.set_attribute(column, number, &normal(value), words)?;
             }
         }
         Ok(())
@@ -143,14 +147,14 @@ impl CodeList {
         Ok(())
     }
 
-    /// The number of a value as a source sends it.
+    /// The number of a value as a source sends it, [`normal`] already.
     pub fn from_wire(&self, value: &str) -> Option<u16> {
         self.wire.get(value).copied()
     }
 
     /// The number of a code as the configuration writes it.
     pub fn number(&self, code: &str) -> Option<u16> {
-        self.codes.get(code).copied()
+        self.codes.get(&*normal(code)).copied()
     }
 
     /// The codes in the order of the file.

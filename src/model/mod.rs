@@ -11,6 +11,7 @@ pub mod list;
 pub mod nearest;
 pub mod observation;
 pub mod record;
+pub mod revision;
 pub mod row;
 pub mod schema;
 pub mod snapshot;

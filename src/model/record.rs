@@ -18,6 +18,26 @@ pub enum Value<'a> {
     Boolean(bool),
     /// An array, an object, or a text that cannot be read: never right for a property.
     Unfit,
+    /// An array that is mapped as one: what is wanted of its items.
+    Items(Box<Items<'a>>),
+}
+
+/// The wanted values of an array's items, `width` each, in the order of the array.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Items<'a> {
+    /// Wanted paths per item; none if only their number counts.
+    pub width: usize,
+    /// How many items there are.
+    pub count: usize,
+    /// All values one item after the other.
+    pub values: Vec<Value<'a>>,
+}
+
+impl<'a> Items<'a> {
+    /// The wanted values of each item.
+    pub fn iter(&self) -> impl Iterator<Item = &[Value<'a>]> {
+        (0..self.count).map(|index| &self.values[index * self.width..(index + 1) * self.width])
+    }
 }
 
 impl Value<'_> {
@@ -30,6 +50,7 @@ impl Value<'_> {
             Self::Number(_) => "number",
             Self::Boolean(_) => "boolean",
             Self::Unfit => "unfit",
+            Self::Items(_) => "array",
         }
     }
 }

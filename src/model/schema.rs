@@ -9,17 +9,23 @@ use std::sync::Arc;
 
 use crate::model::contract::{Check, Contract, Otherwise, Property, PropertyType, UnknownCode};
 use crate::model::dictionary::Dictionaries;
-use crate::model::expr::{self, Expr, Named, Scope, Type};
+use crate::model::expr::{self, Expr, Flaw, Named, Scope, Type};
 use crate::model::list::CodeList;
 use crate::model::row::Packing;
-use crate::model::text::is_name;
+use crate::model::text::{is_name, normal};
 use crate::model::units::Span;
 
 /// Code lists by name.
 pub type Lists = BTreeMap<String, Arc<CodeList>>;
 
-/// A problem and the dotted place in the contract at which it stands.
+/// A problem and the dotted place in the contract at which it stands; `place@n` is the character `n`
+/// (from 0) of the text there.
 pub type At = (String, String);
+
+/// What is wrong with the expression that stands at a dotted place.
+pub fn within(at: &str, flaw: &Flaw) -> At {
+    (format!("{at}@{}", flaw.offset), flaw.message.clone())
+}
 
 /// A checked contract.
 #[derive(Clone, Debug)]
@@ -200,8 +206,8 @@ impl Schema {
     fn conditions(&mut self, contract: &Contract, words: &Dictionaries, problems: &mut Vec<At>) {
         let mut compiled = |at: String, text: &str| match self.condition(text, words) {
             Ok(expr) => Some(expr),
-            Err(problem) => {
-                problems.push((at, problem));
+            Err(flaw) => {
+                problems.push(within(&at, &flaw));
                 None
             }
         };
@@ -217,19 +223,21 @@ impl Schema {
     }
 
     /// Compiles a condition over this contract's properties.
-    pub fn condition(&self, text: &str, words: &Dictionaries) -> Result<Expr, String> {
+    pub fn condition(&self, text: &str, words: &Dictionaries) -> Result<Expr, Flaw> {
         let expr = self.expression(text, words)?;
         if expr.kind == Type::Boolean {
             Ok(expr)
         } else {
-            Err(format!("'{text}' is not a condition"))
+            Err(Flaw { offset: 0, message: format!("'{text}' is not a condition") })
         }
     }
 
-    /// Compiles any expression over this contract's properties.
-    pub fn expression(&self, text: &str, words: &Dictionaries) -> Result<Expr, String> {
-        expr::compile(text, &Names { schema: self, words })
-            .map_err(|flaw| format!("'{text}': {flaw}"))
+    /// Compiles any expression over this contract's properties; the flaw quotes it.
+    pub fn expression(&self, text: &str, words: &Dictionaries) -> Result<Expr, Flaw> {
+        expr::compile(text, &Names { schema: self, words }).map_err(|flaw| {
+            let message = format!("'{text}': {}", flaw.message);
+            Flaw { message, ..flaw }
+        })
     }
 
     /// The slot of a property.
@@ -346,7 +354,8 @@ impl Scope for Names<'_> {
     }
 
     fn code(&self, dictionary: &str, word: &str) -> Result<i64, String> {
-        let found = self.words.get(dictionary).and_then(|dictionary| dictionary.number(word));
+        let dictionary_of = self.words.get(dictionary);
+        let found = dictionary_of.and_then(|words| words.number(&normal(word)));
         found
             .map(i64::from)
             .ok_or_else(|| format!("'{word}' is not in {}", dictionary.trim_start_matches("list:")))

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::cube::{Cube, Dimension};
 use crate::model::time::Stamp;
@@ -26,10 +26,22 @@ pub struct Snapshot {
     pub measures: BTreeMap<String, Arc<Measure>>,
     /// Streams by `source.stream`.
     pub streams: BTreeMap<String, Arc<StreamState>>,
+    /// Measures that are being built and cannot be read yet, by `contract.measure`.
+    pub rebuilding: BTreeMap<String, Rebuilding>,
+}
+
+/// How far the building of a measure from the stored records has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Rebuilding {
+    /// Records counted so far.
+    pub done: u64,
+    /// Records there are.
+    pub total: u64,
 }
 
 /// How a measure adds up over time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MeasureKind {
     /// Counts and sums: the amount of a period is the sum of its days.
     Flow,

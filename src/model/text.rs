@@ -1,5 +1,8 @@
 //! Text shown to people: Vietnamese first, English beside it.
 
+use std::borrow::Cow;
+
+use icu_normalizer::ComposingNormalizerBorrowed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +23,21 @@ impl Bilingual {
     }
 }
 
+/// A text from a source as it is compared: without white space around it, in composed letters (NFC).
+///
+/// Vietnamese letters have two spellings in Unicode; two systems, or two versions of one, differ in
+/// it without anybody seeing a difference. Case and white space inside are left alone: they may mean
+/// something.
+#[inline]
+pub fn normal(text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    const COMPOSED: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
+    COMPOSED.normalize(text)
+}
+
 /// Whether `name` may name a source, stream, contract, property, measure or indicator: lower-case
 /// ASCII letters, digits, `_` and `-`, beginning with a letter, at most 64 characters.
 ///
@@ -34,7 +52,21 @@ pub fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_name;
+    use super::{is_name, normal};
+
+    #[test]
+    fn composed_and_decomposed_letters_are_one_text() {
+        for (written, expected) in [
+            (" H41-1\n", "H41-1"),
+            ("Tie\u{302}\u{301}p nha\u{323}\u{302}n", "Tiếp nhận"),
+            ("Tiếp nhận", "Tiếp nhận"),
+            ("\u{a0}Hòa  Bình\u{2003}", "Hòa  Bình"),
+            ("HoÀ", "HoÀ"),
+            ("", ""),
+        ] {
+            assert_eq!(normal(written), expected);
+        }
+    }
 
     #[test]
     fn names_are_safe_in_urls_labels_and_files() {

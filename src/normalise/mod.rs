@@ -3,9 +3,11 @@
 //! Bad data is a value here, not an error: one bad record never stops its page, and what is refused
 //! is kept with its reason. Pure: the time it compares with is handed in.
 
+mod coerce;
 mod date;
 mod key;
 mod mapping;
+mod reduce;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -19,12 +21,15 @@ use crate::model::observation::{Observations, Reason, Reject};
 use crate::model::record::{Records, Value};
 use crate::model::row::NULL;
 use crate::model::schema::{At, Schema};
+use crate::model::text::normal;
 use crate::model::time::{DAY, Day, LOCAL_OFFSET, Stamp};
 
+pub use coerce::{Coercion, coerced};
 pub use date::Format;
 pub use key::KeyHasher;
-use mapping::{Entry, Origin};
+use mapping::{Entry, Origin, Wanted};
 pub use mapping::{Poll, Settings as MapSettings};
+pub use reduce::Reduce;
 use value::Horizon;
 
 /// How far a source's clock may be ahead of ours, in seconds.
@@ -33,13 +38,16 @@ pub const MAX_AHEAD: i64 = 600;
 /// The longest wire value kept for a replay, in characters.
 const MAX_HELD: usize = 64;
 
+/// The most items of an array kept for a replay.
+const MAX_HELD_ITEMS: usize = 100;
+
 /// Turns the records of one stream into observations.
 #[derive(Clone, Debug)]
 pub struct Normaliser {
     schema: Arc<Schema>,
     areas: Arc<Areas>,
     entries: Vec<Entry>,
-    pointers: Vec<String>,
+    wanted: Wanted,
     hasher: KeyHasher,
 }
 
@@ -87,7 +95,7 @@ impl Normaliser {
         hasher: KeyHasher,
     ) -> Result<Self, Vec<At>> {
         let mut problems = Vec::new();
-        let mut pointers: Vec<String> = Vec::new();
+        let mut wanted = Wanted::default();
         for name in map.keys().filter(|name| schema.slot(name).is_none()) {
             problems.push((
                 name.clone(),
@@ -97,7 +105,7 @@ impl Normaliser {
         let mut entries = Vec::new();
         for (slot, field) in schema.fields.iter().enumerate() {
             let entry = match map.get(&field.name) {
-                Some(settings) => compile_entry(settings, field, &mut pointers),
+                Some(settings) => Entry::compile(settings, field, &mut wanted),
                 None if field.required
                     || schema.key.contains(&slot)
                     || slot == schema.version_slot
@@ -108,12 +116,7 @@ impl Normaliser {
                         field.name, schema.name
                     ))
                 }
-                None => Ok(Entry {
-                    origin: Origin::Nowhere,
-                    formats: Vec::new(),
-                    strip_suffix: None,
-                    values: BTreeMap::new(),
-                }),
+                None => Ok(Entry::nowhere()),
             };
             match entry {
                 Ok(entry) => entries.push(entry),
@@ -123,12 +126,17 @@ impl Normaliser {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(Self { schema: Arc::clone(schema), areas: Arc::clone(areas), entries, pointers, hasher })
+        Ok(Self { schema: Arc::clone(schema), areas: Arc::clone(areas), entries, wanted, hasher })
     }
 
     /// The wanted paths, in the order of a record's picks.
     pub fn pointers(&self) -> &[String] {
-        &self.pointers
+        &self.wanted.pointers
+    }
+
+    /// The picks that are arrays, with the wanted paths inside an item.
+    pub fn arrays(&self) -> &[(usize, Vec<String>)] {
+        &self.wanted.arrays
     }
 
     /// The contract that the records keep.
@@ -248,7 +256,18 @@ impl Normaliser {
                 };
                 Ok(value::Slot { value: hash, is_other: false })
             }
-            _ => value::read(&self.wire(slot, record, around), field, entry, horizon),
+            _ => {
+                let wire = self.wire(slot, record, around);
+                value::read(&wire, field, entry, horizon).or_else(|reason| {
+                    // An array is the wrong type for every plain value, so only here it costs a look.
+                    match (&*wire, &entry.reduce) {
+                        (Value::Items(items), Some(reduction)) => {
+                            reduce::read(items, reduction, field, entry, horizon)
+                        }
+                        _ => Err(reason),
+                    }
+                })
+            }
         }
     }
 
@@ -326,7 +345,7 @@ impl Normaliser {
         };
         let wire = self.wire(slot, record, around);
         match value::text(&wire, &self.entries[slot]) {
-            Ok(Some(code)) => match self.areas.resolve(code, day) {
+            Ok(Some(code)) => match self.areas.resolve(&code, day) {
                 Ok(number) => work.row[slot] = i64::from(number),
                 Err(Misplaced::Unknown) => _ = work.fail(Reason::UnknownArea, slot),
                 Err(Misplaced::WithoutSuccessor) => {
@@ -353,16 +372,18 @@ impl Normaliser {
             shape.insert(field.name.clone(), wire.shape().into());
             let value = match &*wire {
                 Value::Absent | Value::Unfit => continue,
-                Value::Null => serde_json::Value::Null,
-                Value::Boolean(value) => (*value).into(),
                 Value::Text(text) if field.kind == PropertyType::Identifier => {
                     self.hashed(text).into()
                 }
                 Value::Number(text) if field.kind == PropertyType::Identifier => {
                     self.hashed(text).into()
                 }
-                Value::Text(text) => text.chars().take(MAX_HELD).collect::<String>().into(),
-                Value::Number(digits) => digits.chars().take(MAX_HELD).collect::<String>().into(),
+                Value::Items(items) if items.count > MAX_HELD_ITEMS => continue,
+                Value::Items(items) => items
+                    .iter()
+                    .map(|item| item.iter().map(held_scalar).collect::<Vec<_>>())
+                    .collect(),
+                scalar => held_scalar(scalar),
             };
             held.insert(field.name.clone(), value);
         }
@@ -384,8 +405,19 @@ impl Normaliser {
 
     fn hashed(&self, text: &str) -> String {
         let mut message = Vec::new();
-        key::part(&mut message, text.trim().as_bytes());
+        key::part(&mut message, normal(text).as_bytes());
         format!("{:032x}", self.hasher.hash(&message))
+    }
+}
+
+/// A plain value as it is held for a replay; what is not there or cannot be read is null.
+fn held_scalar(value: &Value<'_>) -> serde_json::Value {
+    let cut = |text: &str| text.chars().take(MAX_HELD).collect::<String>().into();
+    match value {
+        Value::Absent | Value::Null | Value::Unfit | Value::Items(_) => serde_json::Value::Null,
+        Value::Boolean(value) => (*value).into(),
+        Value::Text(text) => cut(text),
+        Value::Number(digits) => cut(digits),
     }
 }
 
@@ -402,43 +434,4 @@ impl Work {
         self.problem.get_or_insert((reason, slot));
         NULL
     }
-}
-
-fn compile_entry(
-    settings: &MapSettings,
-    field: &crate::model::schema::Field,
-    pointers: &mut Vec<String>,
-) -> Result<Entry, String> {
-    let mut formats = settings.check()?;
-    let dated = matches!(field.kind, PropertyType::Timestamp | PropertyType::Date);
-    if dated && formats.is_empty() {
-        if settings.poll.is_none() {
-            return Err("a date needs a 'format', for example yyyyMMddHHmmss or rfc3339".to_owned());
-        }
-        formats = vec![Format::Rfc3339];
-    }
-    if !dated && !formats.is_empty() {
-        return Err("only a timestamp or a date has a 'format'".to_owned());
-    }
-    let mut values = BTreeMap::new();
-    for (wire, code) in &settings.values {
-        let list = field.list.as_ref().ok_or("only a code has 'values'")?;
-        let number = list
-            .number(code)
-            .ok_or_else(|| format!("'{code}' is not a code of list '{}'", list.name))?;
-        values.insert(wire.clone(), number);
-    }
-    let origin = match (&settings.at, &settings.label, settings.poll) {
-        (Some(at), _, _) => {
-            let pick = pointers.iter().position(|known| known == at).unwrap_or_else(|| {
-                pointers.push(at.clone());
-                pointers.len() - 1
-            });
-            Origin::Pick(pick)
-        }
-        (_, Some(label), _) => Origin::Label(label.clone()),
-        (_, _, Some(poll)) => Origin::Poll(poll),
-        _ => Origin::Nowhere,
-    };
-    Ok(Entry { origin, formats, strip_suffix: settings.strip_suffix.clone(), values })
 }

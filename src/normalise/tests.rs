@@ -1,5 +1,8 @@
 //! Records that keep their contract, and records that do not.
 
+mod arrays;
+mod strict;
+
 use super::*;
 use crate::decode::Picks;
 use crate::decode::json::decode;
@@ -83,7 +86,7 @@ fn normaliser() -> Normaliser {
         Arc::new(Areas::read(&areas, "old_code,new_code\n16681,16681\n", &mut words).unwrap());
     let contract: Contract = serde_saphyr::from_str(CONTRACT).unwrap();
     let schema = Arc::new(Schema::compile(&contract, &lists, &words).unwrap());
-    let map = serde_saphyr::from_str(MAP).unwrap();
+    let map = coerced(&serde_saphyr::from_str(MAP).unwrap(), &Coercion::ALL_TEXT);
     Normaliser::compile(&schema, &areas, &map, KeyHasher::new(b"k", "dossiers")).unwrap()
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::check::{Feed, ReadyStep};
 use crate::config::{CheckedSource, CheckedStream, Config};
 use crate::decode::{DecodeError, json};
-use crate::fold::{Entities, Folded, Plan, against};
+use crate::fold::{Bringer, Entities, Folded, Plan, against};
 use crate::indicator::{ContractFacts, UnitName, World};
 use crate::model::cube::Cube;
 use crate::model::observation::{Observations, Reject};
@@ -164,11 +164,13 @@ impl<'a> Stage<'a> {
         normalised: Normalised,
     ) -> Done {
         let planned = &self.config.plans[plan];
+        let origin = self.origin(plan, fed);
         let kept = &mut self.contracts[plan];
-        let folded = against(&mut kept.entities, planned, &normalised.observations);
-        for (measure, changes) in planned.measures.iter().zip(&folded.changes) {
+        let bringer = Bringer { origin, ..Bringer::default() };
+        let folded = against(&mut kept.entities, planned, &normalised.observations, bringer);
+        for (i, measure) in planned.measures.iter().enumerate() {
             if let Some(known) = self.snapshot.measures.get_mut(&measure.name) {
-                Arc::make_mut(known).cube.add(changes);
+                Arc::make_mut(known).cube.add(&folded.changes(i));
             }
         }
         let records = Conservation {
@@ -186,6 +188,14 @@ impl<'a> Stage<'a> {
         self.snapshot.revision += 1;
         self.note(plan, fed, records, &folded);
         Done { plan: Some(plan), normalised, records, refused: None }
+    }
+
+    /// The number of the stream that brought the records, within its contract.
+    fn origin(&self, plan: usize, fed: &[(String, DataThrough)]) -> u8 {
+        let mut of_plan = streams(self.config).filter(|(_, stream)| stream.plan == plan);
+        let brought = fed.first().map(|(name, _)| name.as_str());
+        let number = of_plan.position(|(source, it)| Some(title(source, it).as_str()) == brought);
+        number.and_then(|number| u8::try_from(number).ok()).unwrap_or(0)
     }
 
     /// Notes a good run on every stream that was fed, and who holds how much.

@@ -16,7 +16,8 @@ fn folder() -> PathBuf {
 fn shipped() -> Config {
     let lookup = |_: &str| Some("http://nowhere.invalid".to_owned());
     let (words, identifier_key) = (Dictionaries::default(), b"of a test");
-    config::load(Options { dir: &folder(), lookup: &lookup, words, identifier_key }).unwrap()
+    config::load(Options { dir: &folder(), lookup: &lookup, words, identifier_key, kept: None })
+        .unwrap()
 }
 
 /// The cases in a text, as if it were the file `case.yaml`.

@@ -84,7 +84,7 @@ fn dimension<'a>(definition: &'a Definition, by: &str) -> Result<&'a str, ApiErr
 /// What people call a row: the commune's name, the code's title, or the attribute itself.
 fn titles(asked: &Asked<'_>, definition: &Definition, by: &str, key: &str) -> Bilingual {
     if by == "commune" {
-        let areas = &asked.context.areas;
+        let areas = &asked.definitions.areas;
         let area = areas.current_by_code(key).and_then(|number| areas.get(number));
         return Bilingual::same(area.map_or(key, |area| &area.name));
     }
@@ -100,7 +100,8 @@ fn titles(asked: &Asked<'_>, definition: &Definition, by: &str, key: &str) -> Bi
         (Some("boolean"), "true") => Bilingual { vi: "Có".to_owned(), en: "Yes".to_owned() },
         (Some("boolean"), _) => Bilingual { vi: "Không".to_owned(), en: "No".to_owned() },
         (Some(name), _) => {
-            let list = name.strip_prefix("list:").and_then(|list| asked.context.lists.get(list));
+            let list =
+                name.strip_prefix("list:").and_then(|list| asked.definitions.lists.get(list));
             let title = list.and_then(|list| list.title(list.number(key)?));
             title.cloned().unwrap_or_else(|| Bilingual::same(key))
         }

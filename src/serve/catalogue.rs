@@ -97,7 +97,7 @@ struct StartLinks {
 /// `/v1`: links to everything.
 pub(super) fn links(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     Query::read(asked.request.query_string(), &[])?;
-    let province = asked.context.province.name.clone();
+    let province = asked.definitions.province.name.clone();
     Answer::json(&Start {
         product: "IOC data-integration gateway",
         version: asked.context.version,
@@ -119,7 +119,7 @@ pub(super) fn links(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 /// `/v1/catalogue?q=&group=&unit=`.
 pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let query = Query::read(asked.request.query_string(), &["q", "group", "unit"])?;
-    let all = || asked.context.catalogue.iter();
+    let all = || asked.definitions.catalogue.iter();
     let group = one_of(&query, "group", all().map(|each| each.group.as_str()).collect())?;
     let unit = one_of(&query, "unit", all().map(|each| each.accountable.unit.as_str()).collect())?;
     let words = query.filter("q").map(str::to_lowercase);
@@ -142,12 +142,12 @@ pub(super) fn definition(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     Answer::json(&entry)
 }
 
-impl<'a> Asked<'a> {
+impl Asked<'_> {
     /// The indicator that the path names.
-    pub(super) fn definition(&self) -> Result<&'a Definition, ApiError> {
+    pub(super) fn definition(&self) -> Result<&Definition, ApiError> {
         let id = self.piece("id");
-        self.context.catalogue.get(id).ok_or_else(|| {
-            let ids = self.context.catalogue.iter().map(|definition| definition.id.as_str());
+        self.definitions.catalogue.get(id).ok_or_else(|| {
+            let ids = self.definitions.catalogue.iter().map(|definition| definition.id.as_str());
             let near = nearest(id, ids).map(str::to_owned);
             ApiError::UnknownIndicator {
                 id: id.to_owned(),

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::indicator::{Catalogue, ContractFacts, UnitName, World};
 use crate::model::area::Areas;
 use crate::model::dictionary::Dictionaries;
+use crate::model::revision::Cause;
 use crate::model::schema::Lists;
 use crate::model::snapshot::Snapshot;
 use crate::model::text::Bilingual;
@@ -35,20 +36,10 @@ pub type Check = (&'static str, Result<(), String>);
 pub struct Context {
     /// The newest picture of everything; swapped after each commit.
     pub snapshot: Arc<ArcSwap<Snapshot>>,
-    /// The indicators.
-    pub catalogue: Arc<Catalogue>,
-    /// The territorial units.
-    pub areas: Arc<Areas>,
-    /// Numbers of codes and areas.
-    pub words: Arc<Dictionaries>,
-    /// Code lists, for the titles of codes.
-    pub lists: Lists,
-    /// What is promised of each contract, by name.
-    pub contracts: BTreeMap<String, ContractFacts>,
-    /// Accountable units by id.
-    pub units: BTreeMap<String, UnitName>,
-    /// The province itself.
-    pub province: Province,
+    /// What the numbers mean, as the configuration in force says.
+    pub definitions: Arc<Definitions>,
+    /// Looks into the past.
+    pub vintages: Arc<dyn Vintages>,
     /// The sources by name.
     pub sources: BTreeMap<String, SourceFacts>,
     /// What time it is.
@@ -63,6 +54,75 @@ pub struct Context {
     pub observe: Arc<Observe>,
     /// The program's version.
     pub version: &'static str,
+}
+
+/// What the numbers of a snapshot mean: everything besides the snapshot that decides a reading.
+///
+/// One value belongs to one state of the configuration, so a reading of the past is made under the
+/// definitions that were in force then.
+#[derive(Clone, Debug)]
+pub struct Definitions {
+    /// The hash of the configuration it was made from.
+    pub config: String,
+    /// The indicators.
+    pub catalogue: Catalogue,
+    /// The territorial units.
+    pub areas: Arc<Areas>,
+    /// Numbers of codes and areas.
+    pub words: Arc<Dictionaries>,
+    /// Code lists, for the titles of codes.
+    pub lists: Lists,
+    /// What is promised of each contract, by name.
+    pub contracts: BTreeMap<String, ContractFacts>,
+    /// Accountable units by id.
+    pub units: BTreeMap<String, UnitName>,
+    /// The province itself.
+    pub province: Province,
+}
+
+/// What was known at a moment: the figures of that revision and the definitions then in force.
+#[derive(Clone, Debug)]
+pub struct Vintage {
+    /// The figures.
+    pub snapshot: Arc<Snapshot>,
+    /// What they meant.
+    pub definitions: Arc<Definitions>,
+}
+
+/// Why there is no vintage of a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoVintage {
+    /// Nothing was known yet: the journal begins then.
+    Before(Stamp),
+    /// The journal keeps only the end of that day: this is the nearest earlier moment it can tell.
+    Compacted(Stamp),
+    /// It is not past yet.
+    NotYet,
+    /// It cannot be read; the words are for the log and name no value.
+    Unreadable(String),
+}
+
+/// What one commit taught about a measure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Learned {
+    /// When it was committed.
+    pub at: Stamp,
+    /// The revision that it made.
+    pub revision: u64,
+    /// Why the cells changed.
+    pub cause: Cause,
+    /// Changes of cells (see [`crate::model::cube::cell`]), sorted by cell.
+    pub changes: Vec<(u64, i64)>,
+}
+
+/// Looks into the past; called on a thread that may block.
+pub trait Vintages: Send + Sync {
+    /// What was known at the end of the second `at`. The same question has the same answer for as
+    /// long as the journal is kept.
+    fn at(&self, at: Stamp) -> Result<Vintage, NoVintage>;
+
+    /// What was learned about a measure after `after` and up to `upto`, oldest first.
+    fn learned(&self, measure: &str, after: Stamp, upto: Stamp) -> Result<Vec<Learned>, NoVintage>;
 }
 
 /// The province that the gateway serves.
@@ -140,6 +200,7 @@ pub(super) struct Asked<'a> {
     pub(super) request: &'a HttpRequest,
     pub(super) context: &'a Context,
     pub(super) snapshot: Arc<Snapshot>,
+    pub(super) definitions: Arc<Definitions>,
     /// The present moment cut down to the minute, or the snapshot's own time if that is later.
     ///
     /// Ages and open periods are reckoned from it, so the answer to a question stays the same to the
@@ -152,7 +213,8 @@ impl<'a> Asked<'a> {
         let snapshot = context.snapshot.load_full();
         let minute = Stamp(context.clock.now().0.div_euclid(TICK) * TICK);
         let now = minute.max(snapshot.at);
-        Self { request, context, snapshot, now }
+        let definitions = Arc::clone(&context.definitions);
+        Self { request, context, snapshot, definitions, now }
     }
 
     /// A piece of the path by its name in the route, decoded.
@@ -163,18 +225,21 @@ impl<'a> Asked<'a> {
     pub(super) fn world(&self) -> World<'_> {
         World {
             snapshot: &self.snapshot,
-            catalogue: &self.context.catalogue,
-            areas: &self.context.areas,
-            words: &self.context.words,
-            contracts: &self.context.contracts,
-            units: &self.context.units,
-            province_code: &self.context.province.code,
+            catalogue: &self.definitions.catalogue,
+            areas: &self.definitions.areas,
+            words: &self.definitions.words,
+            contracts: &self.definitions.contracts,
+            units: &self.definitions.units,
+            province_code: &self.definitions.province.code,
             now: self.now,
         }
     }
 
     /// The name of a unit; its id in both languages if the configuration has no name for it.
     pub(super) fn unit_name(&self, unit: &str) -> Bilingual {
-        self.context.units.get(unit).map_or_else(|| Bilingual::same(unit), |unit| unit.name.clone())
+        self.definitions
+            .units
+            .get(unit)
+            .map_or_else(|| Bilingual::same(unit), |unit| unit.name.clone())
     }
 }

@@ -28,7 +28,8 @@ mod tests;
 mod value;
 
 pub use context::{
-    Check, Context, Observe, Province, QuarantineReader, Quarantined, SourceFacts, StreamFacts,
+    Check, Context, Definitions, Learned, NoVintage, Observe, Province, QuarantineReader,
+    Quarantined, SourceFacts, StreamFacts, Vintage, Vintages,
 };
 
 use std::io;

@@ -24,18 +24,18 @@ pub(super) struct AreaOut {
 /// The area asked for by `area=`: `province` (also without one), `commune:<code>` or a bare code.
 pub(super) fn asked_place(asked: &Asked<'_>, query: &Query) -> Result<Place, ApiError> {
     let Some(text) = query.get("area") else { return Ok(Place::Province) };
-    if text == "province" || text == asked.context.province.code {
+    if text == "province" || text == asked.definitions.province.code {
         return Ok(Place::Province);
     }
     let code = text.strip_prefix("commune:").unwrap_or(text);
-    match asked.context.areas.current_by_code(code) {
+    match asked.definitions.areas.current_by_code(code) {
         Some(number) => Ok(Place::Commune(number)),
         None => Err(unknown(asked, text, code)),
     }
 }
 
 fn unknown(asked: &Asked<'_>, text: &str, code: &str) -> ApiError {
-    let areas = &asked.context.areas;
+    let areas = &asked.definitions.areas;
     let codes = areas.current().iter().filter_map(|number| areas.get(*number));
     let near = nearest(code, codes.map(|area| area.code.as_str()));
     let reason = format!("has the value '{}', which is no area of today", brief(text));
@@ -50,11 +50,11 @@ pub(super) fn area(asked: &Asked<'_>, place: Place) -> AreaOut {
     match place {
         Place::Province => AreaOut {
             level: "province",
-            code: asked.context.province.code.clone(),
-            name: asked.context.province.name.vi.clone(),
+            code: asked.definitions.province.code.clone(),
+            name: asked.definitions.province.name.vi.clone(),
         },
         Place::Commune(number) => {
-            let area = asked.context.areas.get(number);
+            let area = asked.definitions.areas.get(number);
             AreaOut {
                 level: "commune",
                 code: area.map(|area| area.code.clone()).unwrap_or_default(),
@@ -93,7 +93,7 @@ struct Body {
 /// `/v1/dimensions/area/values`: the province and today's communes, by code.
 pub(super) fn values(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     Query::read(asked.request.query_string(), &[])?;
-    let province = &asked.context.province;
+    let province = &asked.definitions.province;
     let mut items = vec![Item {
         link: "province".to_owned(),
         level: "province",
@@ -102,7 +102,7 @@ pub(super) fn values(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         parent: None,
         valid_from: None,
     }];
-    for number in asked.context.areas.current() {
+    for number in asked.definitions.areas.current() {
         let out = area(asked, Place::Commune(*number));
         items.push(Item {
             link: link(&out),
@@ -110,7 +110,7 @@ pub(super) fn values(asked: &Asked<'_>) -> Result<Answer, ApiError> {
             code: out.code,
             name: out.name,
             parent: Some(province.code.clone()),
-            valid_from: asked.context.areas.get(*number).map(|area| area.from),
+            valid_from: asked.definitions.areas.get(*number).map(|area| area.from),
         });
     }
     Answer::json(&Body { dimension: "area", revision: asked.snapshot.revision, items })

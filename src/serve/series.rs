@@ -59,7 +59,7 @@ pub(super) fn series(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let stretch = asked_stretch(asked, definition, &query)?;
     let places = match by {
         Some(_) => {
-            asked.context.areas.current().iter().map(|number| Place::Commune(*number)).collect()
+            asked.definitions.areas.current().iter().map(|number| Place::Commune(*number)).collect()
         }
         None => vec![place],
     };
@@ -119,7 +119,7 @@ fn rows(
 fn row(asked: &Asked<'_>, period: Period, place: Place, point: &Point) -> Row {
     let commune = match place {
         Place::Province => None,
-        Place::Commune(number) => asked.context.areas.get(number).map(|area| area.code.clone()),
+        Place::Commune(number) => asked.definitions.areas.get(number).map(|area| area.code.clone()),
     };
     Row {
         bucket: period.first.start(),

@@ -195,7 +195,7 @@ fn stream<'a>(
     let never = StreamState::default();
     let known = asked.snapshot.streams.get(&format!("{source}.{}", facts.name));
     let known = known.map_or(&never, AsRef::as_ref);
-    let limit = asked.context.contracts.get(&facts.contract);
+    let limit = asked.definitions.contracts.get(&facts.contract);
     let limit = limit.map(|contract| contract.fresh_within.as_seconds());
     let age = known.data_through.map(|through| (asked.now.0 - through.0).max(0));
     let state = match (age, limit) {

@@ -1,227 +1,428 @@
-//! A contract's cubes: in memory whole, on disk as days and a log of changes.
+//! A contract's cubes: in memory whole, on disk as days and the journal of changes.
 //!
 //! A page of corrections touches a few cells of almost every day, and to write each of those days
-//! again with each page was most of what a commit cost. So a commit only appends its changes to a
-//! log; when the log has grown long, every day touched since is written once and the log emptied.
-//! After a restart the days are read and the log is added to them: cubes are sums, so that is all.
+//! again with each page was most of what a commit cost. So a commit only appends its changes to the
+//! journal; when much has gathered, every day touched since is written once. After a restart the
+//! days are read and what the journal has since then is added: cubes are sums, so that is all.
 //!
-//! A measure carries its definition: if it differs from the file's, the cube is rebuilt from the
-//! entities.
+//! A measure carries its definition. If the configuration gives it another one, the version on disk
+//! is closed and stays for those who ask about the past; the new version is built from the entities
+//! in steps between commits, and nobody sees it before it is whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use serde::{Deserialize, Serialize};
 
+use super::journal;
 use super::load::{self, Loaded, damaged};
-use crate::fold::{Plan, rebuild};
-use crate::model::cube::{Cube, DayCells, pack, settle, unpack};
+use crate::fold::plan::MeasurePlan;
+use crate::fold::{Entities, Folded, Plan, rebuild, rebuild_some};
+use crate::model::cube::{Cube, DayCells, Dimension, settle};
 use crate::model::row::EARLIEST_DAY;
-use crate::model::snapshot::Measure;
-use crate::model::time::Day;
+use crate::model::snapshot::{Measure, MeasureKind, Rebuilding};
+use crate::model::time::{Day, Stamp};
 
-/// Bytes of log at which the touched days are written: enough pages to touch each day many times,
-/// few enough that adding them after a restart takes no time that anyone would notice. Little in unit
-/// tests, so that they get there.
-const LONG_LOG: usize = if cfg!(test) { 1 << 10 } else { 1 << 20 };
+/// Bytes of journal at which the touched days are written: enough pages to touch each day many
+/// times, few enough that adding them after a restart takes no time that anyone would notice. Little
+/// in unit tests, so that they get there.
+const MUCH: usize = if cfg!(test) { 1 << 10 } else { 1 << 20 };
 
-/// Changes by measure that are not yet in the days on disk.
-pub(super) type Log = BTreeMap<i64, Vec<(u64, i64)>>;
+/// Entities from which a measure is built before the store can be read at all.
+const LITTLE: usize = if cfg!(test) { 300 } else { 65_536 };
 
 /// The cubes of one contract.
 pub(super) struct Cubes {
     measures: Vec<Kept>,
-    log_bytes: usize,
+    journal_bytes: usize,
 }
 
 /// One measure as it is kept.
 struct Kept {
-    id: i64,
     measure: Arc<Measure>,
+    definition: String,
+    stage: Stage,
     /// Days whose cells differ from those on disk.
     touched: BTreeSet<Day>,
 }
 
-/// Reads the log of all measures.
-pub(super) fn log(transaction: &Transaction<'_>) -> Loaded<Log> {
-    let mut log = Log::new();
-    let mut statement = transaction.prepare("SELECT measure, changes FROM cube_log")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        if !unpack(row.get_ref(1)?.as_blob()?, log.entry(row.get(0)?).or_default()) {
-            return Err(damaged("a cut entry of the cubes' log".to_owned()));
-        }
-    }
-    log.values_mut().for_each(settle);
-    Ok(log)
+/// Whether a measure can be read.
+enum Stage {
+    /// It has a row of this id, and its cube is whole.
+    Whole(i64),
+    /// It is being built: from so many rows so far, and this is what they come to.
+    Building { upto: u32, changes: Vec<(u64, i64)> },
 }
 
-/// Forgets the measures that no contract has any more: they would miss what is committed while
-/// they are away, and be believed when they come back.
-pub(super) fn forget(transaction: &Transaction<'_>, plans: &[Plan]) -> Loaded<()> {
+/// What a reader must know of a measure besides its cells, as the file remembers it.
+#[derive(Deserialize, Serialize)]
+struct Facts {
+    contract: String,
+    kind: MeasureKind,
+    decimals: u8,
+    dimensions: Vec<Dimension>,
+}
+
+/// A version of a measure's definition, in force at some revision.
+pub(super) struct Version {
+    pub(super) id: i64,
+    /// Its first revision.
+    pub(super) since: u64,
+    /// Whether it is in force today.
+    pub(super) is_current: bool,
+    /// The measure without cells.
+    pub(super) measure: Measure,
+}
+
+/// The revision that opening the store will make, if it changes anything.
+pub(super) struct Opening {
+    pub(super) commit: (u64, Stamp),
+    pub(super) changed: bool,
+}
+
+/// Closes the versions of measures that no contract has any more: they would miss what is committed
+/// while they are away, and be believed when they come back.
+pub(super) fn forget(
+    transaction: &Transaction<'_>,
+    plans: &[Plan],
+    opening: &mut Opening,
+) -> Loaded<()> {
     let kept: BTreeSet<&str> = plans
         .iter()
         .flat_map(|plan| plan.measures.iter().map(|measure| measure.name.as_str()))
         .collect();
-    let mut statement = transaction.prepare("SELECT id, name FROM measure")?;
+    let mut statement = transaction.prepare("SELECT id, name FROM measure WHERE until IS NULL")?;
     let known: Vec<(i64, String)> =
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     for (id, _) in known.iter().filter(|(_, name)| !kept.contains(name.as_str())) {
-        transaction.execute("DELETE FROM cube WHERE id >> 20 = ?1", [id])?;
-        transaction.execute("DELETE FROM cube_log WHERE measure = ?1", [id])?;
-        transaction.execute("DELETE FROM measure WHERE id = ?1", [id])?;
+        close(transaction, *id, opening)?;
     }
     Ok(())
 }
 
+/// From the revision of this opening on, the version is the past.
+fn close(transaction: &Transaction<'_>, id: i64, opening: &mut Opening) -> Loaded<()> {
+    opening.changed = true;
+    transaction.execute(
+        "UPDATE measure SET until = ?2 WHERE id = ?1",
+        params![id, opening.commit.0 as i64],
+    )?;
+    Ok(())
+}
+
 impl Cubes {
-    /// All measures of a contract with their cubes; those whose definition changed are rebuilt and
-    /// saved.
+    /// All measures of a contract with their cubes. Those whose definition changed are built at once
+    /// if there is little to build from; see [`Cubes::build`] for the others.
     pub(super) fn load(
         transaction: &Transaction<'_>,
         plan: &Plan,
         contract: &load::Contract,
-        log: &Log,
+        opening: &mut Opening,
     ) -> Loaded<Self> {
-        let mut cubes = Self { measures: Vec::new(), log_bytes: 0 };
-        let mut changed = Vec::new();
-        for (position, planned) in plan.measures.iter().enumerate() {
-            let (id, is_same) = define(transaction, &planned.name, &planned.definition)?;
-            let (mut cube, mut touched) = (Cube::default(), BTreeSet::new());
-            if is_same && !contract.repacked {
-                cube = days(transaction, id)?;
-                if let Some(changes) = log.get(&id) {
-                    touched.extend(cube.add(changes));
-                    // An estimate is enough: it only decides when the log is emptied.
-                    cubes.log_bytes += changes.len() * 4;
+        let mut cubes = Self { measures: Vec::new(), journal_bytes: 0 };
+        for planned in &plan.measures {
+            let stage = match known(transaction, planned)? {
+                Some((id, true)) => Stage::Whole(id),
+                Some((id, false)) => {
+                    close(transaction, id, opening)?;
+                    Stage::Building { upto: 0, changes: Vec::new() }
                 }
-            } else {
-                changed.push(position);
+                None => Stage::Building { upto: 0, changes: Vec::new() },
+            };
+            let mut measure = measure(planned, &plan.schema.name);
+            let mut touched = BTreeSet::new();
+            if let Stage::Whole(id) = stage {
+                let checkpoint = checkpoint(transaction, id)?;
+                measure.cube = days(transaction, id)?;
+                let changes = journal::sum(transaction, id, journal::after(checkpoint))?;
+                // An estimate is enough: it only decides when the days are written.
+                cubes.journal_bytes += changes.len() * 4;
+                touched.extend(measure.cube.add(&changes));
             }
-            let measure = Arc::new(Measure {
-                name: planned.name.clone(),
-                contract: plan.schema.name.clone(),
-                kind: planned.kind,
-                decimals: planned.decimals,
-                dimensions: planned.dimensions.clone(),
-                cube,
-            });
-            cubes.measures.push(Kept { id, measure, touched });
+            let (measure, definition) = (Arc::new(measure), planned.definition.clone());
+            cubes.measures.push(Kept { measure, definition, stage, touched });
         }
-        for (position, changes) in changed.iter().zip(rebuild(&contract.entities, plan, &changed)) {
-            let kept = &mut cubes.measures[*position];
-            transaction.execute("DELETE FROM cube WHERE id >> 20 = ?1", [kept.id])?;
-            kept.touched.extend(Arc::make_mut(&mut kept.measure).cube.add(&changes));
-            kept.write_back(transaction, &mut Vec::new())?;
-            kept.touched.clear();
+        if contract.repacked {
+            cubes.mend(transaction, plan, &contract.entities, opening)?;
+        }
+        let is_little = contract.entities.len() <= LITTLE;
+        if is_little && cubes.is_building() {
+            opening.changed = true;
+            while !cubes.build(plan, &contract.entities) {}
+            let ids = cubes.finish(transaction, opening.commit)?;
+            cubes.finished(ids);
         }
         Ok(cubes)
     }
 
-    /// The measures as readers may see them.
-    pub(super) fn measures(&self) -> impl Iterator<Item = &Arc<Measure>> {
-        self.measures.iter().map(|kept| &kept.measure)
+    /// After entities were packed anew, some of their properties may be null until they are pulled
+    /// again: whatever measure differs for that is corrected, under the same definition.
+    fn mend(
+        &mut self,
+        transaction: &Transaction<'_>,
+        plan: &Plan,
+        entities: &Entities,
+        opening: &mut Opening,
+    ) -> Loaded<()> {
+        let whole: Vec<usize> = (0..self.measures.len())
+            .filter(|i| matches!(self.measures[*i].stage, Stage::Whole(_)))
+            .collect();
+        for (at, mut changes) in whole.iter().zip(rebuild(entities, plan, &whole)) {
+            let kept = &mut self.measures[*at];
+            let Stage::Whole(id) = kept.stage else { continue };
+            for (day, cells) in kept.measure.cube.days() {
+                let day = (i64::from(day.0) - EARLIEST_DAY) as u64;
+                changes.extend(cells.iter().map(|(key, value)| (day << 44 | key, -value)));
+            }
+            settle(&mut changes);
+            if !changes.is_empty() {
+                opening.changed = true;
+                journal::redefined(transaction, id, opening.commit, &changes)?;
+                kept.touched.extend(Arc::make_mut(&mut kept.measure).cube.add(&changes));
+            }
+        }
+        Ok(())
     }
 
-    /// Puts the measures back as [`Cubes::measures`] showed them. Days stay noted as touched: to
-    /// write one that is the same costs little, and to miss one would lose it.
-    pub(super) fn put_back(&mut self, before: Vec<Arc<Measure>>) {
-        for (kept, measure) in self.measures.iter_mut().zip(before) {
-            kept.measure = measure;
+    /// The measures as readers may see them.
+    pub(super) fn measures(&self) -> impl Iterator<Item = &Arc<Measure>> {
+        let is_whole = |kept: &&Kept| matches!(kept.stage, Stage::Whole(_));
+        self.measures.iter().filter(is_whole).map(|kept| &kept.measure)
+    }
+
+    /// The measures that cannot be read yet, and how far they have come.
+    pub(super) fn rebuilding(&self, total: u64) -> impl Iterator<Item = (String, Rebuilding)> {
+        self.measures.iter().filter_map(move |kept| match &kept.stage {
+            Stage::Building { upto, .. } => {
+                let done = u64::from(*upto);
+                Some((kept.measure.name.clone(), Rebuilding { done, total: total.max(done) }))
+            }
+            Stage::Whole(_) => None,
+        })
+    }
+
+    /// Whether a measure is being built.
+    pub(super) fn is_building(&self) -> bool {
+        self.measures.iter().any(|kept| matches!(kept.stage, Stage::Building { .. }))
+    }
+
+    /// From how many rows each measure has been built, for [`crate::fold::Bringer::built`].
+    pub(super) fn built(&self) -> Vec<u32> {
+        if !self.is_building() {
+            return Vec::new();
+        }
+        let built = self.measures.iter().map(|kept| match kept.stage {
+            Stage::Building { upto, .. } => upto,
+            Stage::Whole(_) => u32::MAX,
+        });
+        built.collect()
+    }
+
+    /// Takes the building one step on; whether it came to the last row.
+    pub(super) fn build(&mut self, plan: &Plan, entities: &Entities) -> bool {
+        let mut is_done = true;
+        for (i, kept) in self.measures.iter_mut().enumerate() {
+            if let Stage::Building { upto, changes } = &mut kept.stage {
+                *upto = rebuild_some(entities, plan, &[i], *upto, std::slice::from_mut(changes));
+                is_done &= *upto as usize >= entities.len();
+            }
+        }
+        is_done
+    }
+
+    /// Writes the measures that have been built and yields their ids, for [`Cubes::finished`] when
+    /// that is committed.
+    pub(super) fn finish(
+        &self,
+        transaction: &Transaction<'_>,
+        commit: (u64, Stamp),
+    ) -> Loaded<Vec<i64>> {
+        let mut ids = Vec::new();
+        for kept in &self.measures {
+            let Stage::Building { changes, .. } = &kept.stage else { continue };
+            let measure = &kept.measure;
+            let facts = Facts {
+                contract: measure.contract.clone(),
+                kind: measure.kind,
+                decimals: measure.decimals,
+                dimensions: measure.dimensions.clone(),
+            };
+            let facts = serde_json::to_string(&facts)
+                .map_err(|error| damaged(format!("the facts of a measure: {error}")))?;
+            transaction.execute(
+                "INSERT INTO measure (name, definition, facts, since, checkpoint) VALUES (?1, ?2, ?3, ?4, ?4)",
+                params![measure.name, kept.definition, facts, commit.0 as i64],
+            )?;
+            let id = transaction.last_insert_rowid();
+            journal::redefined(transaction, id, commit, changes)?;
+            let mut cube = Cube::default();
+            let touched = cube.add(changes);
+            write_days(transaction, id, &cube, touched.iter(), &mut Vec::new())?;
+            ids.push(id);
+        }
+        Ok(ids)
+    }
+
+    /// Notes that what [`Cubes::finish`] wrote has been committed, under these ids in order.
+    pub(super) fn finished(&mut self, ids: impl IntoIterator<Item = i64>) {
+        let building =
+            self.measures.iter_mut().filter(|kept| matches!(kept.stage, Stage::Building { .. }));
+        for (kept, id) in building.zip(ids) {
+            let stage = std::mem::replace(&mut kept.stage, Stage::Whole(id));
+            if let Stage::Building { changes, .. } = stage {
+                Arc::make_mut(&mut kept.measure).cube.add(&changes);
+            }
         }
     }
 
-    /// Adds a page's changes, in the order of the plan, and appends them to the log.
+    /// Remembers what [`Cubes::put_back`] needs.
+    pub(super) fn before(&self) -> Vec<Before> {
+        let before = |kept: &Kept| match &kept.stage {
+            Stage::Whole(_) => Before::Measure(Arc::clone(&kept.measure)),
+            Stage::Building { changes, .. } => Before::Length(changes.len()),
+        };
+        self.measures.iter().map(before).collect()
+    }
+
+    /// Puts the measures back as they were. Days stay noted as touched: to write one that is the
+    /// same costs little, and to miss one would lose it.
+    pub(super) fn put_back(&mut self, before: Vec<Before>) {
+        for (kept, before) in self.measures.iter_mut().zip(before) {
+            match (before, &mut kept.stage) {
+                (Before::Measure(measure), _) => kept.measure = measure,
+                (Before::Length(length), Stage::Building { changes, .. }) => {
+                    changes.truncate(length);
+                }
+                (Before::Length(_), Stage::Whole(_)) => {}
+            }
+        }
+    }
+
+    /// Adds what a page taught, in the order of the plan, and appends it to the journal.
     pub(super) fn append(
         &mut self,
         transaction: &Transaction<'_>,
-        changes: &[Vec<(u64, i64)>],
+        folded: &Folded,
+        commit: (u64, Stamp),
         buffer: &mut Vec<u8>,
     ) -> Loaded<()> {
-        let mut insert = transaction
-            .prepare_cached("INSERT INTO cube_log (measure, changes) VALUES (?1, ?2)")?;
-        for (kept, changes) in self.measures.iter_mut().zip(changes) {
-            if changes.is_empty() {
-                continue;
+        for (i, kept) in self.measures.iter_mut().enumerate() {
+            let all = folded.changes(i);
+            match &mut kept.stage {
+                // Settled at the next step of the building.
+                Stage::Building { changes, .. } => changes.extend(all),
+                Stage::Whole(id) => {
+                    let learned = &folded.learned[i];
+                    self.journal_bytes +=
+                        journal::append(transaction, *id, commit, learned, buffer)?;
+                    if !all.is_empty() {
+                        kept.touched.extend(Arc::make_mut(&mut kept.measure).cube.add(&all));
+                    }
+                }
             }
-            kept.touched.extend(Arc::make_mut(&mut kept.measure).cube.add(changes));
-            buffer.clear();
-            pack(changes, buffer);
-            self.log_bytes += buffer.len();
-            insert.execute(params![kept.id, &*buffer])?;
         }
         Ok(())
     }
 
     /// Whether it is time for [`Cubes::write_back`].
-    pub(super) fn is_log_long(&self) -> bool {
-        self.log_bytes > LONG_LOG
+    pub(super) fn is_much_new(&self) -> bool {
+        self.journal_bytes > MUCH
     }
 
-    /// Writes each touched day and empties the log.
+    /// Writes each touched day: from now on the days are as of `revision`.
     pub(super) fn write_back(
         &self,
         transaction: &Transaction<'_>,
+        revision: u64,
         buffer: &mut Vec<u8>,
     ) -> Loaded<()> {
-        self.measures.iter().try_for_each(|kept| kept.write_back(transaction, buffer))
+        for kept in &self.measures {
+            let Stage::Whole(id) = kept.stage else { continue };
+            write_days(transaction, id, &kept.measure.cube, kept.touched.iter(), buffer)?;
+            transaction
+                .prepare_cached("UPDATE measure SET checkpoint = ?2 WHERE id = ?1")?
+                .execute(params![id, revision as i64])?;
+        }
+        Ok(())
     }
 
     /// Notes that what [`Cubes::write_back`] wrote has been committed.
     pub(super) fn written_back(&mut self) {
         self.measures.iter_mut().for_each(|kept| kept.touched.clear());
-        self.log_bytes = 0;
+        self.journal_bytes = 0;
     }
 }
 
-impl Kept {
-    /// Writes the touched days and takes this measure's changes out of the log; a day without cells
-    /// is taken away.
-    fn write_back(&self, transaction: &Transaction<'_>, buffer: &mut Vec<u8>) -> Loaded<()> {
-        let mut put = transaction.prepare_cached("INSERT OR REPLACE INTO cube VALUES (?1, ?2)")?;
-        let mut take = transaction.prepare_cached("DELETE FROM cube WHERE id = ?1")?;
-        for day in &self.touched {
-            buffer.clear();
-            self.measure.cube.pack(*day, buffer);
-            let id = self.id << 20 | (i64::from(day.0) - EARLIEST_DAY);
-            if buffer.is_empty() {
-                take.execute([id])?;
-            } else {
-                put.execute(params![id, &*buffer])?;
-            }
+/// How a measure was before a page.
+pub(super) enum Before {
+    /// It was this.
+    Measure(Arc<Measure>),
+    /// What had been built had this length.
+    Length(usize),
+}
+
+/// A measure without cells.
+fn measure(planned: &MeasurePlan, contract: &str) -> Measure {
+    Measure {
+        name: planned.name.clone(),
+        contract: contract.to_owned(),
+        kind: planned.kind,
+        decimals: planned.decimals,
+        dimensions: planned.dimensions.clone(),
+        cube: Cube::default(),
+    }
+}
+
+/// Writes these days of a cube; a day without cells is taken away.
+fn write_days<'d>(
+    transaction: &Transaction<'_>,
+    id: i64,
+    cube: &Cube,
+    days: impl Iterator<Item = &'d Day>,
+    buffer: &mut Vec<u8>,
+) -> Loaded<()> {
+    let mut put = transaction.prepare_cached("INSERT OR REPLACE INTO cube VALUES (?1, ?2)")?;
+    let mut take = transaction.prepare_cached("DELETE FROM cube WHERE id = ?1")?;
+    for day in days {
+        buffer.clear();
+        cube.pack(*day, buffer);
+        let id = id << 20 | (i64::from(day.0) - EARLIEST_DAY);
+        if buffer.is_empty() {
+            take.execute([id])?;
+        } else {
+            put.execute(params![id, &*buffer])?;
         }
-        transaction
-            .prepare_cached("DELETE FROM cube_log WHERE measure = ?1")?
-            .execute([self.id])?;
-        Ok(())
     }
+    Ok(())
 }
 
-/// The number of a measure, and whether the file knows it by this very definition; from now on it
-/// does.
-fn define(transaction: &Transaction<'_>, name: &str, definition: &str) -> Loaded<(i64, bool)> {
-    let known: Option<(i64, String)> = transaction
-        .query_row("SELECT id, definition FROM measure WHERE name = ?1", [name], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .optional()?;
-    if let Some((id, written)) = known {
-        transaction
-            .execute("UPDATE measure SET definition = ?2 WHERE id = ?1", params![id, definition])?;
-        return Ok((id, written == definition));
-    }
-    transaction.execute(
-        "INSERT INTO measure (name, definition) VALUES (?1, ?2)",
-        params![name, definition],
-    )?;
-    Ok((transaction.last_insert_rowid(), false))
+/// The version in force of a measure, and whether it is by this very definition.
+pub(super) fn known(
+    transaction: &Transaction<'_>,
+    planned: &MeasurePlan,
+) -> Loaded<Option<(i64, bool)>> {
+    transaction
+        .query_row(
+            "SELECT id, definition FROM measure WHERE name = ?1 AND until IS NULL",
+            [&planned.name],
+            |row| Ok((row.get(0)?, row.get::<_, String>(1)? == planned.definition)),
+        )
+        .optional()
+}
+
+/// The revision as of which the days of a measure are written.
+pub(super) fn checkpoint(connection: &Connection, id: i64) -> Loaded<u64> {
+    connection
+        .prepare_cached("SELECT checkpoint FROM measure WHERE id = ?1")?
+        .query_row([id], |row| row.get::<_, i64>(0).map(|revision| revision as u64))
 }
 
 /// A measure's cells as of the last time they were written.
-fn days(transaction: &Transaction<'_>, id: i64) -> Loaded<Cube> {
+pub(super) fn days(connection: &Connection, id: i64) -> Loaded<Cube> {
     let mut cube = Cube::default();
     let mut statement =
-        transaction.prepare_cached("SELECT id, cells FROM cube WHERE id BETWEEN ?1 AND ?2")?;
+        connection.prepare_cached("SELECT id, cells FROM cube WHERE id BETWEEN ?1 AND ?2")?;
     let mut rows = statement.query([id << 20, (id << 20) + 0xF_FFFF])?;
     while let Some(row) = rows.next()? {
         let day = Day((row.get::<_, i64>(0)? & 0xF_FFFF) as i32 + EARLIEST_DAY as i32);
@@ -232,134 +433,30 @@ fn days(transaction: &Transaction<'_>, id: i64) -> Loaded<Cube> {
     Ok(cube)
 }
 
-#[cfg(test)]
-mod tests {
-    use rusqlite::Connection;
-
-    use super::*;
-    use crate::model::contract::Contract;
-    use crate::model::cube::cell;
-    use crate::model::dictionary::Dictionaries;
-    use crate::model::schema::{Lists, Schema};
-
-    const CONTRACT: &str = "
-contract: loans
-version: 1
-title: {vi: Vay, en: Loans}
-accountable_unit: u
-purpose: p
-legal_basis: l
-retention: 5y
-key: [loan]
-version_by: at
-area: area
-sla: {fresh_within: 30m}
-properties: {area: {type: area}, at: {type: timestamp}, loan: {type: identifier}}
-measures: {made: {count: true, at: at}, seen: {count: true, at: at}}
-";
-
-    fn plan(definition: &str) -> Plan {
-        let contract: Contract = serde_saphyr::from_str(CONTRACT).unwrap();
-        let words = Dictionaries::default();
-        let schema = Arc::new(Schema::compile(&contract, &Lists::default(), &words).unwrap());
-        let mut plan = Plan::compile(&contract, &schema, &words).unwrap();
-        definition.clone_into(&mut plan.measures[0].definition);
-        plan
+/// The versions of all measures that were in force at a revision.
+pub(super) fn versions(connection: &Connection, revision: u64) -> Loaded<Vec<Version>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, name, facts, since, until FROM measure WHERE since <= ?1 AND (until IS NULL OR until > ?1)",
+    )?;
+    let mut rows = statement.query([revision as i64])?;
+    let mut versions = Vec::new();
+    while let Some(row) = rows.next()? {
+        let facts: Facts = serde_json::from_str(row.get_ref(2)?.as_str()?)
+            .map_err(|error| damaged(format!("the facts of a measure: {error}")))?;
+        let Facts { contract, kind, decimals, dimensions } = facts;
+        versions.push(Version {
+            id: row.get(0)?,
+            since: row.get::<_, i64>(3)? as u64,
+            is_current: row.get::<_, Option<i64>>(4)?.is_none(),
+            measure: Measure {
+                name: row.get(1)?,
+                contract,
+                kind,
+                decimals,
+                dimensions,
+                cube: Cube::default(),
+            },
+        });
     }
-
-    fn loaded(connection: &mut Connection, plan: &Plan) -> Cubes {
-        let transaction = connection.transaction().unwrap();
-        let contract = load::contract(&transaction, plan).unwrap();
-        let log = log(&transaction).unwrap();
-        let cubes = Cubes::load(&transaction, plan, &contract, &log).unwrap();
-        transaction.commit().unwrap();
-        cubes
-    }
-
-    type Days = Vec<(Day, Vec<(u64, i64)>)>;
-
-    fn cells(cubes: &Cubes) -> Vec<Days> {
-        let of = |measure: &Arc<Measure>| {
-            measure.cube.days().map(|(day, cells)| (day, cells.to_vec())).collect()
-        };
-        cubes.measures().map(of).collect()
-    }
-
-    fn rows(connection: &Connection, table: &str) -> i64 {
-        connection
-            .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
-            .unwrap()
-    }
-
-    /// Page `i` adds to one day, takes from the day before, and leaves the second measure alone.
-    fn page(i: i64) -> [Vec<(u64, i64)>; 2] {
-        let at = |day| cell(EARLIEST_DAY + day, 3, 0);
-        [vec![(at(i), 2), (at(i + 1), -1)], Vec::new()]
-    }
-
-    #[test]
-    fn what_is_read_again_is_what_was_there_with_any_part_of_it_in_the_log() {
-        for write_back_after in 0..6 {
-            let mut connection = Connection::open_in_memory().unwrap();
-            connection.execute_batch(include_str!("schema.sql")).unwrap();
-            let plan = plan("as it is");
-            let mut cubes = loaded(&mut connection, &plan);
-            for i in 0..5 {
-                let transaction = connection.transaction().unwrap();
-                cubes.append(&transaction, &page(i), &mut Vec::new()).unwrap();
-                if i == write_back_after {
-                    cubes.write_back(&transaction, &mut Vec::new()).unwrap();
-                }
-                transaction.commit().unwrap();
-                if i == write_back_after {
-                    cubes.written_back();
-                }
-            }
-            assert_eq!(rows(&connection, "cube_log"), (4 - write_back_after).rem_euclid(6));
-            let again = loaded(&mut connection, &plan);
-            assert_eq!(cells(&again), cells(&cubes), "written back after page {write_back_after}");
-            assert_eq!(cells(&again)[0].len(), 6);
-        }
-    }
-
-    #[test]
-    fn a_write_back_that_was_not_committed_is_made_up_for_by_the_next_one() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(include_str!("schema.sql")).unwrap();
-        let plan = plan("as it is");
-        let mut cubes = loaded(&mut connection, &plan);
-        let transaction = connection.transaction().unwrap();
-        cubes.append(&transaction, &page(0), &mut Vec::new()).unwrap();
-        transaction.commit().unwrap();
-
-        let before: Vec<_> = cubes.measures().map(Arc::clone).collect();
-        let transaction = connection.transaction().unwrap();
-        cubes.append(&transaction, &page(7), &mut Vec::new()).unwrap();
-        cubes.write_back(&transaction, &mut Vec::new()).unwrap();
-        transaction.rollback().unwrap();
-        cubes.put_back(before);
-
-        let transaction = connection.transaction().unwrap();
-        cubes.write_back(&transaction, &mut Vec::new()).unwrap();
-        transaction.commit().unwrap();
-        cubes.written_back();
-        let again = loaded(&mut connection, &plan);
-        assert_eq!(cells(&again), cells(&cubes));
-        assert_eq!(cells(&again)[0].len(), 2, "the page that was not committed left nothing");
-    }
-
-    #[test]
-    fn a_measure_defined_anew_forgets_its_days_and_its_log() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(include_str!("schema.sql")).unwrap();
-        let mut cubes = loaded(&mut connection, &plan("as it was"));
-        let transaction = connection.transaction().unwrap();
-        let [changes, _] = page(0);
-        cubes.append(&transaction, &[changes.clone(), changes], &mut Vec::new()).unwrap();
-        transaction.commit().unwrap();
-        let again = loaded(&mut connection, &plan("as it is"));
-        // There are no entities to count, so the first measure is empty; the second kept its log.
-        assert_eq!(cells(&again).iter().map(Vec::len).collect::<Vec<_>>(), [0, 2]);
-        assert_eq!(rows(&connection, "cube_log"), 1);
-    }
+    Ok(versions)
 }

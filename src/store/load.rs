@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::StreamName;
+use crate::fold::entities::ORIGINS;
 use crate::fold::{Entities, Plan};
 use crate::model::dictionary::Dictionaries;
 use crate::model::row::{NULL, Packing};
@@ -168,10 +169,16 @@ pub(super) fn stream(
     transaction: &Transaction<'_>,
     name: &StreamName,
     contract: &str,
-) -> Loaded<(StreamState, Option<i64>)> {
+) -> Loaded<(StreamState, Option<i64>, u8)> {
+    // Numbers are never given again: an entity remembers which stream brought it.
     transaction.execute(
         "INSERT OR IGNORE INTO stream (source, stream) VALUES (?1, ?2)",
         params![name.source, name.stream],
+    )?;
+    transaction.execute(
+        "UPDATE stream SET contract = ?3, number = (SELECT coalesce(max(number), 0) + 1 FROM stream WHERE contract = ?3)
+         WHERE source = ?1 AND stream = ?2 AND contract IS NOT ?3",
+        params![name.source, name.stream, contract],
     )?;
     let mut state = StreamState {
         source: name.source.clone(),
@@ -196,9 +203,9 @@ pub(super) fn stream(
                 count: row.get::<_, i64>("trouble_count")? as u64,
             });
         }
-        row.get::<_, Option<i64>>("cursor")
+        Ok((row.get("cursor")?, row.get("number")?))
     };
-    let cursor: Option<i64> = transaction.query_row(
+    let (cursor, number): (Option<i64>, i64) = transaction.query_row(
         "SELECT * FROM stream WHERE source = ?1 AND stream = ?2",
         params![name.source, name.stream],
         read,
@@ -210,7 +217,11 @@ pub(super) fn stream(
         |row| row.get::<_, i64>(0).map(|count| count as u64),
     )?;
     state.runs = runs(transaction, name)?;
-    Ok((state, cursor))
+    let number = u8::try_from(number).ok().filter(|number| *number < ORIGINS);
+    let number = number.ok_or_else(|| {
+        damaged(format!("more than {} streams have fed contract '{contract}'", ORIGINS - 1))
+    })?;
+    Ok((state, cursor, number))
 }
 
 fn conservation(row: &rusqlite::Row<'_>) -> Loaded<Conservation> {

@@ -11,13 +11,20 @@
 //! they see a [`Snapshot`], swapped in after the commit. A commit that fails leaves memory as it was;
 //! an input/output error is fatal and never retried.
 
+mod commit;
+mod contract;
 mod cubes;
+mod epoch;
+mod fsck;
+mod held;
+mod journal;
 mod load;
 mod quarantine;
 mod save;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod vintage;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -26,14 +33,20 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::clock::Clock;
 use crate::fold::Plan;
 use crate::model::dictionary::Dictionaries;
 use crate::model::observation::{Observations, Reject};
 use crate::model::snapshot::{Conservation, Outcome, Snapshot, Trouble};
 use crate::model::time::Stamp;
+use crate::model::units::Span;
 
+pub use epoch::Epoch;
+pub use fsck::{Checked, Report};
+pub use journal::Entry;
 pub use quarantine::{Filter, Quarantined};
 pub use sqlite::Opened;
+pub use vintage::{Vintage, VintageError};
 
 /// Commits that may wait for the writer.
 const QUEUE: usize = 8;
@@ -78,6 +91,8 @@ pub struct Committed {
     pub records: Conservation,
     /// Entities that had not been seen before.
     pub inserted: u64,
+    /// Those among them that count on a day that was over.
+    pub late: u64,
     /// Entities that have a newer version now.
     pub updated: u64,
     /// The latest version moment on the page, seconds since 1970.
@@ -131,6 +146,10 @@ pub(crate) enum Command {
     Begin(usize, Stamp),
     End(Box<RunEnd>, oneshot::Sender<Result<(), StoreError>>),
     Schedule(usize, Stamp),
+    /// Answered when everything before it has been done.
+    Settle(oneshot::Sender<()>),
+    /// Goes on building measures; given by the writer to itself.
+    Build,
     Close(oneshot::Sender<()>),
     /// Runs SQL on the writer's connection: how a test fills the disk and makes room again.
     #[cfg(test)]
@@ -171,6 +190,25 @@ impl Store {
     /// Shows when the next run is due; not kept on disk.
     pub async fn schedule(&self, stream: usize, at: Stamp) {
         let _ = self.commands.send(Command::Schedule(stream, at)).await;
+    }
+
+    /// Waits until no commit can be stamped earlier than now any more. Blocks, so not for an async
+    /// thread.
+    pub fn settled(&self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let closed = || StoreError::Fatal("it is closed".to_owned());
+        self.commands.blocking_send(Command::Settle(reply)).map_err(|_| closed())?;
+        answer.blocking_recv().map_err(|_| closed())
+    }
+
+    /// Waits until every measure has been built, or the store has failed.
+    pub async fn whole(&self) {
+        let mut revisions = self.revisions();
+        while !self.snapshot().rebuilding.is_empty() {
+            if revisions.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Finishes what is queued and closes the file.
@@ -231,6 +269,12 @@ pub struct Parts {
     pub streams: Vec<StreamName>,
     /// The dictionaries, with all words of the configuration.
     pub words: Dictionaries,
+    /// The configuration's hash and files, kept for those who ask about the past.
+    pub epoch: Epoch,
+    /// Stamps the commits.
+    pub clock: Clock,
+    /// How long every commit can be told apart afterwards; of older days only the end is kept.
+    pub journal_full_for: Span,
 }
 
 fn trouble(before: Option<&Trouble>, end: &RunEnd) -> Option<Trouble> {

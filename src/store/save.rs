@@ -77,13 +77,44 @@ pub(super) fn run(
     Ok(())
 }
 
+/// What readers of this revision know of a stream, for those who ask later.
+pub(super) fn known(
+    transaction: &Transaction<'_>,
+    state: &StreamState,
+    revision: u64,
+) -> Result<(), rusqlite::Error> {
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO known VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+        .execute(params![
+            state.source,
+            state.stream,
+            revision as i64,
+            state.contract,
+            state.last_success.map(|at| at.0),
+            state.data_through.map(|at| at.0),
+            state.quarantined as i64
+        ])?;
+    Ok(())
+}
+
 pub(super) fn revision(
     transaction: &Transaction<'_>,
-    revision: u64,
-    at: Stamp,
+    (revision, at): (u64, Stamp),
 ) -> Result<(), rusqlite::Error> {
     let mut update = transaction.prepare_cached("UPDATE meta SET value = ?2 WHERE name = ?1")?;
     update.execute(params!["revision", revision as i64])?;
     update.execute(params!["committed_at", at.0])?;
+    transaction
+        .prepare_cached("INSERT INTO vintage VALUES (?1, ?2)")?
+        .execute(params![at.0, revision as i64])?;
     Ok(())
+}
+
+/// The newest revision, and when it was made.
+pub(super) fn newest(transaction: &Transaction<'_>) -> Result<(u64, Stamp), rusqlite::Error> {
+    let meta = |name: &str| {
+        transaction
+            .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get::<_, i64>(0))
+    };
+    Ok((meta("revision")? as u64, Stamp(meta("committed_at")?)))
 }

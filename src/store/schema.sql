@@ -1,6 +1,6 @@
 -- The store's tables. Their version is `PRAGMA user_version`; a step to a newer one is a new file.
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO meta VALUES ('revision', 0), ('committed_at', 0);
+INSERT INTO meta VALUES ('revision', 0), ('committed_at', 0), ('compacted_until', 0);
 
 -- Words and the numbers they have in rows and cells.
 CREATE TABLE dictionary (name TEXT NOT NULL, number INTEGER NOT NULL, word TEXT NOT NULL, PRIMARY KEY (name, number)) WITHOUT ROWID;
@@ -12,19 +12,14 @@ CREATE TABLE contract (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, layout
 CREATE TABLE entity_chunk (contract INTEGER NOT NULL, chunk INTEGER NOT NULL, records BLOB NOT NULL, PRIMARY KEY (contract, chunk));
 CREATE TABLE entity_log (seq INTEGER PRIMARY KEY, contract INTEGER NOT NULL, records BLOB NOT NULL);
 
--- Cubes: one blob of cells per measure and day (id = measure << 20 | day) as of the last checkpoint,
--- and the changes since, one row per commit and measure.
-CREATE TABLE measure (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, definition TEXT NOT NULL);
-CREATE TABLE cube (id INTEGER PRIMARY KEY, cells BLOB NOT NULL);
-CREATE TABLE cube_log (seq INTEGER PRIMARY KEY, measure INTEGER NOT NULL, changes BLOB NOT NULL);
-
--- Streams: cursor, clocks and totals; moments in seconds since 1970.
+-- Streams: cursor, clocks and totals; moments in seconds since 1970. `number` tells apart the streams
+-- that feed one contract, from 1.
 CREATE TABLE stream (
   source TEXT NOT NULL, stream TEXT NOT NULL, cursor INTEGER, last_attempt INTEGER, last_success INTEGER, data_through INTEGER,
   trouble_reason TEXT, trouble_message TEXT, trouble_since INTEGER, trouble_count INTEGER, targets_up INTEGER, targets INTEGER,
   received INTEGER NOT NULL DEFAULT 0, accepted INTEGER NOT NULL DEFAULT 0, superseded INTEGER NOT NULL DEFAULT 0,
   duplicate INTEGER NOT NULL DEFAULT 0, quarantined INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0,
-  PRIMARY KEY (source, stream)) WITHOUT ROWID;
+  contract TEXT, number INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (source, stream)) WITHOUT ROWID;
 
 CREATE TABLE run (
   id INTEGER PRIMARY KEY, source TEXT NOT NULL, stream TEXT NOT NULL, started INTEGER NOT NULL, ended INTEGER NOT NULL, outcome TEXT NOT NULL,

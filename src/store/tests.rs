@@ -7,6 +7,7 @@
 mod changes;
 mod disk;
 mod files;
+mod past;
 mod quarantine;
 
 use std::collections::BTreeMap;
@@ -55,13 +56,15 @@ struct World {
     path: PathBuf,
     contract: String,
     list: String,
+    clock: Clock,
 }
 
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("iocgw.db");
-        Self { _folder: folder, path, contract: CONTRACT.to_owned(), list: LIST.to_owned() }
+        let clock = Clock::standing(Stamp(APRIL));
+        Self { _folder: folder, path, contract: CONTRACT.to_owned(), list: LIST.to_owned(), clock }
     }
 
     /// Changes the contract; what is replaced must be there.
@@ -87,7 +90,16 @@ impl World {
             stream: "visits".to_owned(),
             plan: 0,
         };
-        Parts { plans: vec![plan], streams: vec![stream("a"), stream("b")], words }
+        let files = vec![("contract.yaml".to_owned(), self.contract.clone())];
+        let hash = blake3::hash(self.contract.as_bytes()).to_hex().to_string();
+        Parts {
+            plans: vec![plan],
+            streams: vec![stream("a"), stream("b")],
+            words,
+            epoch: Epoch { hash, files },
+            clock: self.clock.clone(),
+            journal_full_for: Span::seconds(30 * 86_400),
+        }
     }
 }
 
@@ -176,6 +188,14 @@ fn seen(store: &Store) -> Seen {
         .map(|(name, state)| (name.clone(), serde_json::to_value(&**state).unwrap()))
         .collect();
     Seen { revision: snapshot.revision, at: snapshot.at, cells, streams }
+}
+
+/// Waits until every measure has been built.
+async fn built(store: &Store) {
+    let mut revisions = store.revisions();
+    while !store.snapshot().rebuilding.is_empty() {
+        revisions.changed().await.unwrap();
+    }
 }
 
 /// The cells of a measure: day, key without the day, amount.

@@ -4,66 +4,62 @@
 //! version, and only the one who owns the entities can know that. The order of a commit is: fold in
 //! memory with a way back, one SQL transaction, then the new snapshot; or the way back.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, watch};
 
-use super::cubes::{self, Cubes};
+use super::contract::Contract;
+use super::cubes::{self, Cubes, Opening};
+use super::journal;
 use super::save;
 use super::sqlite::{Opened, failure};
-use super::{
-    Batch, Command, Committed, MAX_QUARANTINED, Parts, QUEUE, RunEnd, Store, StoreError,
-    StreamName, load, trouble,
-};
+use super::{Command, Parts, QUEUE, RunEnd, Store, StoreError, StreamName, load, trouble};
+use crate::clock::Clock;
 use crate::fold::entities::CHUNK;
-use crate::fold::{Entities, Folded, Plan, against};
-use crate::model::observation::Reject;
-use crate::model::snapshot::{Conservation, Outcome, RUNS_KEPT, RunLine, Snapshot, StreamState};
+use crate::model::snapshot::{Outcome, RUNS_KEPT, RunLine, Snapshot, StreamState};
 use crate::model::time::Stamp;
-
-/// Bytes of entity log below which it is never written back into chunks; little in unit tests, so
-/// that they get there.
-const MIN_LOG: u64 = if cfg!(test) { 4 << 10 } else { 64 << 20 };
+use crate::model::units::Span;
 
 /// Finished runs kept per stream on disk.
 pub(super) const RUNS_ON_DISK: i64 = if cfg!(test) { 70 } else { 5000 };
 
-struct Contract {
-    id: i64,
-    plan: Plan,
-    entities: Entities,
-    cubes: Cubes,
-    dirty: BTreeSet<u32>,
-    log_bytes: u64,
-    held: HashSet<u128>,
+pub(super) struct Stream {
+    pub(super) name: StreamName,
+    pub(super) state: StreamState,
+    pub(super) cursor: Option<i64>,
+    /// Tells it apart from the other streams of its contract.
+    pub(super) number: u8,
 }
 
-struct Stream {
-    name: StreamName,
-    state: StreamState,
-    cursor: Option<i64>,
-}
-
-struct Writer {
-    connection: Connection,
-    contracts: Vec<Contract>,
-    streams: Vec<Stream>,
-    revision: u64,
-    snapshot: Arc<ArcSwap<Snapshot>>,
-    announce: watch::Sender<u64>,
-    fatal: watch::Sender<Option<StoreError>>,
-    buffer: Vec<u8>,
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    pub(super) contracts: Vec<Contract>,
+    pub(super) streams: Vec<Stream>,
+    pub(super) revision: u64,
+    /// When the newest revision was made; the next is never made earlier.
+    pub(super) at: Stamp,
+    pub(super) clock: Clock,
+    /// How long the journal keeps each commit apart.
+    full_for: Span,
+    /// The beginning of the first day that has not been compacted.
+    compacted: Stamp,
+    pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
+    pub(super) announce: watch::Sender<u64>,
+    pub(super) fatal: watch::Sender<Option<StoreError>>,
+    pub(super) buffer: Vec<u8>,
     _lock: File,
 }
 
 pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
     let Opened { mut connection, path, lock, .. } = opened;
+    let (clock, full_for) = (parts.clock.clone(), parts.journal_full_for);
     let loaded = load_all(&mut connection, parts).map_err(|error| failure(&error))?;
-    let (contracts, streams, revision, at) = loaded;
+    let (contracts, streams, (revision, at)) = loaded;
     let (announce, revisions) = watch::channel(revision);
     let (fatal, failures) = watch::channel(None);
     let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
@@ -72,6 +68,10 @@ pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
         contracts,
         streams,
         revision,
+        at,
+        clock,
+        full_for,
+        compacted: Stamp(0),
         snapshot: Arc::clone(&snapshot),
         announce,
         fatal,
@@ -87,18 +87,21 @@ pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
     Ok(Store { commands, snapshot, revision: revisions, fatal: failures, path: Arc::new(path) })
 }
 
-type Everything = (Vec<Contract>, Vec<Stream>, u64, Stamp);
+type Everything = (Vec<Contract>, Vec<Stream>, (u64, Stamp));
 
 fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rusqlite::Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     load::save_dictionaries(&transaction, &parts.words)?;
     let mut held = load::held_keys(&transaction)?;
     let (mut contracts, mut repacked) = (Vec::new(), Vec::new());
-    cubes::forget(&transaction, &parts.plans)?;
-    let log = cubes::log(&transaction)?;
+    let (revision, at) = save::newest(&transaction)?;
+    let commit = (revision + 1, at.max(parts.clock.now()));
+    let mut opening = Opening { commit, changed: false };
+    opening.changed |= parts.epoch.note(&transaction, commit.0)?;
+    cubes::forget(&transaction, &parts.plans, &mut opening)?;
     for plan in parts.plans {
         let loaded = load::contract(&transaction, &plan)?;
-        let cubes = Cubes::load(&transaction, &plan, &loaded, &log)?;
+        let cubes = Cubes::load(&transaction, &plan, &loaded, &mut opening)?;
         let load::Contract { id, entities, log_bytes, .. } = loaded;
         let dirty = if log_bytes > 0 {
             (0..=(entities.len() / CHUNK) as u32).collect()
@@ -118,27 +121,35 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
     }
     let mut streams = Vec::new();
     for name in parts.streams {
-        let (mut state, mut cursor) =
+        let (mut state, mut cursor, number) =
             load::stream(&transaction, &name, &contracts[name.plan].plan.schema.name)?;
         if repacked[name.plan] {
             (state.cursor, cursor) = (None, None);
             save::stream(&transaction, &state, cursor)?;
         }
-        streams.push(Stream { name, state, cursor });
+        if opening.changed {
+            save::known(&transaction, &state, commit.0)?;
+        }
+        streams.push(Stream { name, state, cursor, number });
     }
-    let meta = |name: &str| {
-        transaction
-            .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get::<_, i64>(0))
-    };
-    let (revision, at) = (meta("revision")? as u64, Stamp(meta("committed_at")?));
+    let mut newest = (revision, at);
+    if opening.changed {
+        newest = commit;
+        save::revision(&transaction, commit)?;
+    }
     transaction.commit()?;
-    Ok((contracts, streams, revision, at))
+    Ok((contracts, streams, newest))
 }
 
 impl Writer {
     fn work(mut self, mut queue: mpsc::Receiver<Command>) {
-        while let Some(command) = queue.blocking_recv() {
+        while let Some(command) = self.next(&mut queue) {
             let failed = match command {
+                Command::Build => self.build(),
+                Command::Settle(reply) => {
+                    let _ = reply.send(());
+                    None
+                }
                 Command::Commit(batch, reply) => {
                     let answer = self.commit(&batch);
                     let failed = answer.as_ref().err().cloned();
@@ -151,7 +162,7 @@ impl Writer {
                     None
                 }
                 Command::End(end, reply) => {
-                    let (stream, at) = (end.stream, end.ended);
+                    let (stream, at) = (end.stream, self.next_at());
                     let line = self.end(&end);
                     self.answer(stream, at, &line, reply)
                 }
@@ -195,99 +206,37 @@ impl Writer {
         }
         let failed = saved.as_ref().err().cloned();
         let _ = reply.send(saved);
-        failed
+        failed.or_else(|| self.compact(at))
     }
 
-    /// Folds and commits a page.
-    fn commit(&mut self, batch: &Batch) -> Result<Committed, StoreError> {
-        let position = self.streams[batch.stream].name.plan;
-        let contract = &mut self.contracts[position];
-        let folded = against(&mut contract.entities, &contract.plan, &batch.observations);
-        let log_bytes = contract.log_bytes;
-        let before: Vec<_> = contract.cubes.measures().map(Arc::clone).collect();
-        match self.write(batch, &folded, position) {
-            Ok(Written { records, state, cursor, released }) => {
-                let stream = &mut self.streams[batch.stream];
-                (stream.state, stream.cursor) = (state, cursor);
-                self.let_go(position, batch.stream, &released);
-                self.revision += 1;
-                self.publish(batch.at);
-                let (inserted, updated, latest) = (folded.inserted, folded.updated, folded.latest);
-                Ok(Committed { records, inserted, updated, latest })
+    /// Once a local day: merges what the journal knows of the day that has become old.
+    fn compact(&mut self, now: Stamp) -> Option<StoreError> {
+        let until = Stamp(now.0 - self.full_for.as_seconds()).day().start();
+        if until <= self.compacted {
+            return None;
+        }
+        let (revision, mut gone) = (self.revision, 0);
+        let compacted = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .and_then(|transaction| {
+                // A merged entry has the last revision of its day: it must be in the days already.
+                for contract in &self.contracts {
+                    contract.cubes.write_back(&transaction, revision, &mut self.buffer)?;
+                }
+                gone = journal::compact(&transaction, until)?;
+                transaction.commit()
+            });
+        match compacted.map_err(|error| failure(&error)) {
+            Ok(()) => {
+                self.contracts.iter_mut().for_each(|contract| contract.cubes.written_back());
+                self.compacted = until;
+                tracing::info!(entries = gone, "the journal of old days has been merged");
+                None
             }
-            Err(error) => {
-                let contract = &mut self.contracts[position];
-                folded.undo(&mut contract.entities);
-                contract.log_bytes = log_bytes;
-                contract.cubes.put_back(before);
-                Err(failure(&error))
-            }
+            Err(StoreError::Full) => None,
+            Err(error) => Some(error),
         }
-    }
-
-    /// Forgets keys that nobody waits for any more, and takes their records off the counts of the
-    /// other streams that had brought them.
-    fn let_go(&mut self, contract: usize, by: usize, released: &Released) {
-        for key in &released.keys {
-            self.contracts[contract].held.remove(key);
-        }
-        let others = self.streams.iter_mut().enumerate().filter(|(i, _)| *i != by);
-        for (_, stream) in others {
-            let count = released.of(&stream.name);
-            stream.state.quarantined -= count.min(stream.state.quarantined);
-        }
-    }
-
-    fn write(
-        &mut self,
-        batch: &Batch,
-        folded: &Folded,
-        position: usize,
-    ) -> Result<Written, rusqlite::Error> {
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let contract = &mut self.contracts[position];
-        let stream = &self.streams[batch.stream];
-        contract.append(&transaction, folded, &mut self.buffer)?;
-        contract.cubes.append(&transaction, &folded.changes, &mut self.buffer)?;
-        let (is_log_long, is_cube_log_long) =
-            (contract.is_log_long(), contract.cubes.is_log_long());
-        if is_log_long {
-            contract.write_back(&transaction)?;
-        }
-        if is_cube_log_long {
-            contract.cubes.write_back(&transaction, &mut self.buffer)?;
-        }
-        let (mut state, mut cursor) = (stream.state.clone(), stream.cursor);
-        let kept =
-            Quarantine { transaction: &transaction, batch, contract: &contract.plan.schema.name }
-                .keep(&mut state, &mut contract.held)?;
-        let released = contract.release(&transaction, folded)?;
-        state.quarantined -= released.of(&stream.name).min(state.quarantined);
-        let records = Conservation {
-            received: batch.received,
-            accepted: folded.accepted(),
-            superseded: folded.superseded,
-            duplicate: folded.duplicate,
-            quarantined: kept,
-            rejected: batch.rejects.len() as u64 - kept,
-        };
-        state.total.add(&records);
-        if let Some(moment) = batch.cursor {
-            cursor = Some(moment);
-            state.cursor = Some(Stamp(moment).rfc3339());
-        }
-        save::stream(&transaction, &state, cursor)?;
-        save::revision(&transaction, self.revision + 1, batch.at)?;
-        transaction.commit()?;
-        // Only now: had the commit failed, the logs would still be needed.
-        if is_log_long {
-            contract.written_back();
-        }
-        if is_cube_log_long {
-            contract.cubes.written_back();
-        }
-        Ok(Written { records, state, cursor, released })
     }
 
     fn end(&mut self, end: &RunEnd) -> RunLine {
@@ -329,17 +278,72 @@ impl Writer {
     ) -> Result<(), rusqlite::Error> {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Stream { name, state, cursor } = &self.streams[stream];
+        let Stream { name, state, cursor, .. } = &self.streams[stream];
         save::stream(&transaction, state, *cursor)?;
         save::run(&transaction, name, line)?;
-        save::revision(&transaction, self.revision + 1, at)?;
+        save::known(&transaction, state, self.revision + 1)?;
+        save::revision(&transaction, (self.revision + 1, at))?;
         transaction.commit()?;
         self.revision += 1;
         Ok(())
     }
 
+    /// The moment of the next commit: never before the one before it, whatever the clock does.
+    pub(super) fn next_at(&self) -> Stamp {
+        self.at.max(self.clock.now())
+    }
+
+    /// The next command; while measures are being built and nobody asks for anything, to go on with
+    /// that.
+    fn next(&self, queue: &mut mpsc::Receiver<Command>) -> Option<Command> {
+        if !self.contracts.iter().any(|contract| contract.cubes.is_building()) {
+            return queue.blocking_recv();
+        }
+        match queue.try_recv() {
+            Ok(command) => Some(command),
+            Err(TryRecvError::Empty) => Some(Command::Build),
+            Err(TryRecvError::Disconnected) => None,
+        }
+    }
+
+    /// Takes the building of measures one step on; what is whole is committed and shown.
+    fn build(&mut self) -> Option<StoreError> {
+        let (commit, mut done) = ((self.revision + 1, self.next_at()), None);
+        let building = self.contracts.iter_mut().find(|contract| contract.cubes.is_building());
+        if let Some(Contract { cubes, plan, entities, .. }) = building {
+            if cubes.build(plan, entities) {
+                let written = self
+                    .connection
+                    .transaction_with_behavior(TransactionBehavior::Immediate)
+                    .and_then(|transaction| {
+                        let ids = cubes.finish(&transaction, commit)?;
+                        save::revision(&transaction, commit)?;
+                        transaction.commit()?;
+                        Ok(ids)
+                    });
+                match written.map_err(|error| failure(&error)) {
+                    Ok(ids) => done = Some(ids),
+                    Err(StoreError::Full) => {}
+                    Err(error) => return Some(error),
+                }
+            }
+            if let Some(ids) = done {
+                cubes.finished(ids);
+                self.revision = commit.0;
+            }
+        }
+        self.publish(if self.revision == commit.0 { commit.1 } else { self.at });
+        None
+    }
+
     /// Shows the present state to readers.
-    fn publish(&mut self, at: Stamp) {
+    pub(super) fn publish(&mut self, at: Stamp) {
+        self.at = at;
+        let rebuilding = self
+            .contracts
+            .iter()
+            .flat_map(|contract| contract.cubes.rebuilding(contract.entities.len() as u64));
+        let rebuilding = rebuilding.collect();
         let measures = self.contracts.iter().flat_map(|contract| contract.cubes.measures());
         let measures =
             measures.map(|measure| (measure.name.clone(), Arc::clone(measure))).collect();
@@ -353,176 +357,9 @@ impl Writer {
                 )
             })
             .collect();
-        self.snapshot.store(Arc::new(Snapshot { revision: self.revision, at, measures, streams }));
+        let revision = self.revision;
+        let snapshot = Snapshot { revision, at, measures, streams, rebuilding };
+        self.snapshot.store(Arc::new(snapshot));
         self.announce.send_replace(self.revision);
-    }
-}
-
-impl Contract {
-    /// Appends the changed entities to the log, as one blob.
-    fn append(
-        &mut self,
-        transaction: &Transaction<'_>,
-        folded: &Folded,
-        buffer: &mut Vec<u8>,
-    ) -> Result<(), rusqlite::Error> {
-        if folded.rows.is_empty() {
-            return Ok(());
-        }
-        buffer.clear();
-        for row in &folded.rows {
-            buffer.extend_from_slice(&row.to_le_bytes());
-            buffer.extend_from_slice(self.entities.record(*row));
-            self.dirty.insert(row / CHUNK as u32);
-        }
-        self.log_bytes += buffer.len() as u64;
-        transaction
-            .prepare_cached("INSERT INTO entity_log (contract, records) VALUES (?1, ?2)")?
-            .execute(params![self.id, &*buffer])?;
-        Ok(())
-    }
-
-    /// Lets go of quarantined records whose entity has been accepted since; yields how many.
-    fn release(
-        &mut self,
-        transaction: &Transaction<'_>,
-        folded: &Folded,
-    ) -> Result<Released, rusqlite::Error> {
-        let mut released = Released::default();
-        if self.held.is_empty() {
-            return Ok(released);
-        }
-        let mut resolve = transaction.prepare_cached(
-            "UPDATE quarantine SET state = 'resolved' WHERE contract = ?1 AND key = ?2 AND state = 'held'
-             RETURNING source, stream",
-        )?;
-        for row in &folded.rows {
-            let key = self.entities.key(*row);
-            if self.held.contains(&key) {
-                let mut rows =
-                    resolve.query(params![self.plan.schema.name, &key.to_le_bytes()[..]])?;
-                while let Some(row) = rows.next()? {
-                    released.records.push((row.get(0)?, row.get(1)?));
-                }
-                released.keys.push(key);
-            }
-        }
-        Ok(released)
-    }
-
-    /// Whether the log of entities has outgrown them.
-    fn is_log_long(&self) -> bool {
-        self.log_bytes > MIN_LOG.max((self.entities.len() * self.entities.width()) as u64)
-    }
-
-    /// Notes that what [`Contract::write_back`] wrote has been committed.
-    fn written_back(&mut self) {
-        self.dirty.clear();
-        self.log_bytes = 0;
-    }
-
-    /// Empties the log and writes dirty chunks back, into the room that the log leaves.
-    fn write_back(&self, transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
-        transaction.execute("DELETE FROM entity_log WHERE contract = ?1", [self.id])?;
-        let mut insert = transaction
-            .prepare_cached("INSERT OR REPLACE INTO entity_chunk VALUES (?1, ?2, ?3)")?;
-        for chunk in &self.dirty {
-            if let Some(records) = self.entities.chunks().get(*chunk as usize) {
-                insert.execute(params![self.id, chunk, records])?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What a committed page leaves to be taken over into memory.
-struct Written {
-    records: Conservation,
-    state: StreamState,
-    cursor: Option<i64>,
-    released: Released,
-}
-
-/// Records that left the quarantine because a good version came, whoever brought it.
-#[derive(Default)]
-struct Released {
-    keys: Vec<u128>,
-    /// Source and stream of each record.
-    records: Vec<(String, String)>,
-}
-
-impl Released {
-    /// How many of them this stream had brought.
-    fn of(&self, name: &StreamName) -> u64 {
-        let is_of =
-            |(source, stream): &&(String, String)| *source == name.source && *stream == name.stream;
-        self.records.iter().filter(is_of).count() as u64
-    }
-}
-
-struct Quarantine<'a> {
-    transaction: &'a Transaction<'a>,
-    batch: &'a Batch,
-    contract: &'a str,
-}
-
-impl Quarantine<'_> {
-    /// Keeps the rejects as far as there is room; yields how many were kept.
-    fn keep(
-        &self,
-        state: &mut StreamState,
-        held: &mut HashSet<u128>,
-    ) -> Result<u64, rusqlite::Error> {
-        let mut kept = 0;
-        for reject in &self.batch.rejects {
-            let again = self.again(state, reject)?;
-            if !again {
-                if state.quarantined >= MAX_QUARANTINED {
-                    continue;
-                }
-                self.insert(state, reject)?;
-                state.quarantined += 1;
-            }
-            held.extend(reject.key);
-            kept += 1;
-        }
-        Ok(kept)
-    }
-
-    /// Whether the very same reject is held already; then it is noted once more.
-    fn again(&self, state: &StreamState, reject: &Reject) -> Result<bool, rusqlite::Error> {
-        let fingerprint = reject.fingerprint.to_le_bytes();
-        let changed = self
-            .transaction
-            .prepare_cached(
-                "UPDATE quarantine SET attempts = attempts + 1, last_seen = ?4 WHERE source = ?1 AND stream = ?2 AND fingerprint = ?3 AND state = 'held'",
-            )?
-            .execute(params![state.source, state.stream, &fingerprint[..], self.batch.at.0])?;
-        Ok(changed > 0)
-    }
-
-    fn insert(&self, state: &StreamState, reject: &Reject) -> Result<(), rusqlite::Error> {
-        let (fingerprint, key) =
-            (reject.fingerprint.to_le_bytes(), reject.key.map(u128::to_le_bytes));
-        self.transaction
-            .prepare_cached(
-                "INSERT INTO quarantine (source, stream, contract, contract_version, fingerprint, key, reason, rule, shape, held, first_seen, last_seen, attempts, state)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, 1, 'held')
-                 ON CONFLICT (source, stream, fingerprint) DO UPDATE SET state = 'held', attempts = attempts + 1, last_seen = excluded.last_seen",
-            )?
-            .execute(params![
-                state.source,
-                state.stream,
-                self.contract,
-                self.batch.contract_version,
-                &fingerprint[..],
-                key.as_ref().map(|key| &key[..]),
-                reject.reason.as_str(),
-                reject.rule,
-                reject.shape,
-                reject.held,
-                self.batch.at.0
-            ])?;
-        Ok(())
     }
 }

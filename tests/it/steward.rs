@@ -41,7 +41,7 @@ fn the_shipped_cases_pass_without_network_store_or_environment() {
 fn a_case_that_fails_is_1_and_one_that_makes_no_sense_is_78() {
     let overlay = Overlay::new();
     let file = overlay.folder().join("case.yaml");
-    let mut outcome = |received: &str| {
+    let outcome = |received: &str| {
         fs::write(&file, CASE.replace("RECEIVED", received)).unwrap();
         run(&overlay, &["test", "case.yaml"])
     };

@@ -213,6 +213,7 @@ macro_rules! agree {
 fn a_schema_names_exactly_the_keys_that_are_read() {
     agree!(
         written::Gateway,
+        written::Journal,
         written::Units,
         written::AreaFile,
         written::AreaListFile,

@@ -10,6 +10,7 @@ mod access;
 mod decode;
 mod fault;
 mod filler;
+mod inside;
 mod interpolate;
 mod locate;
 mod node;

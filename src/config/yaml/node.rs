@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use super::inside::place_inside;
 use super::problem::Place;
 
 /// A value of a YAML file with its place.
@@ -134,6 +135,18 @@ impl Node {
     /// what a check may know about can be left out of the file.
     pub fn place_of(&self, file: &str, dotted: &str) -> Place {
         self.deepest(dotted).1.spot.place(file)
+    }
+
+    /// The place of the character `offset` (from 0) of the text at a dotted path; `source` is the file
+    /// as it stands. A text that variables were put into is placed by its beginning.
+    pub fn place_within(&self, file: &str, source: &str, dotted: &str, offset: usize) -> Place {
+        let start = self.place_of(file, dotted);
+        match self.at(dotted).map(|node| &node.value) {
+            Some(Value::Text(Text { value, written: None })) => {
+                place_inside(source, &start, value, offset)
+            }
+            _ => start,
+        }
     }
 
     /// The place of the key at the end of a dotted path; of a list item, the item's own place.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::parse::{Binary, Syntax, Tree, parse};
-use super::{Expr, Flaw, Node};
+use super::parse::{Binary, MAX_DECIMALS, Syntax, Tree, parse};
+use super::{Expr, Flaw, Node, call};
 use crate::model::row::NULL;
 
 /// The type of a value.
@@ -32,6 +32,7 @@ impl Type {
             Self::Boolean => "true or false".to_owned(),
             Self::Timestamp => "a timestamp".to_owned(),
             Self::Date => "a date".to_owned(),
+            Self::Code(list) if list.starts_with("text:") => "a text property".to_owned(),
             Self::Code(list) => format!("a code of {}", list.trim_start_matches("list:")),
             Self::Text => "a text".to_owned(),
             Self::Null => "null".to_owned(),
@@ -56,11 +57,11 @@ pub fn compile(text: &str, scope: &dyn Scope) -> Result<Expr, Flaw> {
     Ok(Expr { root, kind })
 }
 
-fn flaw<T>(tree: &Tree, message: impl Into<String>) -> Result<T, Flaw> {
+pub(super) fn flaw<T>(tree: &Tree, message: impl Into<String>) -> Result<T, Flaw> {
     Err(Flaw { offset: tree.offset, message: message.into() })
 }
 
-fn node(tree: &Tree, scope: &dyn Scope) -> Result<(Node, Type), Flaw> {
+pub(super) fn node(tree: &Tree, scope: &dyn Scope) -> Result<(Node, Type), Flaw> {
     match &tree.syntax {
         Syntax::Null => Ok((Node::Constant(NULL), Type::Null)),
         Syntax::Boolean(value) => Ok((Node::Constant(i64::from(*value)), Type::Boolean)),
@@ -85,6 +86,7 @@ fn node(tree: &Tree, scope: &dyn Scope) -> Result<(Node, Type), Flaw> {
         },
         Syntax::Choose(condition, yes, no) => choose(tree, condition, yes, no, scope),
         Syntax::Pair(operator, left, right) => pair(tree, *operator, left, right, scope),
+        Syntax::Call(name, arguments) => call::check(tree, name, arguments, scope),
     }
 }
 
@@ -105,10 +107,14 @@ fn choose(
     scope: &dyn Scope,
 ) -> Result<(Node, Type), Flaw> {
     let condition = boolean(condition, scope)?;
-    let (yes, first) = node(yes, scope)?;
-    let (no, second) = node(no, scope)?;
+    let (mut yes, first) = node(yes, scope)?;
+    let (mut no, second) = node(no, scope)?;
     let kind = match (first, second) {
         (Type::Null, kind) | (kind, Type::Null) => kind,
+        (Type::Number(a), Type::Number(b)) => {
+            (yes, no) = scaled(yes, a, no, b);
+            Type::Number(a.max(b))
+        }
         (first, second) if first == second => first,
         (first, second) => {
             return flaw(
@@ -153,12 +159,35 @@ fn member(left: &Tree, right: &Tree, scope: &dyn Scope) -> Result<(Node, Type), 
             (Type::Code(list), Syntax::Text(word)) => {
                 scope.code(list, word).or_else(|message| flaw(item, message))?
             }
-            (Type::Number(decimals), Syntax::Number(value, has)) if decimals == has => *value,
-            _ => return flaw(item, format!("this cannot be {}", kind.describe())),
+            (Type::Code(_) | Type::Null | Type::Text, _) => return cannot_be(item, &kind),
+            _ => constant(item, &kind, scope)?,
         };
         numbers.push(number);
     }
     Ok((Node::In(Box::new(value), numbers.into()), Type::Boolean))
+}
+
+/// A list's item that needs no record: a number, a moment, a day, true or false.
+fn constant(item: &Tree, wanted: &Type, scope: &dyn Scope) -> Result<i64, Flaw> {
+    let (found, kind) = node(item, scope)?;
+    let found = match (wanted, kind) {
+        (Type::Number(to), Type::Number(from)) if from <= *to => {
+            scaled(found, from, Node::Constant(0), *to).0
+        }
+        (wanted, kind) if *wanted == kind => found,
+        _ => return cannot_be(item, wanted),
+    };
+    if !found.is_constant() {
+        return flaw(item, "a list holds constants only");
+    }
+    match found.value(&[]) {
+        NULL => cannot_be(item, wanted),
+        value => Ok(value),
+    }
+}
+
+fn cannot_be<T>(tree: &Tree, kind: &Type) -> Result<T, Flaw> {
+    flaw(tree, format!("this cannot be {}", kind.describe()))
 }
 
 fn comparison(
@@ -223,7 +252,12 @@ fn arithmetic(
             (first, second) = scaled(first, *a, second, *b);
             Type::Number(*a.max(b))
         }
-        (Binary::Multiply, Type::Number(a), Type::Number(b)) => Type::Number(a + b),
+        (Binary::Multiply, Type::Number(a), Type::Number(b)) if a + b <= MAX_DECIMALS => {
+            Type::Number(a + b)
+        }
+        (Binary::Multiply, Type::Number(_), Type::Number(_)) => {
+            return flaw(tree, format!("the product has more than {MAX_DECIMALS} decimals"));
+        }
         (Binary::Divide | Binary::Remainder, Type::Number(a), Type::Number(0)) => Type::Number(*a),
         _ => {
             return flaw(

@@ -1,16 +1,21 @@
 //! The one expression language: conditions and quantities over the properties of a record.
 //!
 //! The syntax is a subset of CEL (`finished_at == null || finished_at >= received_at`): literals,
-//! property and attribute names, `! - * / % + < <= > >= == != in && || ?:`. It is type-checked when
-//! the configuration is read, so that a comparison of a date with a code is refused with its place
-//! and never meets a record; it has no loops and no calls, so it always ends. The `cel` crate was
-//! weighed and left out: a sixth of the whole cold build for a parser whose messages would have to
-//! be rewritten and whose every release breaks the syntax tree.
+//! property and attribute names, `! - * / % + < <= > >= == != in && || ?:`, `has(x)` and the literals
+//! `duration("2h")`, `timestamp("…")`, `date("…")`. It is type-checked when the configuration is read,
+//! so that a comparison of a date with a code is refused with its place and never meets a record; it
+//! has no loops and nothing to call, so it always ends. The `cel` crate was weighed and left out: a
+//! sixth of the whole cold build for a parser whose messages would have to be rewritten and whose
+//! every release breaks the syntax tree.
 //!
-//! Arithmetic is on whole numbers; decimals carry their scale in the type. Null compares false with
-//! everything but `null`, and arithmetic with null is null.
+//! Arithmetic is on whole numbers; decimals carry their scale in the type, division cuts towards
+//! zero. Null compares false with everything but `null`; arithmetic with null, by zero or beyond 64
+//! bits is null.
 
+mod call;
 mod check;
+#[cfg(test)]
+mod differential;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -73,6 +78,15 @@ impl Expr {
 }
 
 impl Node {
+    /// Whether it has the same value for every row.
+    fn is_constant(&self) -> bool {
+        match self {
+            Self::Constant(_) => true,
+            Self::Arithmetic(_, left, right) => left.is_constant() && right.is_constant(),
+            _ => false,
+        }
+    }
+
     fn value(&self, row: &[i64]) -> i64 {
         match self {
             Self::Constant(value) => *value,

@@ -8,6 +8,9 @@ const MAX_DEPTH: u32 = 64;
 /// Longest expression, in characters.
 const MAX_LENGTH: usize = 2000;
 
+/// The most decimals of a number: what 64 bits can tell apart.
+pub(super) const MAX_DECIMALS: u8 = 18;
+
 /// An operator between two operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Binary {
@@ -73,6 +76,44 @@ pub enum Syntax {
     Pair(Binary, Box<Tree>, Box<Tree>),
     /// `c ? x : y`
     Choose(Box<Tree>, Box<Tree>, Box<Tree>),
+    /// `has(x)`
+    Call(String, Vec<Tree>),
+}
+
+impl Tree {
+    /// Shows this node and everything below it to `visit`, from left to right.
+    pub fn each<'t>(&'t self, visit: &mut dyn FnMut(&'t Self)) {
+        visit(self);
+        match &self.syntax {
+            Syntax::Null
+            | Syntax::Boolean(_)
+            | Syntax::Number(..)
+            | Syntax::Text(_)
+            | Syntax::Name(_) => {}
+            Syntax::List(items) | Syntax::Call(_, items) => {
+                items.iter().for_each(|item| item.each(visit));
+            }
+            Syntax::Not(inner) | Syntax::Negative(inner) => inner.each(visit),
+            Syntax::Pair(_, left, right) => {
+                left.each(visit);
+                right.each(visit);
+            }
+            Syntax::Choose(condition, yes, no) => {
+                [condition, yes, no].into_iter().for_each(|part| part.each(visit));
+            }
+        }
+    }
+
+    /// The names that stand in it, as written, each as often as it stands there.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        self.each(&mut |tree| {
+            if let Syntax::Name(name) = &tree.syntax {
+                names.push(name.as_str());
+            }
+        });
+        names
+    }
 }
 
 /// Parses `text`.
@@ -110,7 +151,7 @@ const LEVELS: [&[(&str, Binary)]; 5] = [
         (">=", Binary::GreaterOrEqual),
         ("<", Binary::Less),
         (">", Binary::Greater),
-        ("in ", Binary::In),
+        ("in", Binary::In),
     ],
     &[("+", Binary::Add), ("-", Binary::Subtract)],
     &[("*", Binary::Multiply), ("/", Binary::Divide), ("%", Binary::Remainder)],
@@ -130,6 +171,10 @@ impl Parser {
     fn eat(&mut self, word: &str) -> bool {
         self.blank();
         let fits = word.chars().enumerate().all(|(i, c)| self.text.get(self.at + i) == Some(&c));
+        // `in` is a word, so `inside` does not begin with it.
+        let is_word = word.ends_with(|c: char| c.is_ascii_alphabetic());
+        let goes_on = self.text.get(self.at + word.len()).is_some_and(|c| is_part_of_name(*c));
+        let fits = fits && !(is_word && goes_on);
         if fits {
             self.at += word.chars().count();
         }
@@ -203,49 +248,57 @@ impl Parser {
                 self.expect(")")?;
                 return Ok(inner);
             }
-            Some('[') => self.list()?,
+            Some('[') => {
+                self.at += 1;
+                Syntax::List(self.items("]")?)
+            }
             Some(quote @ ('\'' | '"')) => self.text_literal(quote)?,
             Some(c) if c.is_ascii_digit() => self.number()?,
-            Some(c) if c.is_ascii_alphabetic() || c == '_' => self.name(),
+            Some(c) if c.is_ascii_alphabetic() || c == '_' => self.name()?,
             Some(other) => return Err(self.flaw(format!("'{other}' was not expected here"))),
         };
         Ok(Tree { offset, syntax })
     }
 
-    fn list(&mut self) -> Result<Syntax, Flaw> {
-        self.at += 1;
+    /// What stands up to the closing bracket, separated by commas.
+    fn items(&mut self, close: &str) -> Result<Vec<Tree>, Flaw> {
         let mut items = Vec::new();
-        while !self.eat("]") {
+        while !self.eat(close) {
             if !items.is_empty() {
                 self.expect(",")?;
             }
             items.push(self.choice()?);
         }
-        Ok(Syntax::List(items))
+        Ok(items)
     }
 
     fn text_literal(&mut self, quote: char) -> Result<Syntax, Flaw> {
         let start = self.at;
-        self.at += 1;
         let mut text = String::new();
         loop {
-            match self.text.get(self.at) {
-                None => {
-                    return Err(Flaw {
-                        offset: start,
-                        message: "the text is not closed".to_owned(),
-                    });
-                }
-                Some(c) if *c == quote => break,
-                Some(c) => text.push(*c),
-            }
             self.at += 1;
+            match self.text.get(self.at).copied() {
+                None => {
+                    let message = "the text is not closed".to_owned();
+                    return Err(Flaw { offset: start, message });
+                }
+                Some(c) if c == quote => break,
+                Some('\\') => match self.text.get(self.at + 1).copied() {
+                    Some(escaped @ ('\'' | '"' | '\\')) => {
+                        self.at += 1;
+                        text.push(escaped);
+                    }
+                    _ => return Err(self.flaw(r#"only \', \" and \\ may follow a backslash"#)),
+                },
+                Some(c) => text.push(c),
+            }
         }
         self.at += 1;
         Ok(Syntax::Text(text))
     }
 
     fn number(&mut self) -> Result<Syntax, Flaw> {
+        let start = self.at;
         let (mut value, mut decimals, mut point) = (0_i64, 0_u8, false);
         while let Some(c) = self.text.get(self.at) {
             match c.to_digit(10) {
@@ -253,7 +306,11 @@ impl Parser {
                     value = value
                         .checked_mul(10)
                         .and_then(|value| value.checked_add(i64::from(digit)))
-                        .ok_or_else(|| self.flaw("the number is too large"))?;
+                        .filter(|_| decimals < MAX_DECIMALS || !point)
+                        .ok_or_else(|| Flaw {
+                            offset: start,
+                            message: "the number is too large or too precise".to_owned(),
+                        })?;
                     decimals += u8::from(point);
                 }
                 None if *c == '.' && !point => point = true,
@@ -261,24 +318,30 @@ impl Parser {
             }
             self.at += 1;
         }
+        if self.text.get(self.at).is_some_and(|c| is_part_of_name(*c)) {
+            return Err(self.flaw("a number is digits and at most one point"));
+        }
         Ok(Syntax::Number(value, decimals))
     }
 
-    fn name(&mut self) -> Syntax {
+    fn name(&mut self) -> Result<Syntax, Flaw> {
         let start = self.at;
-        while self
-            .text
-            .get(self.at)
-            .is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))
-        {
+        while self.text.get(self.at).is_some_and(|c| is_part_of_name(*c) || *c == '.') {
             self.at += 1;
         }
         let name: String = self.text[start..self.at].iter().collect();
-        match name.as_str() {
+        if self.eat("(") {
+            return Ok(Syntax::Call(name, self.items(")")?));
+        }
+        Ok(match name.as_str() {
             "null" => Syntax::Null,
             "true" => Syntax::Boolean(true),
             "false" => Syntax::Boolean(false),
             _ => Syntax::Name(name),
-        }
+        })
     }
+}
+
+const fn is_part_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
 }

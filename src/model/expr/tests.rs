@@ -26,6 +26,7 @@ impl Scope for Example {
         match (dictionary, word) {
             ("list:channel", "online") => Ok(1),
             ("list:channel", "counter") => Ok(2),
+            ("list:channel", "it's") => Ok(3),
             ("list:channel.kind", "digital") => Ok(7),
             _ => Err(format!("'{word}' is not a code")),
         }
@@ -52,6 +53,15 @@ fn conditions_hold_or_not() {
         "!(rooms < 3) && (rooms > 4 ? true : false)",
         "finished_at - received_at == 60",
         "-rooms < 0",
+        "has(finished_at) && !(has(finished_at) == false)",
+        "finished_at <= received_at + duration(\"1m\")",
+        "finished_at - received_at < duration('1h30m')",
+        "received_at < timestamp('2025-07-01T00:00:00+07:00')",
+        "rooms in[1, 10 / 2, -3]",
+        "fee in [12.5, 3]",
+        "rooms % 3 == 2 && -rooms / 2 == -2",
+        "(rooms > 3 ? fee : rooms) == 12.50",
+        "channel != 'it\\'s' ? true : false",
     ] {
         assert!(holds(text, ROW), "{text}");
     }
@@ -95,6 +105,19 @@ fn what_cannot_mean_anything_is_refused_with_its_place() {
         ("'abc", 0),
         ("rooms in 5", 9),
         ("rooms ? 1 : 2", 0),
+        ("haz(rooms)", 0),
+        ("has(rooms, fee)", 0),
+        ("has(rooms + 1)", 4),
+        ("rooms > duration('2d')", 17),
+        ("received_at > timestamp('2025-07-01')", 24),
+        ("received_at > date('2025-07-01')", 0),
+        ("rooms in [5, fee]", 13),
+        ("rooms in [5, null]", 13),
+        ("rooms inside [5]", 6),
+        ("rooms > 1.0000000000000000001", 8),
+        ("rooms > 0x10", 9),
+        ("channel == 'on\\line'", 14),
+        ("1.000000001 * 1.0000000001 > 0", 0),
     ];
     for (text, offset) in cases {
         assert_eq!(compile(text, &Example).unwrap_err().offset, offset, "{text}");
@@ -107,4 +130,9 @@ fn depth_and_length_are_bounded() {
     assert!(compile(&deep[..1900], &Example).unwrap_err().message.contains("too deeply"));
     assert!(compile(&deep, &Example).unwrap_err().message.contains("at most"));
     assert!(compile(&"!".repeat(500), &Example).unwrap_err().message.contains("too deeply"));
+    // Decimals multiply into more decimals, which end somewhere too.
+    let product = format!("{}1.5", "1.5*".repeat(300));
+    assert!(compile(&product, &Example).unwrap_err().message.contains("decimals"));
+    let list = format!("rooms in [{}1]", "1,".repeat(900));
+    assert!(compile(&list, &Example).is_ok(), "as long as an expression may be");
 }

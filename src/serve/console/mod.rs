@@ -58,7 +58,7 @@ pub(super) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         ParameterError::new("period", "is not a period").allowing(ids)
     })?;
     let mut tiles = Vec::new();
-    for definition in asked.context.catalogue.iter() {
+    for definition in asked.definitions.catalogue.iter() {
         tiles.push(Tile::new(asked, definition, chosen)?);
     }
     let sources = states(asked, true);
@@ -126,7 +126,7 @@ fn layout(
     tiles: &[Tile<'_>],
     sources: &[State<'_>],
 ) -> Markup {
-    let province = &asked.context.province.name;
+    let province = &asked.definitions.province.name;
     html! {
         (DOCTYPE)
         html lang="vi" {
@@ -154,7 +154,7 @@ fn layout(
 }
 
 fn header(asked: &Asked<'_>) -> Markup {
-    let province = &asked.context.province.name;
+    let province = &asked.definitions.province.name;
     html! {
         header.top {
             div {

@@ -143,7 +143,7 @@ async fn the_page_runs_nothing_and_fetches_nothing_from_elsewhere() {
 #[actix_web::test]
 async fn markup_in_names_is_shown_and_not_run() {
     let mut context = bare();
-    context.province.name = Bilingual::same("<b>CANARY</b>");
+    Arc::make_mut(&mut context.definitions).province.name = Bilingual::same("<b>CANARY</b>");
     let page = get(&Arc::new(context), "/").await;
     assert!(page.text().contains("&lt;b&gt;CANARY") && !page.text().contains("<b>CANARY"));
 }

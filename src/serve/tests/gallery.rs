@@ -211,10 +211,11 @@ async fn a_full_page_shows_every_indicator_once_and_stays_small() {
         at: Stamp(now().0 - 20),
         measures: measures.map(|m| (m.name.clone(), Arc::new(m))).into(),
         streams: streams.map(|s| (format!("{}.{}", s.source, s.stream), Arc::new(s))).into(),
+        ..Snapshot::default()
     };
     let context = Arc::new(ground.context(INDICATORS, snapshot));
     let page = get(&context, "/?period=2024-03").await;
-    for definition in context.catalogue.iter() {
+    for definition in context.definitions.catalogue.iter() {
         assert_eq!(page.text().matches(&format!(" id=\"{}\"", definition.id)).count(), 1);
     }
     let sheet = get(&context, "/assets/console.css").await;

@@ -17,7 +17,10 @@ use crate::model::snapshot::{
 use crate::model::text::Bilingual;
 use crate::model::time::{Day, Stamp};
 use crate::model::units::Span;
-use crate::serve::{Context, Province, QuarantineReader, Quarantined, SourceFacts, StreamFacts};
+use crate::serve::{
+    Context, Definitions, Learned, NoVintage, Province, QuarantineReader, Quarantined, SourceFacts,
+    StreamFacts, Vintage, Vintages,
+};
 
 pub(super) const AREAS: &str = "code,name\n16663,Phường B\n16681,Phường A\n17000,Xã C\n";
 pub(super) const LIST: &str = "code,vi,en\nonline,Trực tuyến,Online\ncounter,Trực tiếp,Counter\n";
@@ -152,13 +155,19 @@ impl Ground {
         let contracts = snapshot.measures.values().map(|m| (m.contract.clone(), facts())).collect();
         Context {
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
-            catalogue: Arc::new(catalogue),
-            areas: Arc::new(self.areas),
-            words: Arc::new(self.words),
-            lists: BTreeMap::from([("filing_channel".to_owned(), Arc::new(self.channels))]),
-            contracts,
-            units,
-            province: Province { code: "40".to_owned(), name: bilingual("Nghệ An", "Nghe An") },
+            definitions: Arc::new(Definitions {
+                config: "0123456789abcdef".to_owned(),
+                catalogue,
+                areas: Arc::new(self.areas),
+                words: Arc::new(self.words),
+                lists: BTreeMap::from([("filing_channel".to_owned(), Arc::new(self.channels))]),
+                contracts,
+                units,
+                province: Province {
+                    code: "40".to_owned(), name: bilingual("Nghệ An", "Nghe An")
+                },
+            }),
+            vintages: Arc::new(NoPast),
             sources: self.sources,
             clock: Clock::standing(now()),
             quarantine: Arc::new(Listed(Vec::new())),
@@ -167,6 +176,19 @@ impl Ground {
             observe: Arc::new(|_, _, _, _| {}),
             version: "0.1.0",
         }
+    }
+}
+
+/// A store without a past.
+struct NoPast;
+
+impl Vintages for NoPast {
+    fn at(&self, _: Stamp) -> Result<Vintage, NoVintage> {
+        Err(NoVintage::Before(now()))
+    }
+
+    fn learned(&self, _: &str, _: Stamp, _: Stamp) -> Result<Vec<Learned>, NoVintage> {
+        Err(NoVintage::Before(now()))
     }
 }
 
@@ -294,6 +316,7 @@ fn snapshot(measures: Vec<Measure>) -> Snapshot {
         streams: [portal, kiosks]
             .map(|stream| (format!("{}.{}", stream.source, stream.stream), Arc::new(stream)))
             .into(),
+        ..Snapshot::default()
     }
 }
 

@@ -17,10 +17,12 @@ async fn limit(store: &Store, pages: Option<i64>) {
 
 /// Opens the store with other measures over the same entities: if they agree with a store that
 /// never was closed, every entity is what it should be.
-fn recounted(world: &mut World) -> Store {
+async fn recounted(world: &mut World) -> Store {
     world.change("by: [channel]", "by: []");
     world.change("rooms:  {sum: rooms, at: began_at}", "rooms:  {sum: rooms, at: updated_at}");
-    world.open()
+    let store = world.open();
+    built(&store).await;
+    store
 }
 
 async fn expected(world: &World, pages: Vec<Batch>) -> BTreeMap<String, Vec<(i32, u64, i64)>> {
@@ -61,7 +63,7 @@ async fn the_log_is_written_back_into_chunks_and_read_again() {
     let store = world.open();
     assert_eq!(seen(&store), before);
     store.close().await;
-    let store = recounted(&mut world);
+    let store = recounted(&mut world).await;
     let cells = seen(&store).cells;
     store.close().await;
     assert_eq!(cells, expected(&world, pages()).await);
@@ -136,7 +138,7 @@ async fn a_disk_that_is_full_while_the_log_is_written_back_loses_nothing_later()
     }
     store.close().await;
     assert_eq!(stored(&world.path, "SELECT count(*) FROM entity_chunk"), 2);
-    let store = recounted(&mut world);
+    let store = recounted(&mut world).await;
     let cells = seen(&store).cells;
     store.close().await;
     assert_eq!(cells, expected(&world, pages).await);

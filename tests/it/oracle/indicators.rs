@@ -143,6 +143,13 @@ fn portal() -> Vec<Indicator> {
         indicator("processing_days_median", Formula::Percentile(took, 5, 86_400.0)),
         indicator("processing_days_p90", Formula::Percentile(took, 9, 86_400.0)),
         share("supplement_rate", "dossiers.supplemented"),
+        share("reuse_rate", "dossiers.reused"),
+        ratio(
+            "e_result_rate",
+            &[of("dossiers.with_result electronic")],
+            &[of("dossiers.with_result")],
+        ),
+        total("fees_due", &[of("dossiers.fees")]),
         ratio("refusal_rate", &[of("dossiers.refused")], &[of("dossiers.submitted")]),
         share("withdrawal_rate", "dossiers.withdrawn"),
     ]

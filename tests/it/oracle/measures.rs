@@ -51,10 +51,12 @@ fn add_received(amounts: &mut Amounts, dossier: &Dossier, place: usize) {
         (matches!(dossier.paid_online, 1 | 2), "dossiers.fee_due online"),
         (dossier.supplement_asked_at.is_some(), "dossiers.supplemented"),
         (dossier.status == 7, "dossiers.withdrawn"),
+        (dossier.reused || dossier.from_store, "dossiers.reused"),
     ];
     for (_, name) in kinds.into_iter().filter(|(holds, _)| *holds) {
         amounts.add(name, day, place, 1);
     }
+    amounts.add("dossiers.fees", day, place, i64::from(dossier.fee));
     let finished = dossier.finished_at.map(|at| local_day(at.0));
     amounts.hold("dossiers.pending", day, finished, place);
 }
@@ -66,6 +68,12 @@ fn add_finished(amounts: &mut Amounts, dossier: &Dossier, place: usize) {
     }
     let (Some(at), Some(day)) = (dossier.finished_at, finished) else { return };
     amounts.add("dossiers.finished", day, place, 1);
+    if matches!(dossier.status, 9 | 10) {
+        amounts.add("dossiers.with_result", day, place, 1);
+        if dossier.has_result {
+            amounts.add("dossiers.with_result electronic", day, place, 1);
+        }
+    }
     let judged = dossier.due_at.map(|due| match (at <= due, is_essential(dossier)) {
         (true, true) => ["dossiers.finished_on_time", "dossiers.finished_on_time essential"],
         (true, false) => ["dossiers.finished_on_time", "dossiers.finished_on_time other"],

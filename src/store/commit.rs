@@ -1,0 +1,132 @@
+//! A page's commit: fold in memory with a way back, one SQL transaction, then the new snapshot; or
+//! the way back.
+
+use rusqlite::TransactionBehavior;
+
+use super::held::{Quarantine, Released};
+use super::save;
+use super::sqlite::failure;
+use super::writer::Writer;
+use super::{Batch, Committed, StoreError};
+use crate::fold::{Bringer, Folded, against};
+use crate::model::snapshot::{Conservation, StreamState};
+use crate::model::time::Stamp;
+
+impl Writer {
+    /// Folds and commits a page.
+    pub(super) fn commit(&mut self, batch: &Batch) -> Result<Committed, StoreError> {
+        let position = self.streams[batch.stream].name.plan;
+        let at = self.next_at();
+        let contract = &mut self.contracts[position];
+        let built = contract.cubes.built();
+        let over = Stamp(at.0 - contract.plan.schema.fresh_within.as_seconds());
+        let bringer = Bringer {
+            origin: self.streams[batch.stream].number,
+            over_before: over.day().0.into(),
+            built: &built,
+        };
+        let folded = against(&mut contract.entities, &contract.plan, &batch.observations, bringer);
+        let log_bytes = contract.log_bytes;
+        let before = contract.cubes.before();
+        match self.write(batch, &folded, position, at) {
+            Ok(Written { records, state, cursor, released }) => {
+                let stream = &mut self.streams[batch.stream];
+                (stream.state, stream.cursor) = (state, cursor);
+                self.let_go(position, batch.stream, &released);
+                self.revision += 1;
+                self.publish(at);
+                let Folded { inserted, late, updated, latest, .. } = folded;
+                Ok(Committed { records, inserted, late, updated, latest })
+            }
+            Err(error) => {
+                let contract = &mut self.contracts[position];
+                folded.undo(&mut contract.entities);
+                contract.log_bytes = log_bytes;
+                contract.cubes.put_back(before);
+                Err(failure(&error))
+            }
+        }
+    }
+
+    /// Forgets keys that nobody waits for any more, and takes their records off the counts of the
+    /// other streams that had brought them.
+    fn let_go(&mut self, contract: usize, by: usize, released: &Released) {
+        for key in &released.keys {
+            self.contracts[contract].held.remove(key);
+        }
+        let others = self.streams.iter_mut().enumerate().filter(|(i, _)| *i != by);
+        for (_, stream) in others {
+            let count = released.of(&stream.name);
+            stream.state.quarantined -= count.min(stream.state.quarantined);
+        }
+    }
+
+    fn write(
+        &mut self,
+        batch: &Batch,
+        folded: &Folded,
+        position: usize,
+        at: Stamp,
+    ) -> Result<Written, rusqlite::Error> {
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let commit = (self.revision + 1, at);
+        let contract = &mut self.contracts[position];
+        let stream = &self.streams[batch.stream];
+        contract.append(&transaction, folded, &mut self.buffer)?;
+        contract.cubes.append(&transaction, folded, commit, &mut self.buffer)?;
+        let (is_log_long, is_much_new) = (contract.is_log_long(), contract.cubes.is_much_new());
+        if is_log_long {
+            contract.write_back(&transaction)?;
+        }
+        if is_much_new {
+            contract.cubes.write_back(&transaction, commit.0, &mut self.buffer)?;
+        }
+        let (mut state, mut cursor) = (stream.state.clone(), stream.cursor);
+        let kept =
+            Quarantine { transaction: &transaction, batch, contract: &contract.plan.schema.name }
+                .keep(&mut state, &mut contract.held)?;
+        let released = contract.release(&transaction, folded)?;
+        state.quarantined -= released.of(&stream.name).min(state.quarantined);
+        let records = Conservation {
+            received: batch.received,
+            accepted: folded.accepted(),
+            superseded: folded.superseded,
+            duplicate: folded.duplicate,
+            quarantined: kept,
+            rejected: batch.rejects.len() as u64 - kept,
+        };
+        state.total.add(&records);
+        if let Some(moment) = batch.cursor {
+            cursor = Some(moment);
+            state.cursor = Some(Stamp(moment).rfc3339());
+        }
+        save::stream(&transaction, &state, cursor)?;
+        save::known(&transaction, &state, commit.0)?;
+        for other in released.others(&stream.name) {
+            if let Some(other) = self.streams.iter().find(|stream| other.is(&stream.name)) {
+                let mut state = other.state.clone();
+                state.quarantined -= released.of(&other.name).min(state.quarantined);
+                save::known(&transaction, &state, commit.0)?;
+            }
+        }
+        save::revision(&transaction, commit)?;
+        transaction.commit()?;
+        // Only now: had the commit failed, the logs would still be needed.
+        if is_log_long {
+            contract.written_back();
+        }
+        if is_much_new {
+            contract.cubes.written_back();
+        }
+        Ok(Written { records, state, cursor, released })
+    }
+}
+
+/// What a committed page leaves to be taken over into memory.
+struct Written {
+    records: Conservation,
+    state: StreamState,
+    cursor: Option<i64>,
+    released: Released,
+}

@@ -1,0 +1,101 @@
+//! One contract's entities and cubes, and how its entities get onto the disk.
+
+use std::collections::{BTreeSet, HashSet};
+
+use rusqlite::{Transaction, params};
+
+use super::cubes::Cubes;
+use super::held::Released;
+use crate::fold::entities::CHUNK;
+use crate::fold::{Entities, Folded, Plan};
+
+/// Bytes of entity log below which it is never written back into chunks; little in unit tests, so
+/// that they get there.
+const MIN_LOG: u64 = if cfg!(test) { 4 << 10 } else { 64 << 20 };
+
+pub(super) struct Contract {
+    pub(super) id: i64,
+    pub(super) plan: Plan,
+    pub(super) entities: Entities,
+    pub(super) cubes: Cubes,
+    pub(super) dirty: BTreeSet<u32>,
+    pub(super) log_bytes: u64,
+    pub(super) held: HashSet<u128>,
+}
+
+impl Contract {
+    /// Appends the changed entities to the log, as one blob.
+    pub(super) fn append(
+        &mut self,
+        transaction: &Transaction<'_>,
+        folded: &Folded,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), rusqlite::Error> {
+        if folded.rows.is_empty() {
+            return Ok(());
+        }
+        buffer.clear();
+        for row in &folded.rows {
+            buffer.extend_from_slice(&row.to_le_bytes());
+            buffer.extend_from_slice(self.entities.record(*row));
+            self.dirty.insert(row / CHUNK as u32);
+        }
+        self.log_bytes += buffer.len() as u64;
+        transaction
+            .prepare_cached("INSERT INTO entity_log (contract, records) VALUES (?1, ?2)")?
+            .execute(params![self.id, &*buffer])?;
+        Ok(())
+    }
+
+    /// Lets go of quarantined records whose entity has been accepted since; yields how many.
+    pub(super) fn release(
+        &mut self,
+        transaction: &Transaction<'_>,
+        folded: &Folded,
+    ) -> Result<Released, rusqlite::Error> {
+        let mut released = Released::default();
+        if self.held.is_empty() {
+            return Ok(released);
+        }
+        let mut resolve = transaction.prepare_cached(
+            "UPDATE quarantine SET state = 'resolved' WHERE contract = ?1 AND key = ?2 AND state = 'held'
+             RETURNING source, stream",
+        )?;
+        for row in &folded.rows {
+            let key = self.entities.key(*row);
+            if self.held.contains(&key) {
+                let mut rows =
+                    resolve.query(params![self.plan.schema.name, &key.to_le_bytes()[..]])?;
+                while let Some(row) = rows.next()? {
+                    released.records.push((row.get(0)?, row.get(1)?));
+                }
+                released.keys.push(key);
+            }
+        }
+        Ok(released)
+    }
+
+    /// Whether the log of entities has outgrown them.
+    pub(super) fn is_log_long(&self) -> bool {
+        self.log_bytes > MIN_LOG.max((self.entities.len() * self.entities.width()) as u64)
+    }
+
+    /// Notes that what [`Contract::write_back`] wrote has been committed.
+    pub(super) fn written_back(&mut self) {
+        self.dirty.clear();
+        self.log_bytes = 0;
+    }
+
+    /// Empties the log and writes dirty chunks back, into the room that the log leaves.
+    pub(super) fn write_back(&self, transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
+        transaction.execute("DELETE FROM entity_log WHERE contract = ?1", [self.id])?;
+        let mut insert = transaction
+            .prepare_cached("INSERT OR REPLACE INTO entity_chunk VALUES (?1, ?2, ?3)")?;
+        for chunk in &self.dirty {
+            if let Some(records) = self.entities.chunks().get(*chunk as usize) {
+                insert.execute(params![self.id, chunk, records])?;
+            }
+        }
+        Ok(())
+    }
+}
