@@ -86,8 +86,8 @@ fn a_fourth_system_is_a_few_files_and_no_code() {
     let before = count(&Overlay::new());
     let after = count(&Overlay::new().lay("good/fourth_system"));
     let added: Vec<u32> = after.iter().zip(&before).map(|(after, before)| after - before).collect();
-    // Sources, streams, contracts, measures, indicators, code lists, communes.
-    assert_eq!(added, [1, 1, 1, 6, 3, 1, 0]);
+    // Sources, streams, contracts, measures, indicators, code lists, communes, cases.
+    assert_eq!(added, [1, 1, 1, 6, 3, 1, 0, 0]);
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn the_check_of_a_configuration_looks_at_its_cases_too() {
     let variables = variables.map(|name| (name.to_owned(), "http://127.0.0.1:9".to_owned())).into();
     fs::write(
         overlay.folder().join("config/tests/extra.yaml"),
-        CASE.replace("kiosk_sessions", "kiosks"),
+        CASE.replace("kiosk_sessions", "kiosks").replace("RECEIVED", "0"),
     )
     .unwrap();
     let output = run_in(overlay.folder(), &["config", "check"], &variables);
