@@ -24,6 +24,7 @@
 //! - [`serve`]: the API and the first page; every answer comes from one snapshot.
 //! - [`config`]: a folder of files, checked as a whole, all problems at once.
 //! - [`app`]: from a configuration to running parts, and the order of life and of stopping.
+//! - [`rehearse`]: stewards' cases: given records, expected rows, rejects and readings.
 //! - [`cli`]: the commands.
 //! - [`province`]: the simulated systems for the demo and the tests. It shares no code with the stages
 //!   above, so that it can be their oracle.
@@ -61,6 +62,7 @@ pub mod serve;
 pub mod config;
 
 pub mod app;
+pub mod rehearse;
 
 pub mod cli;
 

@@ -5,6 +5,7 @@
 //! is invalid.
 
 mod config;
+mod contract;
 mod demo;
 mod fsck;
 mod health;
@@ -12,14 +13,20 @@ mod measure;
 mod serve;
 mod source;
 mod terminal;
+mod test;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::app::{Invalid, Settings};
+use crate::config::{self as configuration, Config};
+use crate::model::dictionary::Dictionaries;
 use crate::store::StoreError;
+
+/// What a variable stands for that is not set, where no source is asked anyway.
+const NOWHERE: &str = "http://nowhere.invalid";
 
 /// Exit code: ran and found a problem.
 const PROBLEM: u8 = 1;
@@ -55,6 +62,9 @@ enum Command {
     /// Check the configuration
     #[command(subcommand)]
     Config(config::Command),
+    /// List, export and try contracts
+    #[command(subcommand)]
+    Contract(contract::Command),
     /// Try and pull sources
     #[command(subcommand)]
     Source(source::Command),
@@ -65,6 +75,8 @@ enum Command {
     Fsck(fsck::Check),
     /// Build measures of a store anew from its records
     Rebuild(fsck::Rebuild),
+    /// Run the stewards' cases (given records, expected rows, rejects and readings) in memory
+    Test(test::Arguments),
     /// Ask a running gateway whether it lives; silent, for container health checks
     Health(health::Arguments),
 }
@@ -89,6 +101,21 @@ impl Place {
             variables: std::collections::BTreeMap::new(),
         }
     }
+
+    /// A configuration for work that asks no source: variables that are not set stand for an address
+    /// at which nothing can be reached.
+    fn offline(config: &Path) -> Result<Config, Invalid> {
+        let lookup = |name: &str| Some(std::env::var(name).unwrap_or_else(|_| NOWHERE.to_owned()));
+        let (words, identifier_key) = (Dictionaries::default(), b"for work without a store");
+        configuration::load(configuration::Options {
+            dir: config,
+            kept: None,
+            lookup: &lookup,
+            words,
+            identifier_key,
+        })
+        .map_err(Invalid)
+    }
 }
 
 /// Runs the program with the process's own arguments.
@@ -106,10 +133,12 @@ pub fn run() -> ExitCode {
             Command::Demo(arguments) => demo::run(&arguments).await,
             Command::Serve(arguments) => serve::run(&arguments).await,
             Command::Config(command) => config::run(&command),
+            Command::Contract(command) => contract::run(&command),
             Command::Source(command) => source::run(&command).await,
             Command::Measure(command) => measure::run(&command).await,
             Command::Fsck(arguments) => fsck::check(&arguments),
             Command::Rebuild(arguments) => fsck::rebuild(&arguments).await,
+            Command::Test(arguments) => test::run(&arguments),
             Command::Health(arguments) => health::run(&arguments).await,
         }
     });

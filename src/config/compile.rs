@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::files::{Files, Read};
+use super::personal;
 use super::written::{
     AreaFile, Gateway, Indicators, Province, Source, Stream, TargetGroup, Unit, Units,
 };
@@ -193,6 +194,7 @@ impl Compiler<'_> {
                 continue;
             }
             self.unit(&read, "accountable_unit", &contract.accountable_unit);
+            self.personal_properties(&read);
             let schema = Schema::compile(contract, &self.lists, &self.words).map(Arc::new);
             let plan = schema.and_then(|schema| Plan::compile(contract, &schema, &self.words));
             match plan {
@@ -207,6 +209,49 @@ impl Compiler<'_> {
             contracts.insert(contract.contract.clone(), read.value);
         }
         (contracts, plans)
+    }
+
+    /// Refuses properties that look like personal data, and claims without a reason that they are none.
+    fn personal_properties(&mut self, read: &Read<Contract>) {
+        for (name, property) in &read.value.properties {
+            let at = format!("properties.{name}");
+            if let Some(message) = personal::refusal(name, property) {
+                self.files.problem(read, &at, &message);
+            }
+            let is_stated = property.personal_data.is_some();
+            let is_reasoned =
+                property.reason.as_ref().is_some_and(|reason| !reason.trim().is_empty());
+            if is_stated && !is_reasoned {
+                self.files.problem(read, &at, "'personal_data: none' needs a 'reason'");
+            } else if !is_stated && property.reason.is_some() {
+                let message = "a reason without 'personal_data: none' says nothing";
+                self.files.problem(read, &format!("{at}.reason"), message);
+            }
+        }
+    }
+
+    /// Refuses places of a source that look like personal data. A property that is refused by its
+    /// own name is told where it stands.
+    fn personal_places(
+        &mut self,
+        read: &Read<Source>,
+        at: &str,
+        stream: &Stream,
+        contract: &Contract,
+    ) {
+        for (name, settings) in &stream.map {
+            let Some(property) = contract.properties.get(name) else { continue };
+            let places = [&settings.at, &settings.label];
+            let message = places
+                .into_iter()
+                .flatten()
+                .find_map(|place| personal::refusal_at(place, property));
+            if let Some(message) = message
+                && personal::refusal(name, property).is_none()
+            {
+                self.files.problem(read, &format!("{at}.map.{name}"), &message);
+            }
+        }
     }
 
     fn sources(
@@ -344,6 +389,9 @@ impl Compiler<'_> {
                 &format!("{at}.contract"),
                 &format!("there is no contract '{}'{hint}", stream.contract),
             );
+        }
+        if let Some(contract) = contracts.get(&stream.contract) {
+            self.personal_places(read, &at, stream, contract);
         }
         let (plan, areas) = (plans.get(&stream.contract)?, Arc::clone(self.areas.as_ref()?));
         let cursor = stream.cursor.as_ref().and_then(|cursor| self.cursor(read, &at, cursor, plan));

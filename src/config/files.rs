@@ -11,6 +11,25 @@ use super::yaml::{self, Node, Place, Problem};
 /// The largest file that is not YAML: lists of areas and codes.
 const MAX_BYTES: u64 = 8 << 20;
 
+/// The YAML files of a folder in the order of their names; a missing folder has none.
+pub fn yaml_files(folder: &Path) -> Vec<PathBuf> {
+    named(folder, "yaml").into_iter().map(|name| folder.join(name)).collect()
+}
+
+/// The names with this extension in a folder, in order, hidden ones left out.
+fn named(folder: &Path, extension: &str) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<_> = names
+        .filter(|name| {
+            !name.starts_with('.')
+                && Path::new(name).extension().is_some_and(|found| found == extension)
+        })
+        .collect();
+    names.sort();
+    names
+}
+
 /// Reads a configuration folder and gathers what is wrong with it.
 pub(super) struct Files<'a> {
     dir: PathBuf,
@@ -84,17 +103,8 @@ impl<'a> Files<'a> {
             };
             return kept.keys().filter(is_asked).map(|name| (*name).to_owned()).collect();
         }
-        let Ok(entries) = std::fs::read_dir(self.dir.join(folder)) else { return Vec::new() };
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut names: Vec<_> = names
-            .filter(|name| {
-                !name.starts_with('.')
-                    && Path::new(name).extension().is_some_and(|found| found == extension)
-            })
-            .map(|name| format!("{folder}/{name}"))
-            .collect();
-        names.sort();
-        names
+        let names = named(&self.dir.join(folder), extension);
+        names.into_iter().map(|name| format!("{folder}/{name}")).collect()
     }
 
     /// A text file; the problem is placed where it was asked for, or at its own beginning.

@@ -7,6 +7,9 @@
 
 mod compile;
 mod files;
+pub mod odcs;
+pub mod personal;
+pub mod schema;
 mod written;
 pub mod yaml;
 
@@ -26,6 +29,7 @@ use crate::normalise::Normaliser;
 use crate::pipeline::{BodyRule, Cursor, DataThrough, Target};
 use crate::pull;
 
+pub use files::yaml_files;
 pub use written::{ErrorHandler, Fleet, Province, Source, Stream, Unit};
 pub use yaml::Problem;
 

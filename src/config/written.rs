@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::indicator;
@@ -12,7 +13,7 @@ use crate::pipeline::{BodyRule, CursorSettings, DataThrough};
 use crate::pull::{Authenticator, Paginator, RateLimit, Requester, Retry, Scalar};
 
 /// `iocgw.yaml`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Gateway {
     /// The version of this format.
@@ -23,7 +24,7 @@ pub(super) struct Gateway {
 }
 
 /// What is remembered of earlier figures.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Journal {
     /// How long a reading can be asked for as of any second; of older days only the end is kept.
@@ -37,14 +38,14 @@ impl Default for Journal {
 }
 
 /// `units.yaml`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Units {
     pub(super) units: BTreeMap<String, Unit>,
 }
 
 /// A body that answers for something, and the position (never the person) that does.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unit {
     /// Its name.
@@ -54,7 +55,7 @@ pub struct Unit {
 }
 
 /// `areas.yaml`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AreaFile {
     pub(super) province: Province,
@@ -63,7 +64,7 @@ pub(super) struct AreaFile {
 }
 
 /// The province itself.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Province {
     /// The statistics office's code.
@@ -72,7 +73,7 @@ pub struct Province {
     pub name: Bilingual,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AreaListFile {
     pub(super) name: String,
@@ -83,7 +84,7 @@ pub(super) struct AreaListFile {
 }
 
 /// `sources/*.yaml`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// The source's name.
@@ -115,7 +116,7 @@ pub struct Source {
 }
 
 /// What is taken for an error.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorHandler {
     /// Rules on the body, the first that applies decides.
@@ -124,7 +125,7 @@ pub struct ErrorHandler {
 }
 
 /// A fleet of targets.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fleet {
     /// A file of targets with labels, in the form of Prometheus' `file_sd`.
@@ -141,7 +142,7 @@ const fn twenty() -> usize {
 }
 
 /// One stream of a source.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stream {
     /// What its records mean.
@@ -178,7 +179,7 @@ const fn single() -> Paginator {
 }
 
 /// `indicators/*.yaml`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Indicators {
     pub(super) indicators: BTreeMap<String, indicator::Settings>,

@@ -4,13 +4,14 @@
 //! completeness, numerator and denominator where it is a ratio, target, accountable unit, revision.
 //! A missing value is null with a reason, never 0.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::model::text::Bilingual;
 use crate::model::time::{Day, Stamp};
 
 /// Why there is no value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NoValue {
     /// The sources have not covered this period yet, or never reported.
@@ -24,7 +25,7 @@ pub enum NoValue {
 }
 
 /// How settled a value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The period is over and the sources cover it.
@@ -86,7 +87,7 @@ pub struct Freshness {
 }
 
 /// A freshness in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FreshnessState {
     /// Within the limit.
@@ -128,7 +129,7 @@ pub struct TargetReading {
 }
 
 /// Whether higher or lower is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Higher is better.
@@ -138,7 +139,7 @@ pub enum Direction {
 }
 
 /// How a value stands against its target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetState {
     /// At or beyond the target.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use crate::model::text::Bilingual;
 use crate::model::time::Day;
 
 /// One indicator as written.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// What people call it.
@@ -83,7 +84,7 @@ const fn one_decimal() -> u8 {
 }
 
 /// How an indicator's value comes about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Kind {
     /// An amount, or a percentile of a distribution.
@@ -97,7 +98,7 @@ pub enum Kind {
 }
 
 /// What is told of a measure.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Statistic {
     /// The amount.
@@ -110,7 +111,7 @@ pub enum Statistic {
 }
 
 /// What a denominator of zero means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum EmptyDenominator {
     /// There is no value.
@@ -123,7 +124,7 @@ pub enum EmptyDenominator {
 }
 
 /// What a component without a value does to a composite.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum MissingPolicy {
     /// The composite has no value either.
@@ -136,18 +137,19 @@ pub enum MissingPolicy {
 }
 
 /// A target and the first day on which it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// The first day on which it holds.
     #[serde(deserialize_with = "day")]
+    #[schemars(with = "String", extend("format" = "date"))]
     pub from: Day,
     /// In the indicator's unit of measure; percent as a ratio.
     pub value: f64,
 }
 
 /// The body and the position that answer for an indicator.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountableSettings {
     /// The unit's id in `units.yaml`.
@@ -157,7 +159,7 @@ pub struct AccountableSettings {
 }
 
 /// One weighted indicator of a composite.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Component {
     /// The indicator's id.
@@ -171,7 +173,7 @@ pub struct Component {
 }
 
 /// How completeness is told.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(tag = "of", rename_all = "snake_case", deny_unknown_fields)]
 pub enum CompletenessSettings {
     /// By the part of the period that all sources cover.
@@ -197,7 +199,7 @@ impl Default for CompletenessSettings {
 }
 
 /// One measure, narrowed by its dimensions.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Term {
     /// `contract.measure`.
@@ -214,7 +216,7 @@ pub struct Term {
 }
 
 /// What a stock is summed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Over {
     /// The days of the period: room-days, facility-days.
@@ -259,6 +261,20 @@ impl<'de> Deserialize<'de> for Terms {
     }
 }
 
+impl JsonSchema for Terms {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Terms".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let term = generator.subschema_for::<Term>();
+        schemars::json_schema!({
+            "description": "One term or a list of them that add up; a bare contract.measure is a term without conditions.",
+            "anyOf": [{"type": "string"}, term, {"type": "array", "items": term}]
+        })
+    }
+}
+
 struct TermsVisitor;
 
 impl<'de> Visitor<'de> for TermsVisitor {
@@ -287,6 +303,20 @@ impl<'de> Visitor<'de> for TermsVisitor {
 impl<'de> Deserialize<'de> for Wanted {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(WantedVisitor { list: true })
+    }
+}
+
+impl JsonSchema for Wanted {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Wanted".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "The wanted values of a dimension: one code, or a list of which any will do.",
+            "type": ["string", "boolean", "integer", "array"],
+            "items": {"type": ["string", "boolean", "integer"]}
+        })
     }
 }
 

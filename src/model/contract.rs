@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::model::text::Bilingual;
 use crate::model::units::Span;
 
 /// One contract file.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Contract {
     /// The contract's name.
@@ -55,7 +56,7 @@ pub struct Contract {
 }
 
 /// What the source has promised about its records.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sla {
     /// The largest allowed age of the data.
@@ -63,7 +64,7 @@ pub struct Sla {
 }
 
 /// The type of a property.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PropertyType {
     /// Kept only as a keyed hash.
@@ -85,7 +86,7 @@ pub enum PropertyType {
 }
 
 /// What becomes of a code that is not in the list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownCode {
     /// The record goes to quarantine.
@@ -96,7 +97,7 @@ pub enum UnknownCode {
 }
 
 /// One typed field.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Property {
     /// The type.
@@ -129,10 +130,24 @@ pub struct Property {
     /// What it counts in, for the reader.
     #[serde(default)]
     pub unit: Option<String>,
+    /// Whether its name is wrongly taken for personal data; needs a `reason`.
+    #[serde(default)]
+    pub personal_data: Option<PersonalData>,
+    /// Why it is no personal data although its name sounds like it; printed with the contract.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What a steward states about a property whose name sounds like personal data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PersonalData {
+    /// It holds nothing about a person.
+    None,
 }
 
 /// What becomes of a record that fails a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Otherwise {
     /// Counted, and accepted.
@@ -142,7 +157,7 @@ pub enum Otherwise {
 }
 
 /// A condition that every record must meet.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
     /// The condition.
@@ -152,7 +167,7 @@ pub struct Check {
 }
 
 /// An additive quantity: exactly one of `count`, `sum`, `stock`, `distribution`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Measure {
     /// What it counts, for the reader.

@@ -3,6 +3,9 @@
 //! A page of observations is three flat arrays, so a page of 5,000 records costs a handful of
 //! allocations and is folded in one pass.
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 /// Records that keep their contract, as rows of slots.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observations {
@@ -46,7 +49,8 @@ impl Observations {
 }
 
 /// Why a record was refused: a closed list, also a metric label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// A required property is absent or empty.
     Missing,

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
 /// A length of time: `500ms`, `20s`, `5m`, `2h`, `3d`, `5y` (a year is 365 days).
@@ -105,6 +106,34 @@ impl<'de> Deserialize<'de> for Span {
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Span {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A length of time: 500ms, 20s, 5m, 2h, 3d, 5y.",
+            "type": "string",
+            "pattern": r"^([0-9]+(ms|s|m|h|d|y)|\$\{.*\})$"
+        })
+    }
+}
+
+impl JsonSchema for Size {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Size".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A number of bytes: 512B, 64KiB, 32MiB, 2GiB.",
+            "type": "string",
+            "pattern": r"^([0-9]+(B|KiB|MiB|GiB)|\$\{.*\})$"
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
@@ -38,7 +39,7 @@ pub struct Settings {
 }
 
 /// What the gateway itself knows of a poll of a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Poll {
     /// The target's name.
@@ -51,7 +52,7 @@ pub enum Poll {
     Up,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum OneOrMany<T> {
     One(T),
@@ -69,6 +70,16 @@ impl<T> OneOrMany<T> {
 
 /// A wire value or a code, however YAML took it: `1` and `true` are texts here.
 struct Word(String);
+
+impl JsonSchema for Word {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Word".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": ["string", "integer", "boolean"]})
+    }
+}
 
 impl<'de> Deserialize<'de> for Word {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -101,19 +112,30 @@ impl<'de> Deserialize<'de> for Word {
     }
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "MapEntry")]
 struct Written {
+    /// A JSON pointer inside the record.
     at: Option<String>,
+    /// `timestamp`, `date`: a format, or several that are tried in order.
     format: Option<OneOrMany<String>>,
+    /// An ending to cut off if it is there.
     strip_suffix: Option<String>,
+    /// Wire values and the codes they stand for, before the code list's own.
     values: BTreeMap<String, Word>,
+    /// Which other spellings of a value are taken.
     coerce: Option<Vec<Coercion>>,
+    /// How an array of items becomes one value.
     reduce: Option<Reduce>,
+    /// `reduce`: a JSON pointer inside an item.
     item: Option<String>,
+    /// `reduce`: only items with these values at these pointers.
     #[serde(rename = "where")]
     only: BTreeMap<String, OneOrMany<Word>>,
+    /// A fleet's record: the target's label of this name.
     label: Option<String>,
+    /// A fleet's record: what the gateway itself knows of the poll.
     poll: Option<Poll>,
 }
 
@@ -159,6 +181,20 @@ impl<'de> Deserialize<'de> for Settings {
             }
         }
         deserializer.deserialize_any(PointerOrMore)
+    }
+}
+
+impl JsonSchema for Settings {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "MapSettings".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let written = generator.subschema_for::<Written>();
+        schemars::json_schema!({
+            "description": "Where a property stands: a JSON pointer such as /MaHoSo, or a mapping with more.",
+            "anyOf": [{"type": "string", "pattern": "^/"}, written]
+        })
     }
 }
 

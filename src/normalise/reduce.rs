@@ -5,6 +5,7 @@
 //! value, whatever the reduction; an empty one has the value that its words say (`any` false, `all`
 //! true, `count` and `sum` 0, the others null). Sums are exact in the property's decimals.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::mapping::Entry;
@@ -17,7 +18,7 @@ use crate::model::schema::Field;
 use crate::model::text::normal;
 
 /// How an array becomes one value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduce {
     /// Whether there is an item, or one whose value is true.

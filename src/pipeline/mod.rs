@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
@@ -30,7 +31,7 @@ pub use schedule::run;
 pub use turn::take as turn;
 
 /// Which time the source is believed complete to after a good turn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DataThrough {
     /// The latest version moment that came in: for systems that are themselves fed late.
@@ -41,7 +42,7 @@ pub enum DataThrough {
 }
 
 /// In which order a source hands out its records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// Nothing is promised: the cursor moves only at the end of a turn.
@@ -52,7 +53,7 @@ pub enum Order {
 }
 
 /// How a stream goes on where it left off.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CursorSettings {
     /// The property; it must be the contract's `version_by`.
@@ -74,7 +75,7 @@ fn ten_minutes() -> Span {
 /// A reason in the body of an answer to take it for an error, whatever its status says.
 ///
 /// Several Vietnamese systems answer 200 with an error code, for an expired session too.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BodyRule {
     /// Where the code stands (JSON pointer).
@@ -90,7 +91,7 @@ pub struct BodyRule {
 }
 
 /// What is done about an error in the body of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// The run fails.
@@ -102,7 +103,8 @@ pub enum Action {
 }
 
 impl BodyRule {
-    fn applies(&self, code: Option<&str>) -> bool {
+    /// Whether the rule applies to the code that stands at its place.
+    pub fn applies(&self, code: Option<&str>) -> bool {
         let among = |list: &[String]| code.is_some_and(|code| list.iter().any(|one| one == code));
         among(&self.is) || (!self.not.is_empty() && !among(&self.not))
     }

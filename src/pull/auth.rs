@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use url::{Url, form_urlencoded};
 
@@ -22,7 +23,7 @@ const TOKEN_LABEL: &str = "POST token_url";
 const TOKEN_LIMIT: u64 = 64 * 1024;
 
 /// How a source knows the gateway.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Authenticator {
     /// It does not ask.
@@ -65,7 +66,7 @@ pub enum Authenticator {
 }
 
 /// How a token endpoint wants the client credentials.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientStyle {
     /// As fields of the form.

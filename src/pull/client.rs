@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{RequestBuilder, Response, StatusCode};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::timeout;
 use url::Url;
@@ -42,7 +43,7 @@ const RESERVED: [&str; 10] = [
 ];
 
 /// Where a source lives and how much of our time and memory one answer may take.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Requester {
     /// `http://` or `https://` address that the paths of streams are appended to; may hold

@@ -7,6 +7,7 @@
 
 use std::collections::HashSet;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
@@ -17,7 +18,7 @@ const LONGEST_NEXT: usize = 8 * 1024;
 const MOST_PAGES: u32 = 100_000;
 
 /// How a stream's pages hang together.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Paginator {
     /// One page is everything.

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use jiff::fmt::{rfc2822, strtime};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Problems, require};
@@ -14,7 +15,7 @@ use crate::model::time::{DAY, Day, Stamp};
 use crate::model::units::Span;
 
 /// How often and how patiently a failed request is asked again.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retry {
     /// How often after the first attempt; 0 to 20.

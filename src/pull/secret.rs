@@ -8,6 +8,7 @@
 use std::fmt;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::error::{PullError, Reason};
@@ -16,7 +17,7 @@ use super::{Problems, require};
 const LONGEST: u64 = 64 * 1024;
 
 /// The name of a file in the secrets directory.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct SecretFile(String);
 

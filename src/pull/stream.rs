@@ -97,6 +97,19 @@ impl<'de> Deserialize<'de> for Scalar {
     }
 }
 
+impl schemars::JsonSchema for Scalar {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Scalar".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A text, a number or a boolean; a text may hold {{ cursor }}.",
+            "type": ["string", "number", "boolean"]
+        })
+    }
+}
+
 struct AnyScalar;
 
 impl de::Visitor<'_> for AnyScalar {

@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["store", "telemetry"],
     &["pipeline", "serve"],
     &["config"],
-    &["app"],
+    &["app", "rehearse"],
     &["cli"],
 ];
 
