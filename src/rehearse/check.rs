@@ -43,7 +43,7 @@ pub(super) enum Feed {
     /// Answers of a fleet's targets, by position; `None` for a silent one.
     Polls { source: usize, stream: usize, polls: Vec<(usize, Option<Vec<u8>>)> },
     /// Records of a contract by property, as a JSON array.
-    Sample { plan: usize, sample: Sample, array: Vec<u8> },
+    Sample { plan: usize, sample: Box<Sample>, array: Vec<u8> },
 }
 
 /// Checks a file's cases; problems with their dotted places.
@@ -139,7 +139,7 @@ impl<'c> Check<'c, '_> {
         }
         let array = Value::from(records.to_vec()).to_string().into_bytes();
         match Sample::of(config, contract) {
-            Ok(sample) => (Feed::Sample { plan, sample, array }, Some(schema)),
+            Ok(sample) => (Feed::Sample { plan, sample: Box::new(sample), array }, Some(schema)),
             Err(error) => {
                 self.problems.push((format!("{at}.contract"), error.to_string()));
                 (Feed::Nothing, Some(schema))
@@ -189,13 +189,12 @@ impl<'c> Check<'c, '_> {
         let mut found = Vec::new();
         for (i, Poll { target, answer }) in polls.iter().enumerate() {
             let answer = answer.as_ref().map(|answer| answer.to_string().into_bytes());
-            match source.targets.iter().position(|known| known.name == *target) {
-                Some(position) => found.push((position, answer)),
-                None => {
-                    let names = source.targets.iter().map(|target| target.name.as_str());
-                    let message = format!("there is no target '{target}'{}", hint(target, names));
-                    self.problem(&format!("{at}.polls.{i}.target"), message);
-                }
+            let names = || source.targets.iter().map(|target| target.name.as_str());
+            if let Some(position) = names().position(|known| known == target) {
+                found.push((position, answer));
+            } else {
+                let message = format!("there is no target '{target}'{}", hint(target, names()));
+                self.problem(&format!("{at}.polls.{i}.target"), message);
             }
         }
         found

@@ -111,7 +111,8 @@ fn a_contract_is_listed_exported_and_tried() {
     assert_eq!(code, Some(1));
     assert!(why.contains("did you mean 'facilities'?"), "{why}");
     let good = r#"{"facility": "CANARY-1", "commune": "16681", "kind": "hotel", "status": "active", "rooms": 3, "updated_at": "2025-08-01"}"#;
-    let records = [good, &good.replace("hotel", "CANARY-2"), &good.replace("3", "-3")].join("\n");
+    let records =
+        [good, &good.replace("hotel", "CANARY-2"), &good.replace(": 3,", ": -3,")].join("\n");
     fs::write(overlay.folder().join("sample.ndjson"), records).unwrap();
     let (code, said, why) =
         run(&overlay, &["contract", "check", "facilities", "--sample", "sample.ndjson"]);
