@@ -11,7 +11,7 @@ use super::written::{
 };
 use super::yaml::Problem;
 use super::{CheckedSource, CheckedStream, Config, Options};
-use crate::decode::Picks;
+use crate::decode::Decoder;
 use crate::fold::Plan;
 use crate::indicator::{Catalogue, KnownMeasure, UnitName};
 use crate::model::area::{AreaList, Areas};
@@ -364,20 +364,22 @@ impl Compiler<'_> {
         let rules = &read.value.error_handler.on;
         let rules = rules.iter().map(|rule| (place(&rule.body), rule.clone())).collect();
         let next_at = stream.paginator.next_at().map(&mut place);
-        let picks = match Picks::new(stream.records.as_deref(), normaliser.pointers(), &around) {
-            Ok(picks) => picks,
-            Err(message) => {
-                self.files.problem(read, &at, &message);
-                return None;
-            }
-        };
+        let records = stream.records.as_deref();
+        let decoder =
+            match Decoder::compile(&stream.format, records, normaliser.pointers(), &around) {
+                Ok(decoder) => decoder,
+                Err((key, message)) => {
+                    self.files.problem(read, &format!("{at}.{key}"), &message);
+                    return None;
+                }
+            };
         let position = plans.keys().position(|known| *known == stream.contract)?;
         let data_through = stream.data_through;
         (self.files.problems.len() == before).then(|| CheckedStream {
             name: name.to_owned(),
             plan: position,
             request,
-            picks,
+            decoder,
             rules,
             next_at,
             normaliser,
