@@ -369,7 +369,8 @@ impl Compiler<'_> {
             match Decoder::compile(&stream.format, records, normaliser.pointers(), &around) {
                 Ok(decoder) => decoder,
                 Err((key, message)) => {
-                    self.files.problem(read, &format!("{at}.{key}"), &message);
+                    let dot = if key.is_empty() { "" } else { "." };
+                    self.files.problem(read, &format!("{at}{dot}{key}"), &message);
                     return None;
                 }
             };

@@ -106,7 +106,7 @@ impl Format {
     }
 }
 
-/// What does not fit: the stream's key, and why.
+/// What does not fit: the stream's key (empty if it is not one alone), and why.
 pub type Misfit = (&'static str, String);
 
 /// A stream's format with its paths, checked.
@@ -136,7 +136,9 @@ impl Decoder {
         }
         let in_map = |message| ("map", message);
         let kind = match format {
-            Format::Json {} => Kind::Json(Picks::new(records, map, around).map_err(in_map)?),
+            Format::Json {} => {
+                Kind::Json(Picks::new(records, map, around).map_err(|message| ("", message))?)
+            }
             Format::Ndjson { may_be_empty } => Kind::Ndjson {
                 picks: Picks::new(None, map, &[]).map_err(in_map)?,
                 may_be_empty: *may_be_empty,

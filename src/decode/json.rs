@@ -47,6 +47,7 @@ fn explain(error: &serde_json::Error, page: &[u8]) -> DecodeError {
     match error.classify() {
         Category::Eof if page.trim_ascii().is_empty() => DecodeError::empty(),
         Category::Eof => DecodeError::Truncated(page.len()),
+        Category::Syntax if ends_in_a_number(error, page) => DecodeError::Truncated(page.len()),
         Category::Data if text.starts_with(TOO_MANY) => DecodeError::too_many(),
         Category::Data if text.starts_with(TOO_LONG) => DecodeError::too_long(),
         Category::Data if text.starts_with(TWICE) => DecodeError::Shape(TWICE.to_owned()),
@@ -60,6 +61,13 @@ fn explain(error: &serde_json::Error, page: &[u8]) -> DecodeError {
             DecodeError::Syntax { format: "JSON", what, line, column }
         }
     }
+}
+
+/// To serde_json a number that is cut off behind its point or exponent is a wrong one.
+fn ends_in_a_number(error: &serde_json::Error, page: &[u8]) -> bool {
+    let last_line = page.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    error.column() >= last_line.len()
+        && matches!(page.last(), Some(b'.' | b'e' | b'E' | b'+' | b'-'))
 }
 
 /// The state of one pass over a page.

@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 
 use quick_xml::Reader;
-use quick_xml::errors::{Error, IllFormedError, SyntaxError};
+use quick_xml::errors::{Error, IllFormedError};
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 
 use super::{
@@ -29,6 +29,9 @@ const ATTRIBUTES: &str = "attributes that cannot be told apart";
 const ILL_FORMED: &str = "elements that do not nest";
 const MISPLACED: &str = "a declaration that is not at the beginning";
 const TWICE: &str = "a wanted value around the records stands twice";
+
+const NAMELESS: &str = "an element without a name";
+const BANGS: [&[u8]; 3] = [b"<!--", b"<![CDATA[", b"<!DOCTYPE"];
 
 /// The wanted paths of a stream.
 #[derive(Clone, Debug)]
@@ -123,7 +126,10 @@ impl Element {
         let twice = || format!("'{path}' is taken twice or holds another path that is taken");
         if let Some(name) = attribute {
             let is_known = element.attributes.iter().any(|(known, _)| **known == *name);
-            if is_known || name.is_empty() || element.is_record {
+            if name.is_empty() || name.contains(['/', '@', ':']) {
+                return Err(format!("'{path}' does not end in the name of an attribute"));
+            }
+            if is_known || element.is_record {
                 return Err(twice());
             }
             element.attributes.push((name.into(), pick));
@@ -160,6 +166,10 @@ pub(super) fn decode<'a>(page: &'a [u8], paths: &Paths) -> Result<Decoded<'a>, D
         }
         Err(error) => return Err(refuse(NOT_UTF8, error.valid_up_to())),
     };
+    // The reader would pass over a second mark as well.
+    if text.starts_with('\u{feff}') {
+        return Err(refuse(OUTSIDE, 0));
+    }
     let mut reader = Reader::from_str(text);
     reader.config_mut().enable_all_checks(true);
     let mut walk = Walk::new(paths);
@@ -180,17 +190,15 @@ pub(super) fn decode<'a>(page: &'a [u8], paths: &Paths) -> Result<Decoded<'a>, D
 
 /// The library's messages may quote the page, so only their kind and place are kept.
 fn explain(error: &Error, page: &[u8], at: usize) -> DecodeError {
-    let rest = page.get(at + 1..).unwrap_or_default();
+    let rest = page.get(at..).unwrap_or_default();
     let is_cut = match error {
-        Error::Syntax(SyntaxError::InvalidBangMarkup) => {
-            [&b"<!--"[..], b"<![CDATA[", b"<!DOCTYPE"].iter().any(|markup| {
-                let rest = page.get(at..).unwrap_or_default();
-                markup.starts_with(rest)
-            })
+        // `<!` opens three things, and what is none of them is no beginning of one either.
+        Error::Syntax(_) if rest.starts_with(b"<!") => {
+            BANGS.iter().any(|bang| rest.starts_with(bang) || bang.starts_with(rest))
         }
         Error::Syntax(_) => true,
         Error::IllFormed(IllFormedError::UnclosedReference) => {
-            !rest.iter().any(|byte| matches!(byte, b';' | b'<' | b'&'))
+            !rest.iter().skip(1).any(|byte| matches!(byte, b';' | b'<' | b'&'))
         }
         _ => false,
     };
@@ -274,6 +282,9 @@ impl<'p, 'a> Walk<'p, 'a> {
         if self.open.len() == MAX_DEPTH {
             let message = format!("elements nested deeper than {MAX_DEPTH}");
             return Err(Fault::Refused(DecodeError::Limit(message)));
+        }
+        if start.name().as_ref().is_empty() {
+            return Err(Fault::Syntax(NAMELESS));
         }
         let name = start.local_name();
         let is_root = self.open.is_empty();

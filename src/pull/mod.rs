@@ -36,6 +36,8 @@ pub use client::Requester;
 pub use error::{PullError, Reason};
 pub use limit::RateLimit;
 pub use paging::{Ending, Paginator, Turn};
+#[doc(hidden)]
+pub use paging::{Pager, Step};
 pub use retry::Retry;
 pub use run::{Run, Tally};
 pub use secret::{Secret, SecretFile};
