@@ -9,13 +9,16 @@ use super::{
     Action, Cursor, DataThrough, Failure, Finished, Order, Progress, Shared, Stream, fleet, since,
 };
 use crate::decode::DecodeError;
-use crate::decode::json::decode;
 use crate::model::observation::{Observations, Reject};
 use crate::model::snapshot::Outcome;
 use crate::model::time::Stamp;
 use crate::normalise::Surroundings;
 use crate::pull::{Ending, Page, PullError, Run, Turn, Vars};
 use crate::store::{Batch, Committed, RunEnd, StoreError};
+
+/// Why a page is not believed that nothing on it shows to be whole.
+pub(super) const CUT: &str =
+    "the last row has no line end and the answer did not announce its length: it may be cut";
 
 /// A page, decoded and normalised.
 struct Read {
@@ -104,7 +107,10 @@ async fn read(
     let (stream, now) = (Arc::clone(stream), shared.clock.now());
     let work = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        let decoded = decode(&page.body, &stream.picks);
+        if !page.is_framed && stream.decoder.may_hide_a_cut(&page.body) {
+            return Err((CUT.to_owned(), Action::Retry));
+        }
+        let decoded = stream.decoder.decode(&page.body);
         let none = Vec::new();
         let envelope = match &decoded {
             Ok(decoded) => &decoded.envelope,

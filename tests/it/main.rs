@@ -8,6 +8,8 @@ mod console;
 mod demo;
 mod deploy;
 mod first;
+mod formats;
+mod malformed;
 mod metrics;
 mod oracle;
 mod readme;
