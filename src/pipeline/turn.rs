@@ -10,6 +10,7 @@ use super::{
 };
 use crate::decode::DecodeError;
 use crate::decode::json::decode;
+use crate::failpoint;
 use crate::model::observation::{Observations, Reject};
 use crate::model::snapshot::Outcome;
 use crate::model::time::Stamp;
@@ -71,6 +72,7 @@ async fn walk(
 ) -> Result<Ending, Failure> {
     while let Some(page) = run.next().await? {
         let at = page.fetched_at;
+        failpoint::pass("fetched");
         match read(stream, shared, page).await? {
             Ok(read) => {
                 run.seen(&Turn { next: read.next.clone(), raw_records: read.raw_records });
@@ -105,6 +107,7 @@ async fn read(
     let work = tokio::task::spawn_blocking(move || {
         let _permit = permit;
         let decoded = decode(&page.body, &stream.picks);
+        failpoint::pass("decoded");
         let none = Vec::new();
         let envelope = match &decoded {
             Ok(decoded) => &decoded.envelope,
@@ -116,6 +119,7 @@ async fn read(
         let next = stream.next_at.and_then(|at| decoded.envelope.get(at).cloned().flatten());
         let normalised =
             stream.normaliser.page(&decoded.records, Surroundings { now, target: None });
+        failpoint::pass("normalised");
         Ok(Read {
             next,
             raw_records: decoded.records.count,
@@ -176,6 +180,7 @@ impl Commits<'_> {
     async fn settle(&mut self, progress: &mut Progress) -> Result<(), Failure> {
         let Some((commit, began)) = self.under_way.take() else { return Ok(()) };
         let committed = commit.await.map_err(|error| Failure::Panicked(error.to_string()))??;
+        failpoint::pass("acknowledged");
         note(self.stream, self.shared, &committed, progress, began);
         Ok(())
     }
