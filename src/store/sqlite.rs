@@ -149,13 +149,15 @@ fn mark_statements(connection: &mut Connection) {
     debug_assert!(marked.is_ok(), "{marked:?}");
 }
 
-/// What a statement does to which table: `INSERT run`.
+/// What a statement does to which table: `INSERT run`; only the verb where it is none of a commit's.
 fn headline(sql: &str) -> String {
-    let mut words = sql.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let code = sql.lines().find(|line| !line.is_empty() && !line.starts_with("--"));
+    let mut words = code.unwrap_or_default().split(|c: char| !c.is_alphanumeric() && c != '_');
     let verb = words.next().unwrap_or_default();
     let table = match verb {
         "UPDATE" => words.next(),
-        _ => words.skip_while(|word| !matches!(*word, "INTO" | "FROM" | "TABLE")).nth(1),
+        "INSERT" | "DELETE" => words.skip_while(|word| !matches!(*word, "INTO" | "FROM")).nth(1),
+        _ => None,
     };
     table.map_or_else(|| verb.to_owned(), |table| format!("{verb} {table}"))
 }
