@@ -8,13 +8,16 @@
 mod amounts;
 mod calendar;
 mod compare;
+mod edits;
 mod evaluate;
 mod facts;
 mod indicators;
 mod leaks;
 mod measures;
+mod reforms;
 mod stage;
 
+pub(crate) use measures::Edition;
 pub(crate) use stage::Stage;
 
 use std::collections::BTreeMap;
@@ -75,7 +78,7 @@ fn killed_and_misled_the_gateway_answers_exactly_what_the_ledger_says() {
     let said = stage.systems.province.ledger().said();
     assert!(said.iter().any(|said| !said.whole) && said.iter().any(|said| said.withdrawn));
     let places = Places::read();
-    let oracle = oracle(&said, &said[calm_from..], &places, stage.slot_day());
+    let oracle = oracle(&said, &said[calm_from..], &places, stage.slot_day(), Edition::Shipped);
     compare_everything(&stage, &oracle, &places);
     let kept = quarantine(&stage);
     let readable = bad(&said);
@@ -107,7 +110,7 @@ fn every_record_that_breaks_its_contract_is_kept_with_its_reason_and_its_sibling
     assert_eq!(quarantine(&stage), bad(&said));
     assert!(bad(&said).len() > 10, "{:?}", bad(&said));
     let places = Places::read();
-    let oracle = oracle(&said, &said[calm_from..], &places, stage.slot_day());
+    let oracle = oracle(&said, &said[calm_from..], &places, stage.slot_day(), Edition::Shipped);
     let mut comparison = Comparison::new(stage.gateway(), &oracle, &places.codes);
     let now = local_day(stage.systems.province.now().0);
     for id in oracle.ids() {
@@ -117,21 +120,27 @@ fn every_record_that_breaks_its_contract_is_kept_with_its_reason_and_its_sibling
 }
 
 /// What is true by the ledger; the kiosks by what was said since the misbehaviour ended.
-fn oracle(said: &[Said], calm: &[Said], places: &Places, slot_day: i32) -> Oracle {
+fn oracle(
+    said: &[Said],
+    calm: &[Said],
+    places: &Places,
+    slot_day: i32,
+    edition: Edition,
+) -> Oracle {
     let (year, month, date) = BEGINNING;
     let mut amounts = Amounts::new(number(year, month, date), slot_day + 1);
-    measures::add(&mut amounts, &standing(said, places));
+    measures::add(&mut amounts, &standing(said, places), edition);
     measures::add_kiosks(&mut amounts, &kiosks(calm, places), slot_day);
     Oracle::new(amounts)
 }
 
 /// Every indicator on every day of the history by commune, after whatever the program went through;
 /// `calm_from` is what had been said when the misbehaviour ended. Yields how many points there were.
-pub(crate) fn compare_days(stage: &Stage, calm_from: usize) -> usize {
+pub(crate) fn compare_days(stage: &Stage, calm_from: usize, edition: Edition) -> usize {
     let said = stage.systems.province.ledger().said();
     let places = Places::read();
     let today = stage.slot_day();
-    let oracle = oracle(&said, &said[calm_from..], &places, today);
+    let oracle = oracle(&said, &said[calm_from..], &places, today, edition);
     let province = &stage.systems.province;
     let (first, now) = (province.first_day().0, local_day(province.now().0));
     let mut comparison = Comparison::new(stage.gateway(), &oracle, &places.codes);

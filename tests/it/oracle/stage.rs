@@ -61,6 +61,11 @@ impl Stage {
         }
     }
 
+    /// The misbehaviour that the province was made with.
+    pub(crate) fn faults(&self) -> Faults {
+        Faults { in_a_row: 4, ..Faults::everything() }
+    }
+
     /// Starts the program on the store as the last one left it.
     pub(crate) fn start(&mut self) {
         let config: PathBuf = self.folder.path().join("config");
@@ -77,7 +82,7 @@ impl Stage {
 
     /// kill -9 as soon as the province has said so many records since the start; if it has no more
     /// to say, after a while.
-    pub(super) fn kill_after(&mut self, records: u64, at_most: Duration) {
+    pub(crate) fn kill_after(&mut self, records: u64, at_most: Duration) {
         let began = Instant::now();
         while self.said() - self.said < records && began.elapsed() < at_most {
             std::thread::park_timeout(Duration::from_millis(2));

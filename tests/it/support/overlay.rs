@@ -86,3 +86,10 @@ pub(crate) fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+/// Changes a copied file in one place; what is replaced must be there.
+pub(crate) fn edit(path: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.contains(from), "{}: the shipped file has changed", path.display());
+    fs::write(path, text.replacen(from, to, 1)).unwrap();
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::copy;
+use crate::support::{copy, edit};
 
 /// Passages beyond these are not waited for: later ones take longer and meet nothing new.
 const OFTEN: u64 = 12;
@@ -31,6 +31,11 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// The same place, in a life whose definitions have changed.
+    pub(super) fn after_a_change(&self) -> Self {
+        Self { life: self.life.max(Life::Changed), ..self.clone() }
+    }
+
     /// Up to which passage to die on it: a life that is in a hurry passes it half as often.
     pub(super) fn often(&self) -> u64 {
         (self.passages / 2).clamp(1, OFTEN)
@@ -81,12 +86,6 @@ pub(super) fn variants(folder: &Path) -> Vec<PathBuf> {
     let returned = "      returned_at:    {at: /NgayTra, format: yyyyMMddHHmmss}\n";
     edit(&property.join("sources/portal.yaml"), at, &format!("{at}{returned}"));
     vec![shipped, measure, property]
-}
-
-fn edit(path: &Path, from: &str, to: &str) {
-    let text = std::fs::read_to_string(path).unwrap();
-    assert!(text.contains(from), "{}: the shipped file has changed", path.display());
-    std::fs::write(path, text.replacen(from, to, 1)).unwrap();
 }
 
 /// Whether every stream has ended a run that began after a moment.
