@@ -151,7 +151,7 @@ fn mark_statements(connection: &mut Connection) {
 
 /// What a statement does to which table: `INSERT run`; only the verb where it is none of a commit's.
 fn headline(sql: &str) -> String {
-    let code = sql.lines().find(|line| !line.is_empty() && !line.starts_with("--"));
+    let code = sql.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("--"));
     let mut words = code.unwrap_or_default().split(|c: char| !c.is_alphanumeric() && c != '_');
     let verb = words.next().unwrap_or_default();
     let table = match verb {
