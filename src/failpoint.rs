@@ -5,18 +5,26 @@
 //! SQL statement is one before and one after itself (the store sees to that). `IOCGW_FAILPOINT` is
 //! `NAME:N`, to die by SIGKILL on the Nth passage of a place, or `record:FILE`, to append the name
 //! of each passed place to a file, so that a test knows them all without keeping a list. In either
-//! case limits that only a million records would reach are small.
+//! case limits that only a million records would reach are small, and `IOCGW_CLOCK_BEHIND` is by how
+//! many seconds the clock is behind, so that many days pass in a test.
 //!
 //! Builds with debug assertions have this, and those with the feature `failpoints`; in every other
-//! build the functions are empty and [`limit`] is the shipped value.
+//! build the functions are empty, [`limit`] is the shipped value and the clock is right.
 
 #[cfg(any(debug_assertions, feature = "failpoints"))]
-pub use live::{is_on, limit, pass};
+pub use live::{behind, is_on, limit, pass};
 
 /// Whether the variable is set.
 #[cfg(not(any(debug_assertions, feature = "failpoints")))]
 pub fn is_on() -> bool {
     false
+}
+
+/// Seconds by which the machine's clock is behind.
+#[cfg(not(any(debug_assertions, feature = "failpoints")))]
+#[inline]
+pub fn behind() -> i64 {
+    0
 }
 
 /// Passes a named place.
@@ -79,6 +87,13 @@ mod live {
         static ORDER: OnceLock<Option<Order>> = OnceLock::new();
         let read = || Order::parse(&std::env::var("IOCGW_FAILPOINT").ok()?);
         ORDER.get_or_init(read).as_ref()
+    }
+
+    /// Seconds by which the machine's clock is behind.
+    pub fn behind() -> i64 {
+        static BEHIND: OnceLock<i64> = OnceLock::new();
+        let read = || std::env::var("IOCGW_CLOCK_BEHIND").ok()?.parse().ok();
+        if is_on() { *BEHIND.get_or_init(|| read().unwrap_or(0)) } else { 0 }
     }
 
     /// Whether the variable is set.

@@ -5,82 +5,90 @@
 //! a recount of the entities as they stand in the file, and the books are looked through.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use ioc_gateway::config::{self, Config};
+use ioc_gateway::app::{Gateway, Settings};
+use ioc_gateway::clock::Clock;
 use ioc_gateway::fold::{Entities, Plan, rebuild};
 use ioc_gateway::model::cube::Cube;
-use ioc_gateway::model::dictionary::Dictionaries;
 use ioc_gateway::model::snapshot::Snapshot;
 use ioc_gateway::model::time::Stamp;
-use ioc_gateway::store::{Parts, Store, StreamName};
+use ioc_gateway::store::{Store, VintageError};
 use rusqlite::{Connection, OpenFlags};
+use tokio_util::sync::CancellationToken;
+
+/// Earlier moments that are looked at again after each death.
+const LOOKED_BACK: usize = 3;
 
 /// The store's books, looked through again and again.
+#[derive(Default)]
 pub(super) struct Books {
     revision: u64,
     received: BTreeMap<String, u64>,
     looked: usize,
+    /// Moments, and what could be read then.
+    printed: Vec<Printed>,
+    /// How many of them read the same later.
+    pub(super) read_again: usize,
 }
 
-/// A configuration and what the program makes of it.
-pub(super) struct Definitions {
-    plans: Vec<Plan>,
-    streams: Vec<StreamName>,
-    words: Dictionaries,
-}
-
-impl Definitions {
-    /// Reads a folder; `words` have their numbers already.
-    pub(super) fn read(folder: &Path, variables: &BTreeMap<String, String>) -> Self {
-        let lookup = |name: &str| variables.get(name).cloned();
-        let key = b"an identifier key for tests, and for tests only";
-        let words = Dictionaries::default();
-        let options = config::Options { dir: folder, lookup: &lookup, words, identifier_key: key };
-        let Config { plans, words, sources, .. } =
-            config::load(options).unwrap_or_else(|problems| panic!("{problems:?}"));
-        let names = sources.iter().flat_map(|source| {
-            source.streams.iter().map(|stream| StreamName {
-                source: source.written.source.clone(),
-                stream: stream.name.clone(),
-                plan: stream.plan,
-            })
-        });
-        Self { plans, streams: names.collect(), words }
-    }
-
-    fn parts(&self) -> Parts {
-        Parts {
-            plans: self.plans.clone(),
-            streams: self.streams.clone(),
-            words: self.words.clone(),
-        }
-    }
+struct Printed {
+    at: Stamp,
+    revision: u64,
+    cells: BTreeMap<String, blake3::Hash>,
 }
 
 impl Books {
-    pub(super) fn new() -> Self {
-        Self { revision: 0, received: BTreeMap::new(), looked: 0 }
-    }
-
     /// Opens the store, looks through it and closes it again; every fiftieth time SQLite looks
     /// through the file as well.
-    pub(super) fn check(&mut self, path: &Path, definitions: &Definitions) {
-        let opened = Store::open(path).unwrap_or_else(|error| panic!("it does not open: {error}"));
-        let store = opened.start(definitions.parts()).unwrap();
+    pub(super) fn check(&mut self, settings: &Settings, now: Stamp) {
+        let clock = Clock::standing(now);
+        let gateway = Gateway::open(settings, clock, CancellationToken::new())
+            .unwrap_or_else(|error| panic!("it does not open: {error:#}"));
+        let store = gateway.store();
+        store.settled().unwrap();
+        while !store.snapshot().rebuilding.is_empty() {
+            std::thread::park_timeout(std::time::Duration::from_millis(1));
+        }
         let snapshot = store.snapshot();
         self.check_streams(&snapshot);
-        let file = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-        for plan in &definitions.plans {
+        let file =
+            Connection::open_with_flags(store.path(), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        for plan in &gateway.config().plans {
             recount(&file, plan, &snapshot);
         }
         if self.looked.is_multiple_of(50) {
             let found: String = file.query_row("PRAGMA quick_check", [], |row| row.get(0)).unwrap();
             assert_eq!(found, "ok");
         }
+        self.look_back(store);
+        let (revision, cells) = (snapshot.revision, digests(&snapshot));
+        self.printed.push(Printed { at: snapshot.at.max(now), revision, cells });
         self.looked += 1;
         drop(file);
         runtime().block_on(store.close());
+    }
+
+    /// What could be read at earlier moments can be read again, to the last cell.
+    fn look_back(&mut self, store: &Store) {
+        for i in 0..LOOKED_BACK.min(self.printed.len()) {
+            // The latest ones, and others all over the past.
+            let back = [1, 2, self.looked * 7919 % self.printed.len() + 1][i];
+            let Some(printed) = self.printed.len().checked_sub(back).map(|i| &self.printed[i])
+            else {
+                continue;
+            };
+            match store.vintage(printed.at) {
+                // Another commit within the same second has come between.
+                Ok(vintage) if vintage.snapshot.revision != printed.revision => {}
+                Ok(vintage) => {
+                    let is_same = digests(&vintage.snapshot) == printed.cells;
+                    assert!(is_same, "{} reads otherwise than it did", printed.at);
+                    self.read_again += 1;
+                }
+                Err(VintageError::Compacted(_)) => {}
+                Err(error) => panic!("{}: {error}", printed.at),
+            }
+        }
     }
 
     /// Nothing goes back, and what was received went somewhere.
@@ -99,6 +107,22 @@ impl Books {
             *received = state.total.received;
         }
     }
+}
+
+/// One hash for all cells of each measure.
+fn digests(snapshot: &Snapshot) -> BTreeMap<String, blake3::Hash> {
+    let digest = |cube: &Cube| {
+        let mut hasher = blake3::Hasher::new();
+        for (day, cells) in cube.days() {
+            hasher.update(&day.0.to_le_bytes());
+            for (key, amount) in cells {
+                hasher.update(&key.to_le_bytes()).update(&amount.to_le_bytes());
+            }
+        }
+        hasher.finalize()
+    };
+    let measures = snapshot.measures.iter();
+    measures.map(|(name, measure)| (name.clone(), digest(&measure.cube))).collect()
 }
 
 /// Cubes are what the entities in the file make, and no cursor is ahead of them.

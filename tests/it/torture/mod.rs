@@ -17,12 +17,13 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use ioc_gateway::app::Settings;
 use ioc_gateway::clock::Clock;
 use ioc_gateway::model::time::Stamp;
 
 use crate::oracle::{Edition, Stage, compare_days, moment, seed};
 use crate::support::{Gateway, program};
-use books::{Books, Definitions};
+use books::Books;
 use places::{Life, Place};
 
 /// Random deaths on one store; then another begins, with another seed.
@@ -36,6 +37,10 @@ const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Seconds by which the province lives on in all deaths of one stage together.
 const SPAN: i64 = 10 * 86_400;
+
+/// How far the program's clock is behind at first; it catches up, so that days of the journal grow old
+/// and are merged.
+const BEHIND: i64 = 20 * 86_400;
 
 /// When random deaths come, in milliseconds.
 const LATEST: u64 = 400;
@@ -51,13 +56,14 @@ fn whatever_moment_it_dies_at_nothing_is_lost_and_nothing_counted_twice() {
         (seed(), setting("IOCGW_TORTURE_KILLS", 40), setting("IOCGW_TORTURE_AT_EACH", 1));
     let stages = kills.div_ceil(DEATHS).max(1);
     let mut tally = BTreeMap::new();
-    let mut points = 0;
+    let (mut points, mut read_again) = (0, 0);
     for i in 0..stages {
         // What cannot be divided is shared out.
         let share = |all: usize| all * (i + 1) / stages - all * i / stages;
         let mut torture = Torture::new(seed + i as u64);
         torture.suffer(share(kills), share(at_each));
-        points += torture.conclude(&mut tally);
+        let (compared, again) = torture.conclude(&mut tally);
+        (points, read_again) = (points + compared, read_again + again);
         println!("stage {} of {stages} after {:.0} s", i + 1, began.elapsed().as_secs_f64());
     }
     let total: usize = tally.values().map(|(deaths, _)| deaths).sum();
@@ -65,7 +71,7 @@ fn whatever_moment_it_dies_at_nothing_is_lost_and_nothing_counted_twice() {
         println!("{deaths:>6} deaths  {place}  ({missed} times it was not passed in time)");
     }
     println!(
-        "{total} deaths, {} places, {points} points, 0 differences, {:.0} s, seed {seed}",
+        "{total} deaths, {} places, {points} points, {read_again} earlier states, 0 differences, {:.0} s, seed {seed}",
         tally.len(),
         began.elapsed().as_secs_f64()
     );
@@ -99,34 +105,31 @@ impl Way {
 struct Torture {
     stage: Stage,
     random: fastrand::Rng,
-    /// The shipped configuration and two changed ones, and what the program makes of them.
-    variants: Vec<(PathBuf, Definitions)>,
+    /// The shipped configuration and two changed ones.
+    variants: Vec<PathBuf>,
     /// The one that the program last had.
     variant: usize,
     books: Books,
     /// Deaths by name, and how often it did not come to that.
     tally: BTreeMap<String, (usize, usize)>,
     now: Stamp,
+    /// Seconds by which the program's clock is behind ours.
+    behind: i64,
 }
 
 impl Torture {
     fn new(seed: u64) -> Self {
         let stage = Stage::new(seed, 1, 0.03, moment(20));
-        let folders = places::variants(stage.folder.path());
-        let variables = &stage.systems.variables;
-        let read = |folder: PathBuf| {
-            let definitions = Definitions::read(&folder, variables);
-            (folder, definitions)
-        };
-        let variants = folders.into_iter().map(read).collect();
+        let variants = places::variants(stage.folder.path());
         Self {
             stage,
             random: fastrand::Rng::with_seed(seed),
             variants,
             variant: 0,
-            books: Books::new(),
+            books: Books::default(),
             tally: BTreeMap::new(),
             now: moment(20),
+            behind: BEHIND,
         }
     }
 
@@ -143,6 +146,7 @@ impl Torture {
         let step = SPAN / ways.len().max(1) as i64;
         for way in &ways {
             self.now = Stamp(self.now.0 + step);
+            self.behind -= BEHIND / (ways.len() as i64 + 1);
             self.stage.systems.province.set_now(self.now);
             let has_died = self.die(way) || (0..TRIES).any(|_| self.die_after_a_change(way));
             let (deaths, missed) = self.tally.entry(way.name()).or_default();
@@ -176,21 +180,31 @@ impl Torture {
         }
         if matches!(way, Way::At(place) if place.life == Life::First) {
             places::remove_store(self.stage.folder.path());
-            self.books = Books::new();
+            self.books = Books::default();
         }
         let has_died = match way {
             Way::Starting(after) => self.die_starting(*after),
             Way::Listening(after) => self.die_listening(*after),
             Way::At(place) => self.die_at(place),
         };
-        let path = self.stage.folder.path().join("iocgw.db");
-        self.books.check(&path, &self.variants[self.variant].1);
+        self.check_books();
         has_died
+    }
+
+    fn check_books(&mut self) {
+        let folder = self.stage.folder.path();
+        let settings = Settings {
+            config: self.variants[self.variant].clone(),
+            store: folder.join("iocgw.db"),
+            secrets: folder.join("secrets"),
+            variables: self.stage.systems.variables.clone(),
+        };
+        self.books.check(&settings, Stamp(Clock::System.now().0 - self.behind));
     }
 
     fn die_starting(&self, after: Duration) -> bool {
         let variables = self.variables("none:1");
-        let (folder, config) = (self.stage.folder.path(), &self.variants[self.variant].0);
+        let (folder, config) = (self.stage.folder.path(), &self.variants[self.variant]);
         let mut child = program(&["serve", "--listen", "127.0.0.1:0", "--config"], &variables)
             .arg(config)
             .arg("--store")
@@ -230,12 +244,13 @@ impl Torture {
     fn variables(&self, failpoint: &str) -> BTreeMap<String, String> {
         let mut variables = self.stage.systems.variables.clone();
         variables.insert("IOCGW_FAILPOINT".to_owned(), failpoint.to_owned());
+        variables.insert("IOCGW_CLOCK_BEHIND".to_owned(), self.behind.to_string());
         variables
     }
 
     /// Starts the program; its log if it died before it listened.
     fn live(&self, failpoint: &str) -> Result<Gateway, String> {
-        let config = &self.variants[self.variant].0;
+        let config = &self.variants[self.variant];
         Gateway::try_start(config, self.stage.folder.path(), &self.variables(failpoint))
     }
 
@@ -248,7 +263,7 @@ impl Torture {
             self.variant = variant;
             self.now = Stamp(self.now.0 + 7200);
             self.stage.systems.province.set_now(self.now);
-            let since = Clock::System.now().rfc3339();
+            let since = Stamp(Clock::System.now().0 - self.behind).rfc3339();
             let gateway = self.live(&format!("record:{}", file.display())).unwrap();
             gateway.wait_until("a run of every stream", "/v1/sources", |answer| {
                 places::has_run(&answer.json(), &since)
@@ -263,20 +278,21 @@ impl Torture {
         places
     }
 
-    /// The program as shipped, and all its answers; yields how many points were compared.
-    fn conclude(mut self, tally: &mut BTreeMap<String, (usize, usize)>) -> usize {
+    /// The program as shipped, and all its answers; yields how many points were compared, and how many earlier
+    /// states were read again.
+    fn conclude(mut self, tally: &mut BTreeMap<String, (usize, usize)>) -> (usize, usize) {
         self.stage.start();
         let calm_from = self.stage.systems.province.ledger().said().len();
         self.stage.calm_down();
         let points = compare_days(&self.stage, calm_from, Edition::Shipped);
         self.stage.stop();
-        let path = self.stage.folder.path().join("iocgw.db");
-        self.books.check(&path, &self.variants[0].1);
+        (self.variant, self.behind) = (0, 0);
+        self.check_books();
         for (name, (deaths, missed)) in self.tally {
             let all = tally.entry(name).or_default();
             *all = (all.0 + deaths, all.1 + missed);
         }
-        points
+        (points, self.books.read_again)
     }
 }
 
