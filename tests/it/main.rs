@@ -16,3 +16,5 @@ mod readme;
 mod sick;
 mod support;
 mod tidy;
+#[cfg(any(debug_assertions, feature = "failpoints"))]
+mod torture;
