@@ -21,6 +21,10 @@ pub enum NoValue {
     NoBase,
     /// A component of a composite has no value and the policy is to refuse.
     MissingComponent,
+    /// As reported: the area's list of communes was not in force when the amount is taken.
+    NotInForce,
+    /// A measure behind it is being rebuilt from the records.
+    Rebuilding,
 }
 
 /// How settled a value is.

@@ -74,6 +74,10 @@ pub(super) const fn no_value(reason: Option<NoValue>) -> Both {
         Some(NoValue::NoEvents) => ("Kỳ này không phát sinh", "nothing happened in this period"),
         Some(NoValue::NoBase) => ("Không có mẫu số", "nothing to divide by"),
         Some(NoValue::MissingComponent) => ("Thiếu chỉ số thành phần", "a component has no value"),
+        Some(NoValue::NotInForce) => {
+            ("Đơn vị hành chính đã thay đổi trong kỳ", "the boundaries changed in this period")
+        }
+        Some(NoValue::Rebuilding) => ("Đang tính lại từ hồ sơ gốc", "being rebuilt"),
         None => ("Chưa có số liệu", "no value"),
     }
 }

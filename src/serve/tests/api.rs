@@ -267,6 +267,7 @@ async fn every_answer_comes_from_one_revision() {
     // The snapshot is swapped while a request holds its own: what it answers stays consistent.
     let context = context();
     let request = TestRequest::get().uri("/v1").to_http_request();
+    let request = super::super::context::Question::of(&request);
     let asked = super::super::Asked::new(&request, &context);
     context.snapshot.store(std::sync::Arc::new(crate::model::snapshot::Snapshot {
         revision: 99,

@@ -198,6 +198,7 @@ fn known(measure: &Measure) -> KnownMeasure {
         decimals: measure.decimals,
         dimensions: measure.dimensions.clone(),
         contract: measure.contract.clone(),
+        definition: format!("{:?}", measure.kind),
     }
 }
 
