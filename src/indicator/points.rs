@@ -143,9 +143,10 @@ fn raw(question: Question<'_>, definition: &Definition) -> Vec<Raw> {
             let cells = 0..periods.len() * columns.len();
             let combine = |at: usize| {
                 let scores =
-                    components.iter().zip(&parts).map(|(part, all)| (part.weight, all[at]));
+                    components.iter().zip(&parts).map(|(part, all)| (part.weight, all[at].0));
                 let value = weighted(scores, *missing).map(|score| score * points);
-                Raw::only(value.ok_or(NoValue::MissingComponent), value.is_some())
+                let occurs = parts.iter().any(|all| all[at].1);
+                Raw::only(value.ok_or(NoValue::MissingComponent), occurs)
             };
             cells.map(combine).collect()
         }
@@ -209,14 +210,15 @@ fn ratio(
     }
 }
 
-/// The score, 0 to 1, of a component wherever it has a value.
-fn scores(question: Question<'_>, part: &Component) -> Vec<Option<f64>> {
+/// The score, 0 to 1, of a component wherever it has a value, and whether anything was counted.
+fn scores(question: Question<'_>, part: &Component) -> Vec<(Option<f64>, bool)> {
     let Some(definition) = question.world.catalogue.get(&part.indicator) else {
-        return vec![None; question.periods.len() * question.columns.len()];
+        return vec![(None, false); question.periods.len() * question.columns.len()];
     };
     let score =
         |value: f64| ((value - part.zero_at) / (part.full_at - part.zero_at)).clamp(0.0, 1.0);
-    points(question, definition).into_iter().map(|found| found.point.value.map(score)).collect()
+    let score = |found: Found| (found.point.value.map(score), found.occurs);
+    points(question, definition).into_iter().map(score).collect()
 }
 
 /// The weighted mean of scores; `None` when the policy asks for what is missing, or nothing is there.

@@ -181,7 +181,7 @@ fn answer(asked: &Asked<'_>, query: &Query) -> Result<Answer, ApiError> {
             area: query.get("area").map(str::to_owned),
             boundaries,
             learned_from: from,
-            learned_to: asked.as_of.unwrap_or(asked.snapshot.at),
+            learned_to: asked.now,
             old: known(&then, &definition.id),
             new: known(asked, &definition.id),
             accountable: AccountableOut::of(asked, definition),
@@ -207,7 +207,7 @@ fn earlier(
     query: &Query,
     stretch: &Stretch,
 ) -> Result<(Vintage, Stamp), ApiError> {
-    let upto = asked.as_of.unwrap_or(asked.snapshot.at);
+    let upto = asked.now;
     if let Some(at) = moment_of(query, "learned_from")? {
         if at >= upto {
             let reason = format!("must name a moment before {upto}, to which it is compared");
@@ -287,7 +287,7 @@ fn learn(
 ) -> Result<(), ApiError> {
     let world = asked.world();
     let revisions = then.snapshot.revision + 1..=asked.snapshot.revision;
-    let (mut after, last) = (then.now, asked.as_of.unwrap_or(asked.snapshot.at));
+    let (mut after, last) = (then.now, asked.now);
     while after < last {
         let upto = Stamp(after.0 + SLICE).min(last);
         let learned = asked.context.vintages.learned(measure, after, upto);
@@ -308,7 +308,7 @@ pub(super) fn recent(
     definition: &Definition,
     stretch: &Stretch,
 ) -> Result<Option<(Stamp, Vec<Item>)>, ApiError> {
-    let upto = asked.as_of.unwrap_or(asked.snapshot.at);
+    let upto = asked.now;
     let earliest = match asked.context.vintages.at(Stamp(upto.0 - WEEK)) {
         Ok(vintage) => Some((vintage, Stamp(upto.0 - WEEK))),
         Err(NoVintage::Before(near)) if near >= upto => None,
