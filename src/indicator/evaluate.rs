@@ -157,6 +157,7 @@ pub(super) fn reading(
         completeness: quality::completeness(world, definition, period, (slots, column)),
         target: quality::target(definition, period, found.point.value),
         point: found.point,
+        rebuilding: quality::rebuilding(world, definition),
         quarantined: quality::quarantined(world, definition),
         accountable: Accountable {
             unit: unit.clone(),

@@ -8,7 +8,7 @@
 use crate::indicator::coverage::{Coverage, least_through};
 use crate::indicator::definition::{Amount, Definition, Plan};
 use crate::indicator::evaluate::World;
-use crate::indicator::quality::Completion;
+use crate::indicator::quality::{Completion, rebuilding};
 use crate::indicator::quantile::Quantiles;
 use crate::indicator::reading::{NoValue, Period, Point, Status};
 use crate::indicator::settings::{Component, EmptyDenominator, MissingPolicy};
@@ -50,6 +50,9 @@ impl Raw {
 /// Answers for all periods and columns, period by period.
 pub(super) fn points(question: Question<'_>, definition: &Definition) -> Vec<Found> {
     let Question { world, periods, slots, columns } = question;
+    if !rebuilding(world, definition).is_empty() {
+        return vec![unreadable(); periods.len() * columns.len()];
+    }
     let raw = raw(question, definition);
     let completion = Completion::of(definition, world, periods, slots);
     let settled = least_through(&definition.contracts, world.snapshot);
@@ -84,6 +87,19 @@ pub(super) fn points(question: Question<'_>, definition: &Definition) -> Vec<Fou
         }
     }
     found
+}
+
+/// What is read while a measure is being rebuilt: a part of it would be a wrong figure.
+const fn unreadable() -> Found {
+    let point = Point {
+        value: None,
+        numerator: None,
+        denominator: None,
+        status: Status::Missing,
+        reason: Some(NoValue::Rebuilding),
+        completeness_ratio: None,
+    };
+    Found { point, occurs: false }
 }
 
 /// Nobody of those who should have reported did: what looks like 0 is not known. Amounts that did

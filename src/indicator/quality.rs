@@ -11,7 +11,7 @@ use crate::indicator::reading::{
     Completeness, Direction, Freshness, FreshnessState, Period, TargetReading, TargetState,
 };
 use crate::indicator::sum::{Slots, Sums, quotient, unscaled};
-use crate::model::snapshot::StreamState;
+use crate::model::snapshot::{Rebuilding, StreamState};
 use crate::model::time::Stamp;
 
 /// Values as close as this to a bound are on it: 0.8 × 0.9 is not quite 0.72.
@@ -73,6 +73,14 @@ pub fn quarantined(world: &World<'_>, definition: &Definition) -> u64 {
         .flat_map(|contract| streams_of(contract, world.snapshot))
         .map(|stream| stream.quarantined)
         .sum()
+}
+
+/// The measures behind an indicator that are being rebuilt, through all components.
+pub fn rebuilding(world: &World<'_>, definition: &Definition) -> Vec<(String, Rebuilding)> {
+    let all = world.snapshot.rebuilding.iter();
+    all.filter(|(measure, _)| definition.measures.contains(*measure))
+        .map(|(measure, at)| (measure.clone(), *at))
+        .collect()
 }
 
 /// How complete the data behind one value are.

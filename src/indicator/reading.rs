@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 
+use crate::model::snapshot::Rebuilding;
 use crate::model::text::Bilingual;
 use crate::model::time::{Day, Stamp};
 
@@ -185,6 +186,8 @@ pub struct Reading {
     pub completeness: Completeness,
     /// The target in force, if any.
     pub target: Option<TargetReading>,
+    /// The measures behind it that are being rebuilt, and how far that has come.
+    pub rebuilding: Vec<(String, Rebuilding)>,
     /// Records in quarantine behind this number.
     pub quarantined: u64,
     /// Who answers for it.

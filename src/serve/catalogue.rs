@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::answer::Answer;
 use super::context::Asked;
-use super::envelope::{AccountableOut, FreshnessOut};
+use super::envelope::{AccountableOut, FreshnessOut, RebuildingOut};
 use super::error::ApiError;
 use super::number::Number;
 use super::query::{Query, refused};
@@ -50,6 +50,9 @@ struct Entry<'a> {
     contracts: Vec<&'a str>,
     sources: Vec<&'a str>,
     accountable: AccountableOut,
+    /// Measures behind it that are being rebuilt: until then it has no value.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rebuilding: Vec<RebuildingOut>,
     /// These three only when one indicator is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     freshness: Option<FreshnessOut>,
@@ -219,6 +222,10 @@ fn entry<'a>(asked: &'a Asked<'_>, definition: &'a Definition) -> Entry<'a> {
         contracts: definition.contracts.iter().map(String::as_str).collect(),
         sources: sources_of(asked, definition),
         accountable: AccountableOut::of(asked, definition),
+        rebuilding: quality::rebuilding(&asked.world(), definition)
+            .into_iter()
+            .map(RebuildingOut::from)
+            .collect(),
         freshness: None,
         as_of: None,
         revision: None,

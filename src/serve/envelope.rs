@@ -15,6 +15,7 @@ use crate::indicator::reading::{
     Completeness, Direction, Freshness, FreshnessState, NoValue, Period, Reading, Status,
     TargetReading, TargetState,
 };
+use crate::model::snapshot::Rebuilding;
 use crate::model::time::{Day, Stamp};
 
 #[derive(Clone, Debug, Serialize)]
@@ -136,6 +137,20 @@ impl From<Completeness> for CompletenessOut {
     }
 }
 
+/// How far the rebuilding of a measure has come.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct RebuildingOut {
+    measure: String,
+    done: u64,
+    total: u64,
+}
+
+impl From<(String, Rebuilding)> for RebuildingOut {
+    fn from((measure, at): (String, Rebuilding)) -> Self {
+        Self { measure, done: at.done, total: at.total }
+    }
+}
+
 /// An earlier period beside the one asked for.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Comparison {
@@ -163,6 +178,8 @@ pub(super) struct Envelope<R> {
     denominator: Option<Number>,
     status: Status,
     reason: Option<NoValue>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rebuilding: Vec<RebuildingOut>,
     target: Option<TargetOut>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) previous: Option<Comparison>,
@@ -212,6 +229,7 @@ impl<R> Envelope<R> {
             denominator: point.denominator.map(Number),
             status: point.status,
             reason: point.reason,
+            rebuilding: reading.rebuilding.into_iter().map(RebuildingOut::from).collect(),
             target: reading.target.as_ref().map(TargetOut::from),
             previous: None,
             year_ago: None,

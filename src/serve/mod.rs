@@ -77,6 +77,7 @@ const PLAIN_PATHS: [&str; 9] = [
 fn routes(config: &mut web::ServiceConfig) {
     config
         .service(get("/", console::page))
+        .service(blocking("/indicators/{id}", console::indicator))
         .service(get("/assets/{name}", console::asset))
         .service(get("/v1", catalogue::links))
         .service(dated("/v1/catalogue", catalogue::list))
@@ -140,10 +141,14 @@ fn dated(path: &str, reader: Reader) -> Resource {
     })
 }
 
-/// An address that is always read where it may block.
+/// An address that is always read where it may block; it may take `as_of=` too.
 fn blocking(path: &str, reader: Reader) -> Resource {
     resource(path, move |request: HttpRequest, context: web::Data<Context>| async move {
-        let result = past::answer(Question::of(&request), context, None, reader).await;
+        let question = Question::of(&request);
+        let result = match past::asked_moment(&question) {
+            Ok(at) => past::answer(question, context, at, reader).await,
+            Err(error) => Err(error),
+        };
         respond(&request, result)
     })
 }

@@ -137,13 +137,13 @@ pub(super) fn revisions(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         "format",
     ];
     let query = Query::read(asked.request.query_string(), &known)?;
-    match moment_of(&query, "learned_to")? {
-        None => answer(asked, &query),
-        Some(at) => {
-            let vintage = vintage(asked.context, "learned_to", at)?;
-            answer(&Asked::then(asked.request, asked.context, vintage, at), &query)
-        }
-    }
+    let at = moment_of(&query, "learned_to")?;
+    let for_good = at.is_some() && query.get("learned_from").is_some();
+    // The second that is running may still bring a commit, so "now" is the one before.
+    let at = at.unwrap_or(Stamp(asked.context.clock.now().0 - 1));
+    let vintage = vintage(asked.context, "learned_to", at)?;
+    let answer = answer(&Asked::then(asked.request, asked.context, vintage, at), &query)?;
+    Ok(if for_good { answer.for_good() } else { answer })
 }
 
 fn answer(asked: &Asked<'_>, query: &Query) -> Result<Answer, ApiError> {
@@ -165,39 +165,33 @@ fn answer(asked: &Asked<'_>, query: &Query) -> Result<Answer, ApiError> {
     let counts = counts(&items, found.unchanged);
     let truncated = items.len() > limit;
     items.truncate(limit);
-    let answer = if format == Format::Csv {
+    if format == Format::Csv {
         let name = format!("{}-revisions.csv", definition.id);
-        Answer::csv(csv(definition, (&stretch, unit), &items)?, name)
-    } else {
-        Answer::json(&Body {
-            indicator: &definition.id,
-            title: &definition.title.vi,
-            title_en: &definition.title.en,
-            unit_of_measure: &definition.unit_measure,
-            grain: stretch.grain.as_str(),
-            from: stretch.first,
-            to: stretch.end,
-            by: level.map(level_word),
-            area: query.get("area").map(str::to_owned),
-            boundaries,
-            learned_from: from,
-            learned_to: asked.now,
-            old: known(&then, &definition.id),
-            new: known(asked, &definition.id),
-            accountable: AccountableOut::of(asked, definition),
-            counts,
-            truncated,
-            items,
-            links: Links {
-                this: asked.request.path_and_query().to_owned(),
-                definition: format!("/v1/indicators/{}{}", definition.id, asked.moment_link("?")),
-            },
-        })?
-    };
-    Ok(if asked.as_of.is_some() && query.get("learned_from").is_some() {
-        answer.for_good()
-    } else {
-        answer
+        return Ok(Answer::csv(csv(definition, (&stretch, unit), &items)?, name));
+    }
+    Answer::json(&Body {
+        indicator: &definition.id,
+        title: &definition.title.vi,
+        title_en: &definition.title.en,
+        unit_of_measure: &definition.unit_measure,
+        grain: stretch.grain.as_str(),
+        from: stretch.first,
+        to: stretch.end,
+        by: level.map(level_word),
+        area: query.get("area").map(str::to_owned),
+        boundaries,
+        learned_from: from,
+        learned_to: asked.now,
+        old: known(&then, &definition.id),
+        new: known(asked, &definition.id),
+        accountable: AccountableOut::of(asked, definition),
+        counts,
+        truncated,
+        items,
+        links: Links {
+            this: asked.request.path_and_query().to_owned(),
+            definition: format!("/v1/indicators/{}", definition.id),
+        },
     })
 }
 
@@ -215,7 +209,8 @@ fn earlier(
         }
         return Ok((vintage(asked.context, "learned_from", at)?, at));
     }
-    let over = stretch.end.start();
+    // The last second of the last day: of old days that is the one that the journal keeps.
+    let over = Stamp(stretch.end.start().0 - 1);
     let at = if over < upto { over } else { Stamp(upto.0 - WEEK) };
     usual(asked, at)
 }
@@ -289,7 +284,8 @@ fn learn(
     let revisions = then.snapshot.revision + 1..=asked.snapshot.revision;
     let (mut after, last) = (then.now, asked.now);
     while after < last {
-        let upto = Stamp(after.0 + SLICE).min(last);
+        // A slice ends with a day, of which the journal always keeps the end.
+        let upto = Stamp(Stamp(after.0 + SLICE).day().start().0 - 1).min(last);
         let learned = asked.context.vintages.learned(measure, after, upto);
         let learned = learned.map_err(|error| refusal("learned_from", then.now, error))?;
         for commit in learned.iter().filter(|commit| revisions.contains(&commit.revision)) {
@@ -308,16 +304,20 @@ pub(super) fn recent(
     definition: &Definition,
     stretch: &Stretch,
 ) -> Result<Option<(Stamp, Vec<Item>)>, ApiError> {
-    let upto = asked.now;
-    let earliest = match asked.context.vintages.at(Stamp(upto.0 - WEEK)) {
-        Ok(vintage) => Some((vintage, Stamp(upto.0 - WEEK))),
-        Err(NoVintage::Before(near)) if near >= upto => None,
-        Err(_) => usual(asked, Stamp(upto.0 - WEEK)).ok(),
+    let upto = asked.as_of.unwrap_or(Stamp(asked.context.clock.now().0 - 1));
+    let later = match asked.context.vintages.at(upto) {
+        Err(NoVintage::Before(_)) => return Ok(None),
+        other => other.map_err(|error| refusal("as_of", upto, error))?,
     };
-    let Some((vintage, from)) = earliest else { return Ok(None) };
+    let (vintage, from) = usual(asked, Stamp(upto.0 - WEEK))?;
+    if from >= upto {
+        return Ok(None);
+    }
+    let now = Asked::then(asked.request, asked.context, later, upto);
     let then = Asked::then(asked.request, asked.context, vintage, from);
     let query = Query::read("", &[])?;
-    let found = Comparison::of(asked, &then, definition, (&query, stretch))?;
+    let definition = now.definitions.catalogue.get(&definition.id).unwrap_or(definition);
+    let found = Comparison::of(&now, &then, definition, (&query, stretch))?;
     let items = found.revisions.into_iter().map(|revision| item(revision, Level::Commune));
     Ok(Some((from, items.collect())))
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json as object};
 use super::story::{INDICATORS, Story};
 use super::{get, json};
 use crate::model::revision::Cause;
+use crate::model::snapshot::Rebuilding;
 
 const VALUE: &str = "/v1/indicators/received/value?period=2024-04-01";
 
@@ -177,7 +178,7 @@ async fn revisions_tell_what_changed_and_why() {
     let path = "/v1/indicators/received/revisions?period=2024-04-01";
     let body = json(&story.context, &format!("{path}&by=commune")).await;
     // Since the day was over: its end is the earlier moment.
-    assert_eq!(body["learned_from"], "2024-04-02T00:00:00+07:00");
+    assert_eq!(body["learned_from"], "2024-04-01T23:59:59+07:00");
     assert_eq!((&body["old"]["revision"], &body["new"]["revision"]), (&object!(2), &object!(3)));
     let figure = |value: Value, status| {
         object!({"value": value, "numerator": null, "denominator": null, "status": status,
@@ -331,7 +332,7 @@ async fn moments_of_learning_are_checked_like_any_other() {
     let story = story();
     let path = "/v1/indicators/received/revisions?period=2024-04-01";
     for (query, status) in [
-        ("learned_from=2024-04-02T09:00:00", 400),
+        ("learned_from=2024-04-02T09:29:59", 400),
         ("learned_from=2024-04-02T09:10&learned_to=2024-04-01T20:00", 400),
         ("learned_to=2024-04-02T23:00", 400),
         ("learned_from=2024-03-01", 404),
@@ -344,4 +345,56 @@ async fn moments_of_learning_are_checked_like_any_other() {
     // Without being told, the comparison begins where the journal does.
     let body = json(&story.context, "/v1/indicators/received/revisions?period=2024-03").await;
     assert_eq!(body["learned_from"], "2024-04-01T07:00:00+07:00");
+}
+
+#[actix_web::test]
+async fn the_page_of_an_indicator_tells_in_words_what_changed_and_why() {
+    let story = story();
+    let page = get(&story.context, "/indicators/received?period=2024-04-01").await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    let changes = page.text().split("id=\"revisions\"").nth(1).unwrap();
+    let changes = changes.split("</section>").next().unwrap();
+    for words in ["01/04/2024", "12", "mới có", "hồ sơ đến muộn", "02/04/2024 09:00"] {
+        assert!(changes.contains(words), "{words}\n{changes}");
+    }
+    for words in ["Hồ sơ tiếp nhận", "dossiers.received", "Phường AB", "Xã C", "30 ngày gần nhất"]
+    {
+        assert!(page.text().contains(words), "{words}");
+    }
+    for forbidden in ["<script", "style=", "http://", "https://"] {
+        assert!(!page.text().contains(forbidden), "{forbidden}");
+    }
+    let then = get(&story.context, "/indicators/received?as_of=2024-04-01T18:00").await;
+    assert_eq!(then.header("cache-control"), "private, max-age=31536000, immutable");
+    assert!(then.text().contains("01/04/2024 17:00") && !then.text().contains("02/04/2024 09:00"));
+    assert_eq!(get(&story.context, "/indicators/nothing").await.status, 404);
+}
+
+#[actix_web::test]
+async fn the_page_of_an_indicator_does_without_a_journal() {
+    let page = get(&super::world::context(), "/indicators/online_rate").await;
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("Chưa có nhật ký để so sánh."));
+}
+
+#[actix_web::test]
+async fn a_figure_whose_measure_is_being_rebuilt_is_withheld_with_its_progress() {
+    let story = story();
+    let mut snapshot = (*story.context.snapshot.load_full()).clone();
+    let at = Rebuilding { done: 450, total: 1000 };
+    snapshot.rebuilding = [("dossiers.received".to_owned(), at)].into();
+    story.context.snapshot.store(snapshot.into());
+    let body = json(&story.context, VALUE).await;
+    assert_eq!((&body["value"], &body["status"]), (&Value::Null, &object!("missing")));
+    assert_eq!(body["reason"], "rebuilding");
+    let progress = object!([{"measure": "dossiers.received", "done": 450, "total": 1000}]);
+    assert_eq!(body["rebuilding"], progress);
+    let catalogue = json(&story.context, "/v1/catalogue?q=online_rate").await;
+    assert_eq!(catalogue["items"][0]["rebuilding"], progress);
+    let other = json(&story.context, "/v1/indicators/pending/value?period=2024-04-01").await;
+    assert_eq!((&other["value"], &other["rebuilding"]), (&object!(0), &Value::Null));
+    let series = json(&story.context, "/v1/indicators/received/series?last=3d&by=commune").await;
+    let items = series["items"].as_array().unwrap();
+    assert!(items.iter().all(|item| item["reason"] == "rebuilding"), "{items:?}");
+    assert!(get(&story.context, "/").await.text().contains("450/1.000"));
 }

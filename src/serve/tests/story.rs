@@ -192,7 +192,7 @@ impl Story {
             observe: Arc::clone(&old.observe),
             version: old.version,
         });
-        self.context.clock.set(at);
+        self.context.clock.set(Stamp(at.0 + 1));
     }
 
     /// Lets time pass.
