@@ -515,6 +515,7 @@ fn known_measures(plan: &Plan) -> Vec<(String, KnownMeasure)> {
         decimals: measure.decimals,
         dimensions: measure.dimensions.clone(),
         contract: contract.clone(),
+        definition: measure.definition.clone(),
     };
     plan.measures.iter().map(|measure| (measure.name.clone(), known(measure))).collect()
 }
