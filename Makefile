@@ -3,7 +3,7 @@
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench tools
+.PHONY: help demo test torture check bench fuzz tools
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -11,8 +11,13 @@ help: ## this list
 demo: ## a simulated province and the gateway on it; prints the addresses to open
 	cargo run --release -- demo
 
-test: tools ## all tests, installing first what they need
-	cargo test --locked
+test: tools ## all tests, installing first what they need; properties with 1,000 cases each
+	PROPTEST_CASES=$${PROPTEST_CASES:-1000} cargo test --locked
+
+torture: ## the long proofs: 1,000 random kills, 50 at each place of a page's way, 100,000 cases of each property
+	IOCGW_TORTURE_KILLS=$${IOCGW_TORTURE_KILLS:-1000} IOCGW_TORTURE_AT_EACH=$${IOCGW_TORTURE_AT_EACH:-50} \
+		cargo test --locked --test it torture:: -- --nocapture
+	PROPTEST_CASES=$${PROPTEST_CASES:-100000} cargo test --locked --release --lib -- properties algebra
 
 check: ## formatting, lints and documentation, all without a warning
 	cargo fmt --check
@@ -21,6 +26,9 @@ check: ## formatting, lints and documentation, all without a warning
 
 bench: ## pull a million records and print what it cost
 	cargo bench --bench pull
+
+fuzz: ## each fuzz target for SECONDS=10 (needs cargo-fuzz and a nightly toolchain; asks the registry for them when missing)
+	@.ci/fuzz $(or $(SECONDS),10)
 
 tools: ## the programs that tests call: promtool, systemd-analyze, chromium and its driver (apt-get, when missing)
 	@.ci/tools

@@ -371,7 +371,7 @@ fn streams(config: &Config, context: &pull::Context) -> anyhow::Result<Vec<Arc<S
                 index: streams.len(),
                 puller: puller.clone(),
                 request: stream.request.clone(),
-                picks: stream.picks.clone(),
+                decoder: stream.decoder.clone(),
                 rules: stream.rules.clone(),
                 next_at: stream.next_at,
                 normaliser: stream.normaliser.clone(),

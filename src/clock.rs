@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use crate::failpoint;
 use crate::model::time::Stamp;
 
 /// Tells the wall-clock time in whole seconds.
@@ -42,5 +43,5 @@ impl Clock {
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 fn system_seconds() -> i64 {
-    jiff::Timestamp::now().as_second()
+    jiff::Timestamp::now().as_second() - failpoint::behind()
 }

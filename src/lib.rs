@@ -12,7 +12,8 @@
 //! ```
 //!
 //! - [`model`]: the words of the domain: areas through time, code lists, contracts and their checked
-//!   schemas, expressions, rows of whole numbers, cubes, snapshots. [`clock`] tells the time.
+//!   schemas, expressions, rows of whole numbers, cubes, snapshots. [`clock`] tells the time,
+//!   [`failpoint`] lets tests kill the process at the worst moments.
 //! - [`pull`]: the declarative HTTP client: credentials, paging, retries, limits. Yields bytes.
 //! - [`decode`]: from bytes to the mapped values, and nothing else; pure.
 //! - [`normalise`]: from values to typed rows, or to rejects with a reason; pure.
@@ -45,6 +46,7 @@
 //! 9. *Isolated*: a sick source delays no other and never makes the gateway unready.
 
 pub mod clock;
+pub mod failpoint;
 pub mod model;
 
 pub mod decode;

@@ -11,7 +11,6 @@ use super::{PROBLEM, Place, UNREACHABLE, terminal};
 use crate::app::{self, Gateway};
 use crate::clock::Clock;
 use crate::config::{CheckedSource, CheckedStream, Config};
-use crate::decode::json::decode;
 use crate::model::nearest::nearest;
 use crate::model::time::Stamp;
 use crate::normalise::{Surroundings, Target};
@@ -143,7 +142,7 @@ async fn try_stream(
         Err(PullError::Stopped) => return Err(anyhow!("stopped")),
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let decoded = match decode(&page.body, &stream.picks) {
+    let decoded = match stream.decoder.decode(&page.body) {
         Ok(decoded) => decoded,
         Err(error) => return Ok(Err(format!("{} bytes came, but {error}", page.body.len()))),
     };

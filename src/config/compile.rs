@@ -12,7 +12,7 @@ use super::written::{
 };
 use super::yaml::Problem;
 use super::{CheckedSource, CheckedStream, Config, Options};
-use crate::decode::Picks;
+use crate::decode::Decoder;
 use crate::fold::Plan;
 use crate::indicator::{Catalogue, KnownMeasure, UnitName};
 use crate::model::area::{AreaList, Areas};
@@ -24,7 +24,7 @@ use crate::model::schema::{Lists, Schema};
 use crate::model::text::is_name;
 use crate::model::time::Day;
 use crate::model::units::Span;
-use crate::normalise::{Format, KeyHasher, Normaliser, coerced};
+use crate::normalise::{Coercion, Format, KeyHasher, Normaliser, coerced};
 use crate::pipeline::{Cursor, CursorSettings, Target};
 use crate::pull;
 
@@ -402,7 +402,8 @@ impl Compiler<'_> {
         let (plan, areas) = (plans.get(&stream.contract)?, Arc::clone(self.areas.as_ref()?));
         let cursor = stream.cursor.as_ref().and_then(|cursor| self.cursor(read, &at, cursor, plan));
         let hasher = KeyHasher::new(self.key, &stream.contract);
-        let map = coerced(&stream.map, &stream.coerce);
+        let texts: &[Coercion] = if stream.format.is_untyped() { &Coercion::ALL_TEXT } else { &[] };
+        let map = coerced(&stream.map, &[&stream.coerce, texts].concat());
         let normaliser = match Normaliser::compile(&plan.schema, &areas, &map, hasher) {
             Ok(normaliser) => normaliser,
             Err(problems) => {
@@ -422,22 +423,25 @@ impl Compiler<'_> {
         let rules = &read.value.error_handler.on;
         let rules = rules.iter().map(|rule| (place(&rule.body), rule.clone())).collect();
         let next_at = stream.paginator.next_at().map(&mut place);
-        let picks = Picks::new(stream.records.as_deref(), normaliser.pointers(), &around)
-            .and_then(|picks| picks.with_arrays(normaliser.arrays()));
-        let picks = match picks {
-            Ok(picks) => picks,
-            Err(message) => {
-                self.files.problem(read, &at, &message);
-                return None;
-            }
-        };
+        let records = stream.records.as_deref();
+        let decoder =
+            match Decoder::compile(&stream.format, records, normaliser.pointers(), &around)
+                .and_then(|decoder| decoder.with_arrays(normaliser.arrays()))
+            {
+                Ok(decoder) => decoder,
+                Err((key, message)) => {
+                    let dot = if key.is_empty() { "" } else { "." };
+                    self.files.problem(read, &format!("{at}{dot}{key}"), &message);
+                    return None;
+                }
+            };
         let position = plans.keys().position(|known| *known == stream.contract)?;
         let data_through = stream.data_through;
         (self.files.problems.len() == before).then(|| CheckedStream {
             name: name.to_owned(),
             plan: position,
             request,
-            picks,
+            decoder,
             rules,
             next_at,
             normaliser,
@@ -517,6 +521,7 @@ fn known_measures(plan: &Plan) -> Vec<(String, KnownMeasure)> {
         decimals: measure.decimals,
         dimensions: measure.dimensions.clone(),
         contract: contract.clone(),
+        definition: measure.definition.clone(),
     };
     plan.measures.iter().map(|measure| (measure.name.clone(), known(measure))).collect()
 }

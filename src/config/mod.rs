@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::decode::Picks;
+use crate::decode::Decoder;
 use crate::fold::Plan;
 use crate::indicator::{Catalogue, ContractFacts, UnitName};
 use crate::model::area::Areas;
@@ -96,8 +96,8 @@ pub struct CheckedStream {
     pub plan: usize,
     /// Its requests.
     pub request: pull::Stream,
-    /// The wanted paths.
-    pub picks: Picks,
+    /// From pages to the wanted values.
+    pub decoder: Decoder,
     /// When an answer is an error, with the place of its code among the picks around the records.
     pub rules: Vec<(usize, BodyRule)>,
     /// The place of the next link or token among the picks around the records.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::decode;
 use crate::indicator;
 use crate::model::text::Bilingual;
 use crate::model::units::Span;
@@ -161,7 +162,10 @@ pub struct Stream {
     /// How it goes on where it left off.
     #[serde(default)]
     pub cursor: Option<CursorSettings>,
-    /// Where the array of records stands in a page; the page is one record when absent.
+    /// How its pages are written.
+    #[serde(default)]
+    pub format: decode::Format,
+    /// Where the records stand in a page; the page is one record when absent.
     #[serde(default)]
     pub records: Option<String>,
     /// Which time it is believed complete to after a good run.

@@ -11,10 +11,14 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::value::RawValue;
 
 use super::picks::{Array, Leaf, Node, Picks};
-use super::{DecodeError, Decoded, MAX_ITEMS, MAX_PAGE_ITEMS, MAX_RECORDS};
+use super::{
+    DecodeError, Decoded, MARKUP, MAX_ITEMS, MAX_PAGE_ITEMS, MAX_RECORDS, MAX_VALUE, is_markup,
+    without_bom,
+};
 use crate::model::record::{Items, Value};
 
 const TOO_MANY: &str = "too many records";
+const TOO_LONG: &str = "too long a value";
 /// Field names that are remembered from one record to the next.
 const MOST_KNOWN: usize = 256;
 
@@ -22,16 +26,8 @@ const TWICE: &str = "a wanted field stands twice";
 
 /// Decodes a page.
 pub fn decode<'a>(page: &'a [u8], picks: &Picks) -> Result<Decoded<'a>, DecodeError> {
-    let mut decoded = Decoded::default();
-    decoded.records.picks = picks.picks;
-    let mut walk = Walk {
-        picks,
-        decoded: &mut decoded,
-        around: vec![None; picks.around],
-        found: false,
-        order: Vec::new(),
-        spare_items: MAX_PAGE_ITEMS,
-    };
+    let page = without_bom(page);
+    let mut walk = Walk::new(picks);
     // A text that is checked once as a whole need not be checked again name by name. A page with a
     // broken character is read all the same: it may stand where nobody looks.
     match std::str::from_utf8(page) {
@@ -39,7 +35,7 @@ pub fn decode<'a>(page: &'a [u8], picks: &Picks) -> Result<Decoded<'a>, DecodeEr
         Err(_) => walk.read(serde_json::Deserializer::from_slice(page)),
     }
     .map_err(|error| explain(&error, page))?;
-    let (found, around) = (walk.found, walk.around);
+    let Walk { found, around, mut decoded, .. } = walk;
     if !found {
         return Err(DecodeError::NoRecords { at: picks.records_at.clone(), envelope: around });
     }
@@ -52,29 +48,35 @@ fn explain(error: &serde_json::Error, page: &[u8]) -> DecodeError {
     use serde_json::error::Category;
     let text = error.to_string();
     match error.classify() {
-        Category::Eof if page.is_empty() => DecodeError::Shape("it is empty".to_owned()),
+        Category::Eof if page.trim_ascii().is_empty() => DecodeError::empty(),
         Category::Eof => DecodeError::Truncated(page.len()),
-        Category::Data if text.starts_with(TOO_MANY) => DecodeError::TooMany,
+        Category::Syntax if ends_in_a_number(error, page) => DecodeError::Truncated(page.len()),
+        Category::Data if text.starts_with(TOO_MANY) => DecodeError::too_many(),
+        Category::Data if text.starts_with(TOO_LONG) => DecodeError::too_long(),
         Category::Data if text.starts_with(TWICE) => DecodeError::Shape(TWICE.to_owned()),
         Category::Data => {
             DecodeError::Shape(format!("other types than expected (line {})", error.line()))
         }
         Category::Syntax | Category::Io => {
-            let markup = page.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<');
-            let what = if markup {
-                "it is an HTML or XML page"
-            } else {
-                "a character that does not belong there"
-            };
-            DecodeError::NotJson { what, line: error.line(), column: error.column() }
+            let what =
+                if is_markup(page) { MARKUP } else { "a character that does not belong there" };
+            let (line, column) = (error.line(), error.column());
+            DecodeError::Syntax { format: "JSON", what, line, column }
         }
     }
+}
+
+/// To serde_json a number that is cut off behind its point or exponent is a wrong one.
+fn ends_in_a_number(error: &serde_json::Error, page: &[u8]) -> bool {
+    let last_line = page.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    error.column() >= last_line.len()
+        && matches!(page.last(), Some(b'.' | b'e' | b'E' | b'+' | b'-'))
 }
 
 /// The state of one pass over a page.
 struct Walk<'w, 'a> {
     picks: &'w Picks,
-    decoded: &'w mut Decoded<'a>,
+    decoded: Decoded<'a>,
     around: Vec<Option<String>>,
     found: bool,
     order: Vec<Known<'w, 'a>>,
@@ -89,7 +91,14 @@ struct Known<'s, 'a> {
     child: Option<&'s Node>,
 }
 
-impl<'a> Walk<'_, 'a> {
+impl<'w, 'a> Walk<'w, 'a> {
+    fn new(picks: &'w Picks) -> Self {
+        let mut decoded = Decoded::default();
+        decoded.records.picks = picks.picks;
+        let (around, spare_items) = (vec![None; picks.around], MAX_PAGE_ITEMS);
+        Self { picks, decoded, around, found: false, order: Vec::new(), spare_items }
+    }
+
     fn read<R: serde_json::de::Read<'a>>(
         &mut self,
         mut json: serde_json::Deserializer<R>,
@@ -232,7 +241,11 @@ impl<'a> Visitor<'a> for &mut ObjectVisitor<'_, '_, 'a> {
                     map.next_value::<IgnoredAny>()?;
                 }
                 Some(Node { leaf: Some(Leaf::Pick(i)), .. }) => {
-                    let value = classify(map.next_value::<&RawValue>()?.get());
+                    let raw = map.next_value::<&RawValue>()?.get();
+                    if raw.len() > MAX_VALUE && raw.starts_with('"') {
+                        return Err(serde::de::Error::custom(TOO_LONG));
+                    }
+                    let value = classify(raw);
                     // The first or the last of two values? Nobody can tell, so the record is refused.
                     self.sound &= self.values[*i] == Value::Absent;
                     self.values[*i] = value;
@@ -463,12 +476,65 @@ impl<'a, 'n> Visitor<'a> for Name<'_, 'n, 'a> {
 fn classify(raw: &str) -> Value<'_> {
     match raw.as_bytes().first() {
         Some(b'"') if !raw.contains('\\') => Value::Text(Cow::Borrowed(&raw[1..raw.len() - 1])),
-        Some(b'"') => serde_json::from_str(raw)
-            .map_or(Value::Unfit, |text: String| Value::Text(Cow::Owned(text))),
+        Some(b'"') => match serde_json::from_str::<String>(raw) {
+            Ok(text) if !text.contains('\0') => Value::Text(Cow::Owned(text)),
+            _ => Value::Unfit,
+        },
         Some(b't') => Value::Boolean(true),
         Some(b'f') => Value::Boolean(false),
         Some(b'n') => Value::Null,
         Some(b'[' | b'{') | None => Value::Unfit,
         Some(_) => Value::Number(raw),
+    }
+}
+
+/// Records that come one by one, each a document of its own.
+pub(super) struct Lines<'w, 'a>(Walk<'w, 'a>);
+
+/// Why a line is no record.
+pub(super) struct Broken(serde_json::Error);
+
+impl<'w, 'a> Lines<'w, 'a> {
+    pub(super) fn new(picks: &'w Picks) -> Self {
+        Self(Walk::new(picks))
+    }
+
+    /// Adds a line as one record; as a malformed one, without its values, if it is broken.
+    pub(super) fn read(&mut self, line: &'a [u8]) -> Result<(), Broken> {
+        let before = self.0.decoded.records.count;
+        let outcome = match std::str::from_utf8(line) {
+            Ok(text) => self.0.read(serde_json::Deserializer::from_str(text)),
+            Err(_) => self.0.read(serde_json::Deserializer::from_slice(line)),
+        };
+        outcome.map_err(|error| {
+            let records = &mut self.0.decoded.records;
+            records.values.truncate(before * records.picks);
+            records.values.resize_with((before + 1) * records.picks, Value::default);
+            if records.malformed.last() != Some(&before) {
+                records.malformed.push(before);
+            }
+            records.count = before + 1;
+            Broken(error)
+        })
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.decoded.records.count
+    }
+
+    pub(super) fn finish(self) -> Decoded<'a> {
+        self.0.decoded
+    }
+}
+
+impl Broken {
+    /// Whether the line ends before its object does.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.0.is_eof()
+    }
+
+    /// Whether a wanted value is longer than any that is taken.
+    pub(super) fn is_too_long(&self) -> bool {
+        self.0.is_data() && self.0.to_string().starts_with(TOO_LONG)
     }
 }

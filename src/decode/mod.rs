@@ -5,18 +5,35 @@
 //! that no stream maps therefore reaches neither memory, log, quarantine nor store: privacy by
 //! construction, not by clean-up. One pass also picks what the paginator needs from around the
 //! records. Pure and synchronous.
+//!
+//! Every format yields the same [`Decoded`], so nothing behind this stage knows which one it was. A
+//! page is refused whole where it cannot be told what its records are; where the records are framed
+//! beyond doubt and one of them is broken, that one is `malformed` and the rest goes on.
 
+mod csv;
+mod exposition;
+mod format;
 pub mod json;
+mod ndjson;
 mod picks;
 #[cfg(test)]
 mod tests;
+mod xml;
 
 use crate::model::record::Records;
 
+pub use format::{Decoder, Encoding, Format, Misfit};
 pub use picks::Picks;
 
 /// The most records that one page may hold.
 pub const MAX_RECORDS: usize = 200_000;
+/// The longest wanted value, in bytes. What nobody wants may be longer: it is never copied.
+pub const MAX_VALUE: usize = 1 << 20;
+/// The most columns of a row, attributes of an element or labels of a sample.
+pub const MAX_FIELDS: usize = 1_024;
+/// The deepest nesting of XML elements. JSON needs no such limit: only wanted paths are descended,
+/// what lies beside them is passed over without recursion.
+pub const MAX_DEPTH: usize = 64;
 
 /// The most items of one array inside a record; a record with more is malformed.
 pub const MAX_ITEMS: usize = 1_000;
@@ -40,17 +57,19 @@ pub enum DecodeError {
     /// It ends too early.
     #[error("the page ends too early, at byte {0}")]
     Truncated(usize),
-    /// It is not JSON.
-    #[error("the page is not JSON: {what} (line {line}, column {column})")]
-    NotJson {
+    /// It is not what the stream's format says.
+    #[error("the page is not {format}: {what} (line {line}, column {column})")]
+    Syntax {
+        /// The format's name.
+        format: &'static str,
         /// What stands there instead.
         what: &'static str,
         /// Line, from 1.
         line: usize,
-        /// Column, from 1.
+        /// Column in bytes, from 1.
         column: usize,
     },
-    /// It is JSON of another shape.
+    /// It is sound, of another shape.
     #[error("the page has another shape than expected: {0}")]
     Shape(String),
     /// It is sound, but has no records where they should be.
@@ -61,7 +80,46 @@ pub enum DecodeError {
         /// The values around the records: an error code may stand there.
         envelope: Vec<Option<String>>,
     },
-    /// It has too many records.
-    #[error("the page has more than {MAX_RECORDS} records")]
-    TooMany,
+    /// It has more of something than is ever taken.
+    #[error("the page has {0}")]
+    Limit(String),
+}
+
+impl DecodeError {
+    /// What stands at byte `at` does not belong there.
+    fn syntax(format: &'static str, what: &'static str, page: &[u8], at: usize) -> Self {
+        let before = &page[..at.min(page.len())];
+        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        Self::Syntax {
+            format,
+            what,
+            line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
+            column: before.len() - line_start + 1,
+        }
+    }
+
+    fn empty() -> Self {
+        Self::Shape("it is empty".to_owned())
+    }
+
+    fn too_many() -> Self {
+        Self::Limit(format!("more than {MAX_RECORDS} records"))
+    }
+
+    fn too_long() -> Self {
+        Self::Limit(format!("a value of more than {MAX_VALUE} bytes"))
+    }
+}
+
+const MARKUP: &str = "it is an HTML or XML page";
+const NUL: &str = "a NUL character";
+
+/// Windows programs write a byte order mark even where there is no order.
+fn without_bom(page: &[u8]) -> &[u8] {
+    page.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(page)
+}
+
+/// Whether it begins like an HTML or XML page, as login and error pages do.
+fn is_markup(page: &[u8]) -> bool {
+    page.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')
 }

@@ -1,10 +1,45 @@
 //! Decoding by example, and by everything that can go wrong with a page.
 
+mod csv;
+mod exposition;
+mod ndjson;
+mod xml;
+
 use proptest::prelude::*;
 
 use super::json::decode;
 use super::*;
 use crate::model::record::Value;
+
+/// The decoder of a format as a steward writes it.
+fn decoder(format: &str, records: Option<&str>, map: &[&str], around: &[&str]) -> Decoder {
+    try_decoder(format, records, map, around).unwrap()
+}
+
+fn try_decoder(
+    format: &str,
+    records: Option<&str>,
+    map: &[&str],
+    around: &[&str],
+) -> Result<Decoder, Misfit> {
+    let format: Format = serde_saphyr::from_str(format).unwrap();
+    let owned = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>();
+    Decoder::compile(&format, records, &owned(map), &owned(around))
+}
+
+/// The records' values in a few characters: `-` absent, `0` null, `!` unfit.
+fn shown(records: &Records<'_>) -> Vec<String> {
+    let one = |value: &Value<'_>| match value {
+        Value::Absent => "-".to_owned(),
+        Value::Null => "0".to_owned(),
+        Value::Unfit | Value::Items(_) => "!".to_owned(),
+        Value::Text(text) => text.to_string(),
+        Value::Number(digits) => format!("#{digits}"),
+        Value::Boolean(value) => value.to_string(),
+    };
+    let record = |i| records.record(i).iter().map(one).collect::<Vec<_>>().join("|");
+    (0..records.count).map(record).collect()
+}
 
 fn picks(map: &[&str]) -> Picks {
     let map: Vec<_> = map.iter().map(|path| (*path).to_owned()).collect();
@@ -129,6 +164,13 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(page in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = decode(&page, &picks(&["/a", "/b/c"]));
+        for format in ["{kind: csv}", "{kind: csv, encoding: utf-16}", "{kind: csv, encoding: windows-1258}"] {
+            let _ = decoder(format, None, &["a"], &[]).decode(&page);
+        }
+        let _ = decoder("{kind: ndjson}", None, &["/a"], &[]).decode(&page);
+        let _ = decoder("{kind: xml}", Some("/r/i"), &["/a", "/@b"], &["/r/@next"]).decode(&page);
+        let _ = decoder("{kind: prometheus, metrics: [a]}", None, &["/value"], &[]).decode(&page);
+        let _ = decoder("{kind: prometheus}", None, &["a"], &[]).decode(&page);
     }
 
     /// The allow-list decoder against a whole tree, on records of any shape.
@@ -181,4 +223,36 @@ fn a_broken_character_where_nobody_looks_is_passed_over() {
     let records = decode(b"[{\"a\":1,\"CANARY\":\"\xE9\"}]", &picks).unwrap().records;
     assert_eq!(records.values, [Value::Number("1")]);
     assert!(decode(b"[{\"a\":\"\xE9\"}]", &picks).is_err());
+}
+
+#[test]
+fn what_windows_adds_is_passed_over_and_what_no_text_has_is_no_text() {
+    let picks = Picks::new(Some(""), &["/a".to_owned()], &[]).unwrap();
+    let page = b"\xEF\xBB\xBF[{\"a\":\"x\"},{\"a\":\"x\\u0000y\"}]";
+    let records = decode(page, &picks).unwrap().records;
+    assert_eq!(shown(&records), ["x", "!"]);
+}
+
+#[test]
+fn a_wanted_value_of_more_than_a_mebibyte_refuses_the_page_and_an_unwanted_one_does_not() {
+    let picks = Picks::new(Some(""), &["/a".to_owned()], &[]).unwrap();
+    let long = "CANARY".repeat(MAX_VALUE / 6 + 1);
+    let error = decode(format!(r#"[{{"a":"{long}"}}]"#).as_bytes(), &picks).unwrap_err();
+    assert!(matches!(error, DecodeError::Limit(_)) && !error.to_string().contains("CANARY"));
+    let page = format!(r#"[{{"a":"x","b":"{long}"}}]"#);
+    assert_eq!(shown(&decode(page.as_bytes(), &picks).unwrap().records), ["x"]);
+}
+
+#[test]
+fn a_format_whose_pages_hold_nothing_but_records_has_neither_their_place_nor_a_next_link() {
+    for format in ["{kind: csv}", "{kind: ndjson}", "{kind: prometheus, metrics: [a]}"] {
+        let map: &[&str] = if format.contains("metrics") { &["/value"] } else { &["/a"] };
+        assert!(try_decoder(format, None, map, &[]).is_ok(), "{format}");
+        assert_eq!(try_decoder(format, Some("/r"), map, &[]).unwrap_err().0, "records");
+        assert_eq!(try_decoder(format, None, map, &["/next"]).unwrap_err().0, "format");
+    }
+    let unknown = ["{kind: yaml}", "{kind: csv, quote: x}", "{kind: json, x: 1}", "json", "{}"];
+    for format in unknown {
+        assert!(serde_saphyr::from_str::<Format>(format).is_err(), "{format}");
+    }
 }

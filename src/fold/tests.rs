@@ -1,5 +1,7 @@
 //! The promise of the fold: state is the maximum of what was seen, the cube a sum over state.
 
+mod algebra;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

@@ -28,6 +28,8 @@ pub struct KnownMeasure {
     pub dimensions: Vec<Dimension>,
     /// Its contract's name.
     pub contract: String,
+    /// Everything that decides its cells, as text.
+    pub definition: String,
 }
 
 /// What the evaluation needs to know of a contract.
@@ -108,6 +110,7 @@ impl Catalogue {
     /// Adds what stands behind the components to what stands behind a composite.
     fn gather(&mut self) {
         let ids: Vec<String> = self.definitions.keys().cloned().collect();
+        let mut gathered = Vec::new();
         for id in &ids {
             let (mut measures, mut contracts) = (BTreeSet::new(), BTreeSet::new());
             let (mut open, mut seen) = (vec![id.as_str()], BTreeSet::new());
@@ -121,8 +124,15 @@ impl Catalogue {
                 let components = definition.plan.components().iter();
                 open.extend(components.map(|component| component.indicator.as_str()));
             }
+            let parts: Vec<&str> =
+                seen.iter().map(|part| self.definitions[*part].version.as_str()).collect();
+            let version = if parts.len() > 1 { hash(&parts) } else { parts.concat() };
+            gathered.push((measures, contracts, version));
+        }
+        for (id, (measures, contracts, version)) in ids.iter().zip(gathered) {
             if let Some(definition) = self.definitions.get_mut(id) {
                 (definition.measures, definition.contracts) = (measures, contracts);
+                definition.version = version;
             }
         }
     }
@@ -156,6 +166,7 @@ fn define(
     let mut targets = entry.targets.clone();
     targets.sort_by_key(|target| target.from);
     Definition {
+        version: version(entry, (&plan, &expectation), known),
         id: id.to_owned(),
         title: entry.title.clone(),
         description: entry.description.clone(),
@@ -179,6 +190,41 @@ fn define(
         plan,
         expectation,
     }
+}
+
+/// The hash of what decides the value of this indicator itself, its components left aside.
+fn version(
+    entry: &Settings,
+    (plan, expectation): (&Plan, &Expectation),
+    known: &BTreeMap<String, KnownMeasure>,
+) -> String {
+    let completeness = match expectation {
+        Expectation::Period => "period".to_owned(),
+        Expectation::Areas(amount) => format!("areas {}", amount.text()),
+        Expectation::Measures { reported, expected } => {
+            format!("measures {} of {}", reported.text(), expected.text())
+        }
+    };
+    let policies = format!("{:?} {:?}", entry.empty_denominator.unwrap_or_default(), entry.missing);
+    let mut parts = vec![formula(entry, plan), entry.unit_measure.clone(), policies, completeness];
+    let measures: BTreeSet<&str> =
+        plan.inputs().chain(expectation.inputs()).map(|input| input.measure.as_str()).collect();
+    for name in measures {
+        let definition = known.get(name).map_or("", |measure| &measure.definition);
+        parts.push(format!("{name} = {definition}"));
+    }
+    hash(&parts)
+}
+
+/// A short hash of texts, each with its length so that none runs into the next.
+fn hash(parts: &[impl AsRef<str>]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        let part = part.as_ref().as_bytes();
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
 }
 
 /// The dimensions that all inputs have; none for a composite, whose parts do not add up.

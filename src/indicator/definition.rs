@@ -54,6 +54,9 @@ pub struct Definition {
     pub contracts: BTreeSet<String>,
     /// The dimensions that all its measures share, by which it can be broken down.
     pub dimensions: Vec<Dimension>,
+    /// A short hash of all that decides the value: the calculation, the measures and the components
+    /// behind it. Titles, targets and who answers for it are not part of it.
+    pub version: String,
     pub(super) plan: Plan,
     pub(super) expectation: Expectation,
 }

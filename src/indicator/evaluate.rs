@@ -39,19 +39,25 @@ pub struct World<'a> {
     pub now: Stamp,
 }
 
-/// Where a value is asked for, on today's boundaries.
+/// Where a value is asked for, on today's boundaries; for others see [`crate::indicator::reported`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// The whole province.
     Province,
     /// One of today's communes, by a number in [`Areas::current`].
     Commune(u16),
+    /// What happened in the province and in no commune of today: in one that was abolished and whose
+    /// successor nobody knows.
+    Unplaced,
 }
+
+/// The word for [`Place::Unplaced`], where a commune has its code.
+pub const UNPLACED: &str = "unplaced";
 
 /// By what the parts of a whole are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By<'a> {
-    /// All of today's communes, each once, by code.
+    /// All of today's communes, each once, by code; last what lies in none of them, if anything.
     Commune,
     /// The values of a dimension, province-wide.
     Dimension(&'a str),
@@ -96,7 +102,7 @@ impl Place {
     pub(super) fn slots(self, areas: &Areas) -> (Slots, Option<usize>) {
         match self {
             Self::Province => (Slots::whole(areas), None),
-            Self::Commune(_) => {
+            Self::Commune(_) | Self::Unplaced => {
                 let slots = Slots::communes(areas);
                 let column = self.column(areas, &slots);
                 (slots, column)
@@ -109,6 +115,7 @@ impl Place {
         match self {
             Self::Province => None,
             Self::Commune(number) => Some(areas.position(number).unwrap_or(communes.width())),
+            Self::Unplaced => Some(areas.current().len()),
         }
     }
 
@@ -117,6 +124,7 @@ impl Place {
         match self {
             Self::Province => world.province_code,
             Self::Commune(number) => world.areas.get(number).map_or("", |area| &area.code),
+            Self::Unplaced => UNPLACED,
         }
     }
 }
@@ -124,12 +132,19 @@ impl Place {
 /// The value of an indicator in one period at one place, with everything that qualifies it.
 pub fn value(world: &World<'_>, definition: &Definition, period: &Period, place: Place) -> Reading {
     let (slots, column) = place.slots(world.areas);
-    let question = Question {
-        world,
-        periods: std::slice::from_ref(period),
-        slots: &slots,
-        columns: &[column],
-    };
+    reading(world, definition, period, (&slots, column), place.code(world))
+}
+
+/// The reading of one column.
+pub(super) fn reading(
+    world: &World<'_>,
+    definition: &Definition,
+    period: &Period,
+    (slots, column): (&Slots, Option<usize>),
+    area: &str,
+) -> Reading {
+    let question =
+        Question { world, periods: std::slice::from_ref(period), slots, columns: &[column] };
     let found = only(points(question, definition));
     let unit = &definition.accountable.unit;
     let name = world.units.get(unit).map(|unit| unit.name.clone());
@@ -137,11 +152,12 @@ pub fn value(world: &World<'_>, definition: &Definition, period: &Period, place:
         indicator: definition.id.clone(),
         period: period.clone(),
         closed: period.end.start() <= world.now,
-        area: place.code(world).to_owned(),
+        area: area.to_owned(),
         freshness: quality::freshness(world, definition),
-        completeness: quality::completeness(world, definition, period, place),
+        completeness: quality::completeness(world, definition, period, (slots, column)),
         target: quality::target(definition, period, found.point.value),
         point: found.point,
+        rebuilding: quality::rebuilding(world, definition),
         quarantined: quality::quarantined(world, definition),
         accountable: Accountable {
             unit: unit.clone(),
@@ -166,12 +182,15 @@ pub fn breakdown(
             let slots = Slots::communes(world.areas);
             let found = parts(world, definition, period, &slots);
             let communes = world.areas.current().iter().filter_map(|n| world.areas.get(*n));
-            let rows = communes.zip(found).map(|(area, found)| Row {
-                key: area.code.clone(),
-                title: area.name.clone(),
-                point: found.point,
-            });
-            Ok(rows.collect())
+            let names = communes.map(|area| (area.code.as_str(), area.name.as_str()));
+            let rows = names.map(Some).chain([None]).zip(found);
+            Ok(rows
+                .filter(|(name, found)| name.is_some() || found.occurs)
+                .map(|(name, found)| {
+                    let (key, title) = name.unwrap_or((UNPLACED, UNPLACED));
+                    Row { key: key.to_owned(), title: title.to_owned(), point: found.point }
+                })
+                .collect())
         }
         By::Dimension(name) => {
             let known = &definition.dimensions;

@@ -2,7 +2,8 @@
 //!
 //! Pure: a function of a snapshot, the definitions and the time it is told. The way of a value:
 //! [`settings`] (as written) → [`catalogue`] (checked) → sums over cubes, in whole numbers →
-//! [`evaluate`] (one value, or one value for each part) and [`mod@series`] (many periods) → a
+//! [`evaluate`] (one value, or one value for each part), [`mod@series`] (many periods) and
+//! [`layout`] (many periods and places, also on older boundaries) → a
 //! [`reading::Reading`] with everything that [`quality`] adds.
 
 mod arithmetic;
@@ -12,11 +13,13 @@ mod coverage;
 pub mod definition;
 pub mod evaluate;
 mod inputs;
+pub mod layout;
 pub mod period;
 mod points;
 pub mod quality;
 mod quantile;
 pub mod reading;
+pub mod revisions;
 pub mod series;
 pub mod settings;
 mod sum;
@@ -25,7 +28,8 @@ mod tests;
 
 pub use catalogue::{Catalogue, ContractFacts, KnownMeasure, UnitName};
 pub use definition::Definition;
-pub use evaluate::{BreakdownError, By, Place, Row, World, breakdown, value};
+pub use evaluate::{BreakdownError, By, Place, Row, UNPLACED, World, breakdown, value};
+pub use layout::{Layout, Level, Unit};
 pub use period::{Extent, Grain};
 pub use reading::{Period, Point, Reading};
 pub use series::series;

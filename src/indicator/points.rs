@@ -8,7 +8,7 @@
 use crate::indicator::coverage::{Coverage, least_through};
 use crate::indicator::definition::{Amount, Definition, Plan};
 use crate::indicator::evaluate::World;
-use crate::indicator::quality::Completion;
+use crate::indicator::quality::{Completion, rebuilding};
 use crate::indicator::quantile::Quantiles;
 use crate::indicator::reading::{NoValue, Period, Point, Status};
 use crate::indicator::settings::{Component, EmptyDenominator, MissingPolicy};
@@ -50,6 +50,9 @@ impl Raw {
 /// Answers for all periods and columns, period by period.
 pub(super) fn points(question: Question<'_>, definition: &Definition) -> Vec<Found> {
     let Question { world, periods, slots, columns } = question;
+    if !rebuilding(world, definition).is_empty() {
+        return vec![unreadable(); periods.len() * columns.len()];
+    }
     let raw = raw(question, definition);
     let completion = Completion::of(definition, world, periods, slots);
     let settled = least_through(&definition.contracts, world.snapshot);
@@ -84,6 +87,19 @@ pub(super) fn points(question: Question<'_>, definition: &Definition) -> Vec<Fou
         }
     }
     found
+}
+
+/// What is read while a measure is being rebuilt: a part of it would be a wrong figure.
+const fn unreadable() -> Found {
+    let point = Point {
+        value: None,
+        numerator: None,
+        denominator: None,
+        status: Status::Missing,
+        reason: Some(NoValue::Rebuilding),
+        completeness_ratio: None,
+    };
+    Found { point, occurs: false }
 }
 
 /// Nobody of those who should have reported did: what looks like 0 is not known. Amounts that did
@@ -143,9 +159,10 @@ fn raw(question: Question<'_>, definition: &Definition) -> Vec<Raw> {
             let cells = 0..periods.len() * columns.len();
             let combine = |at: usize| {
                 let scores =
-                    components.iter().zip(&parts).map(|(part, all)| (part.weight, all[at]));
+                    components.iter().zip(&parts).map(|(part, all)| (part.weight, all[at].0));
                 let value = weighted(scores, *missing).map(|score| score * points);
-                Raw::only(value.ok_or(NoValue::MissingComponent), value.is_some())
+                let occurs = parts.iter().any(|all| all[at].1);
+                Raw::only(value.ok_or(NoValue::MissingComponent), occurs)
             };
             cells.map(combine).collect()
         }
@@ -209,14 +226,15 @@ fn ratio(
     }
 }
 
-/// The score, 0 to 1, of a component wherever it has a value.
-fn scores(question: Question<'_>, part: &Component) -> Vec<Option<f64>> {
+/// The score, 0 to 1, of a component wherever it has a value, and whether anything was counted.
+fn scores(question: Question<'_>, part: &Component) -> Vec<(Option<f64>, bool)> {
     let Some(definition) = question.world.catalogue.get(&part.indicator) else {
-        return vec![None; question.periods.len() * question.columns.len()];
+        return vec![(None, false); question.periods.len() * question.columns.len()];
     };
     let score =
         |value: f64| ((value - part.zero_at) / (part.full_at - part.zero_at)).clamp(0.0, 1.0);
-    points(question, definition).into_iter().map(|found| found.point.value.map(score)).collect()
+    let score = |found: Found| (found.point.value.map(score), found.occurs);
+    points(question, definition).into_iter().map(score).collect()
 }
 
 /// The weighted mean of scores; `None` when the policy asks for what is missing, or nothing is there.

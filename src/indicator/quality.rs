@@ -5,13 +5,13 @@
 
 use crate::indicator::coverage::{Coverage, least_through, streams_of};
 use crate::indicator::definition::{Amount, Definition, Expectation};
-use crate::indicator::evaluate::{Place, World};
+use crate::indicator::evaluate::World;
 use crate::indicator::period::Extent;
 use crate::indicator::reading::{
     Completeness, Direction, Freshness, FreshnessState, Period, TargetReading, TargetState,
 };
 use crate::indicator::sum::{Slots, Sums, quotient, unscaled};
-use crate::model::snapshot::StreamState;
+use crate::model::snapshot::{Rebuilding, StreamState};
 use crate::model::time::Stamp;
 
 /// Values as close as this to a bound are on it: 0.8 × 0.9 is not quite 0.72.
@@ -75,16 +75,23 @@ pub fn quarantined(world: &World<'_>, definition: &Definition) -> u64 {
         .sum()
 }
 
+/// The measures behind an indicator that are being rebuilt, through all components.
+pub fn rebuilding(world: &World<'_>, definition: &Definition) -> Vec<(String, Rebuilding)> {
+    let all = world.snapshot.rebuilding.iter();
+    all.filter(|(measure, _)| definition.measures.contains(*measure))
+        .map(|(measure, at)| (measure.clone(), *at))
+        .collect()
+}
+
 /// How complete the data behind one value are.
-pub fn completeness(
+pub(super) fn completeness(
     world: &World<'_>,
     definition: &Definition,
     period: &Period,
-    place: Place,
+    (slots, column): (&Slots, Option<usize>),
 ) -> Completeness {
     let periods = std::slice::from_ref(period);
-    let (slots, column) = place.slots(world.areas);
-    let completion = Completion::of(definition, world, periods, &slots);
+    let completion = Completion::of(definition, world, periods, slots);
     let share = completion.share(0, column);
     Completeness {
         ratio: share.ratio,
@@ -150,11 +157,13 @@ pub(super) struct Share {
 pub(super) enum Completion {
     /// Seconds of each period: elapsed, and covered by all sources.
     Period(Vec<(i64, i64)>),
-    /// The amounts of the communes, whatever the slots of the values are.
+    /// The amounts of the communes of one list, whatever the slots of the values are.
     Areas {
         communes: Believed,
-        by_commune: bool,
-        count: usize,
+        /// The communes of each slot of the values; nothing where every slot has all of them.
+        members: Option<Vec<Vec<usize>>>,
+        all: Vec<usize>,
+        list: usize,
     },
     Measures {
         reported: Believed,
@@ -207,11 +216,17 @@ impl Completion {
                     periods.iter().map(|period| elapsed(period, through, world.now)).collect(),
                 )
             }
-            Expectation::Areas(amount) => Self::Areas {
-                communes: Believed::of(amount, world, when, &Slots::communes(world.areas)),
-                by_commune: !slots.by_dimension(),
-                count: world.areas.current().len(),
-            },
+            Expectation::Areas(amount) => {
+                let (list, of) = slots.list(world.areas).unzip();
+                let list = list.unwrap_or_default();
+                let communes = Slots::communes_of(world.areas, list);
+                Self::Areas {
+                    communes: Believed::of(amount, world, when, &communes),
+                    members: slots.members(world.areas),
+                    all: (0..of.map_or(0, |of| of.communes.len())).collect(),
+                    list,
+                }
+            }
             Expectation::Measures { reported, expected } => {
                 let whole = Slots::whole(world.areas);
                 let by_slot = !slots.by_dimension();
@@ -232,13 +247,11 @@ impl Completion {
                 let ratio = (expected > 0.0).then(|| reported / expected);
                 Share { ratio, expected, reported, nobody_reported: false }
             }
-            Self::Areas { communes, by_commune, count } => {
-                let has = |slot: usize| communes.at(period, Some(slot)) != 0;
-                let (expected, reported) = match column.filter(|_| *by_commune) {
-                    Some(slot) => (1, usize::from(has(slot))),
-                    None => (*count, (0..*count).filter(|slot| has(*slot)).count()),
-                };
-                let (expected, reported) = (expected as f64, reported as f64);
+            Self::Areas { communes, .. } => {
+                let asked = self.communes_in(column);
+                let has = |slot: &&usize| communes.at(period, Some(**slot)) != 0;
+                let reported = asked.iter().filter(has).count() as f64;
+                let expected = asked.len() as f64;
                 let ratio = (expected > 0.0).then(|| reported / expected);
                 Share { ratio, expected, reported, nobody_reported: false }
             }
@@ -258,18 +271,25 @@ impl Completion {
         }
     }
 
+    /// The communes that a column is about, by their places in the list.
+    fn communes_in(&self, column: Option<usize>) -> &[usize] {
+        match (self, column) {
+            (Self::Areas { members: Some(members), .. }, Some(slot)) => {
+                members.get(slot).map_or(&[], |members| members)
+            }
+            (Self::Areas { all, .. }, _) => all,
+            _ => &[],
+        }
+    }
+
     /// Codes of the communes among those asked for that have not reported, for `areas`.
     fn missing(&self, period: usize, column: Option<usize>, world: &World<'_>) -> Vec<String> {
-        let Self::Areas { communes, .. } = self else { return Vec::new() };
-        let asked = world
-            .areas
-            .current()
-            .iter()
-            .enumerate()
-            .filter(|(slot, _)| column.is_none_or(|column| column == *slot));
+        let Self::Areas { communes, list, .. } = self else { return Vec::new() };
+        let Some(list) = world.areas.lists().get(*list) else { return Vec::new() };
+        let asked = self.communes_in(column).iter();
         asked
-            .filter(|(slot, _)| communes.at(period, Some(*slot)) == 0)
-            .filter_map(|(_, number)| Some(world.areas.get(*number)?.code.clone()))
+            .filter(|at| communes.at(period, Some(**at)) == 0)
+            .filter_map(|at| Some(world.areas.get(list.communes[*at])?.code.clone()))
             .collect()
     }
 }

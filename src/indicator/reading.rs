@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::snapshot::Rebuilding;
 use crate::model::text::Bilingual;
 use crate::model::time::{Day, Stamp};
 
@@ -22,6 +23,10 @@ pub enum NoValue {
     NoBase,
     /// A component of a composite has no value and the policy is to refuse.
     MissingComponent,
+    /// As reported: the area's list of communes was not in force when the amount is taken.
+    NotInForce,
+    /// A measure behind it is being rebuilt from the records.
+    Rebuilding,
 }
 
 /// How settled a value is.
@@ -182,6 +187,8 @@ pub struct Reading {
     pub completeness: Completeness,
     /// The target in force, if any.
     pub target: Option<TargetReading>,
+    /// The measures behind it that are being rebuilt, and how far that has come.
+    pub rebuilding: Vec<(String, Rebuilding)>,
     /// Records in quarantine behind this number.
     pub quarantined: u64,
     /// Who answers for it.

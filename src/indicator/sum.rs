@@ -1,56 +1,96 @@
 //! Sums over cubes: one pass over the cells fills a dense table of periods by slots.
 //!
 //! A series of 130 communes over a year is one walk over the year's days, not 47,450 questions. A
-//! slot is where a cell goes: the whole province, one of today's communes, or one value of a
-//! dimension. A cell counts only if its area lies in a commune of today, whatever the slots are,
-//! so the communes always add up to the province. All sums are whole numbers of 128 bits.
+//! slot is where a cell goes: the whole province, a commune or district of one list, or one value of
+//! a dimension. What lies in no commune of that list has a slot of its own, the last one, so the
+//! parts always add up to the province. All sums are whole numbers of 128 bits.
 
 use crate::indicator::definition::{Amount, Input};
 use crate::indicator::reading::Period;
-use crate::model::area::{Areas, MAX_AREAS};
+use crate::model::area::{Areas, List, MAX_AREAS};
 use crate::model::cube::{Cube, Dimension, area_of};
 use crate::model::snapshot::{Measure, MeasureKind, Snapshot};
 use crate::model::time::Day;
 
-/// An area that lies in no commune of today.
+/// An area that is in no list.
 const NOWHERE: u16 = u16::MAX;
 
 /// How many area numbers a key has room for.
 const AREAS: usize = MAX_AREAS + 1;
+
+/// What the slots are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    Whole,
+    Communes,
+    Districts,
+    Values(String),
+}
 
 /// Which slot each cell goes to.
 #[derive(Clone, Debug)]
 pub(super) struct Slots {
     /// By the 12 bits of an area in a key, so that looking up needs no check.
     by_area: Box<[u16; AREAS]>,
-    dimension: Option<String>,
+    kind: Kind,
+    /// The list of communes that completeness is told by.
+    list: usize,
     width: usize,
 }
 
 impl Slots {
     /// One slot: the province.
     pub(super) fn whole(areas: &Areas) -> Self {
-        let mut slots = Self::communes(areas);
-        for slot in slots.by_area.iter_mut().filter(|slot| **slot != NOWHERE) {
-            *slot = 0;
-        }
-        slots.width = 1;
-        slots
+        Self::whole_by(areas, today(areas))
     }
 
-    /// One slot for each of today's communes, in the order of [`Areas::current`].
+    /// One slot, the province, seen with the communes of a list.
+    pub(super) fn whole_by(areas: &Areas, list: usize) -> Self {
+        Self::new(areas, Kind::Whole, list, 1, |_| 0)
+    }
+
+    /// One slot for each of today's communes, in the order of [`Areas::current`], and one for what
+    /// lies in none of them.
     pub(super) fn communes(areas: &Areas) -> Self {
-        let mut by_area = Box::new([NOWHERE; AREAS]);
-        for (slot, number) in by_area.iter_mut().zip(0..=areas.highest()) {
-            *slot = areas.position(number).map_or(NOWHERE, |at| at as u16);
-        }
-        Self { by_area, dimension: None, width: areas.current().len() }
+        Self::communes_of(areas, today(areas))
+    }
+
+    /// One slot for each commune of a list, by code, and one for what lies in none of them.
+    pub(super) fn communes_of(areas: &Areas, list: usize) -> Self {
+        let Some(of) = areas.lists().get(list) else { return Self::whole_by(areas, list) };
+        let count = of.communes.len();
+        let slot = |number| of.position(number).unwrap_or(count);
+        Self::new(areas, Kind::Communes, list, count + 1, slot)
+    }
+
+    /// One slot for each district of a list, by code, and one for what lies in none of them.
+    pub(super) fn districts_of(areas: &Areas, list: usize) -> Self {
+        let Some(of) = areas.lists().get(list) else { return Self::whole_by(areas, list) };
+        let count = of.districts.len();
+        let district = |number| areas.get(of.communes[of.position(number)?])?.district;
+        let slot = |number| district(number).unwrap_or(count);
+        Self::new(areas, Kind::Districts, list, count + 1, slot)
     }
 
     /// One slot for each number of a dimension's dictionary, and slot 0 for "no value".
     pub(super) fn values(areas: &Areas, dimension: &str, words: usize) -> Self {
-        let name = Some(dimension.to_owned());
-        Self { dimension: name, width: words + 1, ..Self::communes(areas) }
+        Self { width: words + 1, kind: Kind::Values(dimension.to_owned()), ..Self::whole(areas) }
+    }
+
+    fn new(
+        areas: &Areas,
+        kind: Kind,
+        list: usize,
+        width: usize,
+        slot: impl Fn(u16) -> usize,
+    ) -> Self {
+        let mut by_area = Box::new([NOWHERE; AREAS]);
+        for (place, number) in by_area.iter_mut().zip(0..=areas.highest()) {
+            if areas.get(number).is_some() {
+                *place = slot(number) as u16;
+            }
+        }
+        Self { by_area, kind, list, width }
     }
 
     /// How many slots there are.
@@ -60,14 +100,45 @@ impl Slots {
 
     /// Whether the slots are values of a dimension and not places.
     pub(super) fn by_dimension(&self) -> bool {
-        self.dimension.is_some()
+        matches!(self.kind, Kind::Values(_))
     }
 
+    fn dimension(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Values(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The list of communes that completeness is told by.
+    pub(super) fn list<'a>(&self, areas: &'a Areas) -> Option<(usize, &'a List)> {
+        Some((self.list, areas.lists().get(self.list)?))
+    }
+
+    /// The communes of the list that make up each slot, by their places in the list; `None` where
+    /// the slots are not places.
+    pub(super) fn members(&self, areas: &Areas) -> Option<Vec<Vec<usize>>> {
+        if !matches!(self.kind, Kind::Communes | Kind::Districts) {
+            return None;
+        }
+        let mut members = vec![Vec::new(); self.width];
+        for (at, number) in self.list(areas)?.1.communes.iter().enumerate() {
+            members[usize::from(self.by_area[usize::from(*number) % AREAS])].push(at);
+        }
+        Some(members)
+    }
+
+    /// The slot of the area in a key.
     #[inline]
-    fn by_area(&self, key: u64) -> Option<usize> {
+    pub(super) fn by_area(&self, key: u64) -> Option<usize> {
         let slot = self.by_area[usize::from(area_of(key)) % AREAS];
         (slot != NOWHERE).then_some(usize::from(slot))
     }
+}
+
+/// The place of today's list.
+fn today(areas: &Areas) -> usize {
+    areas.lists().len().saturating_sub(1)
 }
 
 /// The conditions on a cell's dimensions, as few tests on its key as possible.
@@ -206,8 +277,8 @@ pub(super) struct Pass<'a> {
 impl<'a> Pass<'a> {
     /// `None` if the measure is not kept by a dimension that the walk needs.
     pub(super) fn new(input: &Input, measure: &'a Measure, slots: &'a Slots) -> Option<Self> {
-        let find = |name: &String| measure.dimensions.iter().find(|found| found.name == *name);
-        let dimension = match &slots.dimension {
+        let find = |name: &str| measure.dimensions.iter().find(|found| found.name == name);
+        let dimension = match slots.dimension() {
             Some(name) => Some(find(name)?),
             None => None,
         };

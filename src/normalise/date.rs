@@ -96,7 +96,9 @@ impl Format {
     pub fn day(&self, text: &str) -> Option<i64> {
         match self {
             Self::Pattern(parts) => pattern(parts, text.as_bytes()).map(|(day, _)| i64::from(day)),
-            _ => self.moment(text).map(|moment| (moment + LOCAL_OFFSET).div_euclid(DAY)),
+            _ => {
+                self.moment(text).map(|moment| moment.saturating_add(LOCAL_OFFSET).div_euclid(DAY))
+            }
         }
     }
 
@@ -194,6 +196,12 @@ fn rfc3339(text: &str) -> Option<i64> {
             return Some(i64::from(day) * DAY + second - offset);
         }
     }
+    // The library takes offsets of up to 25 hours; a day has fewer.
+    if let [.., b'+' | b'-', tens, ones, b':', _, _] = bytes
+        && [*tens, *ones] >= *b"24"
+    {
+        return None;
+    }
     text.parse::<jiff::Timestamp>().ok().map(|at| at.as_millisecond().div_euclid(1000))
 }
 
@@ -232,7 +240,13 @@ mod tests {
         ] {
             assert_eq!(moment("yyyyMMddHHmmss", text), None, "{text}");
         }
-        for text in ["2024-02-30T00:00:00Z", "2024-01-01", "yesterday", "2024-01-01T00:00:00"] {
+        for text in [
+            "2024-02-30T00:00:00Z",
+            "2024-01-01",
+            "yesterday",
+            "2024-01-01T00:00:00",
+            "2024-01-01T00:00:00+24:00",
+        ] {
             assert_eq!(moment("rfc3339", text), None, "{text}");
         }
         for format in ["", "yyyy-MM", "dd.MM.yy", "%Y-%m-%d", "iso"] {

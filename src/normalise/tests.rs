@@ -70,9 +70,15 @@ fn normaliser() -> Normaliser {
     let day = |text| Day::parse(text).unwrap();
     let areas = [
         AreaList {
-            name: "a",
+            name: "z",
             text: "code,name\n16681,Small\n16999,Gone\n",
             from: day("2000-01-01"),
+            until: Some(day("2024-03-01")),
+        },
+        AreaList {
+            name: "a",
+            text: "code,name\n16681,Small\n",
+            from: day("2024-03-01"),
             until: Some(day("2025-07-01")),
         },
         AreaList {
@@ -184,6 +190,9 @@ fn every_kind_of_bad_record_is_kept_with_its_reason() {
             "{changes}"
         );
     }
+    // On a day on which the code was in force there is nothing wrong with it.
+    let then = serde_json::json!({"xa": "16999", "nhan": "20240229080000"});
+    assert_eq!(normalise(&record(&then)).observations.len(), 1);
     let out = normalise("[5, {\"id\":\"a\",\"id\":\"b\"}]");
     assert!(
         out.rejects.len() == 2

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
-use super::turn::note;
+use super::turn::{CUT, note};
 use super::{Failure, Fleet, Progress, Shared, Stream, Target};
-use crate::decode::json::decode;
+use crate::decode::Decoded;
 use crate::model::observation::Observations;
 use crate::model::record::{Records, Value};
 use crate::model::time::Stamp;
 use crate::normalise::{Normalised, Surroundings, Target as Polled};
-use crate::pull::{Ending, PullError, Tally, Turn, Vars};
+use crate::pull::{Ending, Page, PullError, Tally, Turn, Vars};
 use crate::store::Batch;
 
 /// What one target gave.
@@ -105,13 +105,13 @@ async fn ask(
     let mut answer = None;
     loop {
         match run.next().await {
-            Ok(Some(page)) => match decode(&page.body, &stream.picks) {
+            Ok(Some(page)) => match whole(stream, &page) {
                 Ok(decoded) => {
                     answer = Some(normalise(stream, shared, target, slot, &decoded.records, true));
                     run.seen(&Turn { next: None, raw_records: decoded.records.count });
                 }
-                Err(error) => {
-                    if run.refused(&error.to_string()).is_err() {
+                Err(why) => {
+                    if run.refused(&why).is_err() {
                         break;
                     }
                 }
@@ -132,6 +132,18 @@ async fn ask(
         normalise(stream, shared, target, slot, &silent, false)
     });
     Ok(Answer { normalised, up, tally: run.tally().clone() })
+}
+
+/// Decodes a target's answer, which is one record in whatever format.
+fn whole<'a>(stream: &Stream, page: &'a Page) -> Result<Decoded<'a>, String> {
+    if !page.is_framed && stream.decoder.may_hide_a_cut(&page.body) {
+        return Err(CUT.to_owned());
+    }
+    let decoded = stream.decoder.decode(&page.body).map_err(|error| error.to_string())?;
+    match decoded.records.count {
+        1 => Ok(decoded),
+        count => Err(format!("a target's answer is one record, this one holds {count}")),
+    }
 }
 
 fn normalise(

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
-use crate::decode::Picks;
+use crate::decode::Decoder;
 use crate::model::schema::Schema;
 use crate::model::time::Stamp;
 use crate::model::units::Span;
@@ -142,8 +142,8 @@ pub struct Stream {
     pub puller: pull::Source,
     /// The stream's requests.
     pub request: pull::Stream,
-    /// The wanted paths.
-    pub picks: Picks,
+    /// From pages to the wanted values.
+    pub decoder: Decoder,
     /// When an answer is an error whatever its status says; with the place of its code among the
     /// picks around the records.
     pub rules: Vec<(usize, BodyRule)>,

@@ -9,13 +9,17 @@ use super::{
     Action, Cursor, DataThrough, Failure, Finished, Order, Progress, Shared, Stream, fleet, since,
 };
 use crate::decode::DecodeError;
-use crate::decode::json::decode;
+use crate::failpoint;
 use crate::model::observation::{Observations, Reject};
 use crate::model::snapshot::Outcome;
 use crate::model::time::Stamp;
 use crate::normalise::Surroundings;
 use crate::pull::{Ending, Page, PullError, Run, Turn, Vars};
 use crate::store::{Batch, Committed, RunEnd, StoreError};
+
+/// Why a page is not believed that nothing on it shows to be whole.
+pub(super) const CUT: &str =
+    "the last row has no line end and the answer did not announce its length: it may be cut";
 
 /// A page, decoded and normalised.
 struct Read {
@@ -71,6 +75,7 @@ async fn walk(
 ) -> Result<Ending, Failure> {
     while let Some(page) = run.next().await? {
         let at = page.fetched_at;
+        failpoint::pass("fetched");
         match read(stream, shared, page).await? {
             Ok(read) => {
                 run.seen(&Turn { next: read.next.clone(), raw_records: read.raw_records });
@@ -104,7 +109,11 @@ async fn read(
     let (stream, now) = (Arc::clone(stream), shared.clock.now());
     let work = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        let decoded = decode(&page.body, &stream.picks);
+        if !page.is_framed && stream.decoder.may_hide_a_cut(&page.body) {
+            return Err((CUT.to_owned(), Action::Retry));
+        }
+        let decoded = stream.decoder.decode(&page.body);
+        failpoint::pass("decoded");
         let none = Vec::new();
         let envelope = match &decoded {
             Ok(decoded) => &decoded.envelope,
@@ -116,6 +125,7 @@ async fn read(
         let next = stream.next_at.and_then(|at| decoded.envelope.get(at).cloned().flatten());
         let normalised =
             stream.normaliser.page(&decoded.records, Surroundings { now, target: None });
+        failpoint::pass("normalised");
         Ok(Read {
             next,
             raw_records: decoded.records.count,
@@ -176,6 +186,7 @@ impl Commits<'_> {
     async fn settle(&mut self, progress: &mut Progress) -> Result<(), Failure> {
         let Some((commit, began)) = self.under_way.take() else { return Ok(()) };
         let committed = commit.await.map_err(|error| Failure::Panicked(error.to_string()))??;
+        failpoint::pass("acknowledged");
         note(self.stream, self.shared, &committed, progress, began);
         Ok(())
     }

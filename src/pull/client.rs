@@ -74,6 +74,7 @@ pub struct Requester {
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) body: Bytes,
+    pub(super) is_framed: bool,
     pub(super) date: Option<Stamp>,
     pub(super) retry_after: Option<String>,
 }
@@ -213,6 +214,7 @@ impl Client {
         let mut answer = Answer {
             status: response.status(),
             body: Bytes::new(),
+            is_framed: is_framed(&response),
             date: text(header::DATE).as_deref().and_then(http_date),
             retry_after: text(header::RETRY_AFTER),
         };
@@ -250,6 +252,18 @@ impl Client {
         answer.body = body.freeze();
         Ok(answer)
     }
+}
+
+/// Whether the answer says where its body ends, other than by hanging up. A length that is gone
+/// because the body was decompressed counts as said: a compressed body knows its own end.
+fn is_framed(response: &Response) -> bool {
+    let headers = response.headers();
+    let hangs_up = headers.get(header::CONNECTION).is_some_and(|connection| {
+        connection.as_bytes().to_ascii_lowercase().windows(5).any(|word| word == b"close")
+    });
+    response.content_length().is_some()
+        || headers.contains_key(header::TRANSFER_ENCODING)
+        || !(hangs_up || response.version() < reqwest::Version::HTTP_11)
 }
 
 /// Pushes a problem unless `url` is a plain http(s) address without credentials, query or

@@ -36,6 +36,8 @@ pub use client::Requester;
 pub use error::{PullError, Reason};
 pub use limit::RateLimit;
 pub use paging::{Ending, Paginator, Turn};
+#[doc(hidden)]
+pub use paging::{Pager, Step};
 pub use retry::Retry;
 pub use run::{Run, Tally};
 pub use secret::{Secret, SecretFile};
@@ -74,6 +76,9 @@ pub struct Vars {
 pub struct Page {
     /// The decoded bytes; may be empty (204): whether that is a page is the decoder's to say.
     pub body: Bytes,
+    /// Whether the end of the body was announced, so that a cut would have been noticed here. An
+    /// answer that simply ends when the connection does may lack its tail.
+    pub is_framed: bool,
     /// 1 for the first page of the run.
     pub number: u64,
     /// When the answer was complete, by our clock.

@@ -81,13 +81,15 @@ pub enum Ending {
 
 /// What to do after a page.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub enum Step {
+    /// Ask this address.
     Ask(Url),
+    /// There is nothing more to ask.
     End(Ending),
 }
 
 /// Walks through one run.
-pub(super) struct Pager {
+pub struct Pager {
     paginator: Paginator,
     base: Url,
     pages: u32,
@@ -151,7 +153,7 @@ impl Paginator {
 
 impl Pager {
     /// A pager over `base`, the stream's address with its query; also the first address to ask.
-    pub(super) fn start(paginator: &Paginator, mut base: Url) -> (Self, Url) {
+    pub fn start(paginator: &Paginator, mut base: Url) -> (Self, Url) {
         let mut first = base.clone();
         if let Paginator::PageNumber { query, start, size_query, page_size, .. } = paginator {
             if let Some(size_query) = size_query {
@@ -165,7 +167,7 @@ impl Pager {
     }
 
     /// The step after the page that came from `asked` and held what `turn` tells.
-    pub(super) fn after(&mut self, asked: &Url, turn: &Turn) -> Result<Step, PullError> {
+    pub fn after(&mut self, asked: &Url, turn: &Turn) -> Result<Step, PullError> {
         self.pages = self.pages.saturating_add(1);
         let next = turn.next.as_deref().map(str::trim).filter(|next| !next.is_empty());
         if next.is_some_and(|next| next.len() > LONGEST_NEXT) {

@@ -61,7 +61,7 @@ impl Retry {
 
     /// How long a `Retry-After` of an answer dated `answered` asks us to wait; `None` if it asks
     /// for nothing that makes sense.
-    pub(super) fn asked(&self, header: &str, answered: Stamp) -> Option<Duration> {
+    pub fn asked(&self, header: &str, answered: Stamp) -> Option<Duration> {
         let header = header.trim();
         let seconds = if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
             header.parse::<i64>().ok()?

@@ -239,6 +239,7 @@ impl Run {
         self.tally.bytes += answer.body.len() as u64;
         Ok(Some(Page {
             body: answer.body,
+            is_framed: answer.is_framed,
             number: self.pages + 1,
             fetched_at: self.source.0.context.clock.now(),
             server_date: answer.date,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::check::{Feed, ReadyStep};
 use crate::config::{CheckedSource, CheckedStream, Config};
-use crate::decode::{DecodeError, json};
+use crate::decode::DecodeError;
 use crate::fold::{Bringer, Entities, Folded, Plan, against};
 use crate::indicator::{ContractFacts, UnitName, World};
 use crate::model::cube::Cube;
@@ -264,7 +264,7 @@ fn read(
 ) -> Result<(u64, Normalised), String> {
     let (mut received, mut all) = (0, nothing(stream));
     for page in pages {
-        let decoded = json::decode(page, &stream.picks);
+        let decoded = stream.decoder.decode(page);
         let none = Vec::new();
         let envelope = match &decoded {
             Ok(decoded) => &decoded.envelope,
@@ -296,7 +296,7 @@ fn poll(
     let mut all = nothing(stream);
     for (target, answer) in polls {
         let target = &source.targets[*target];
-        let decoded = answer.as_ref().and_then(|body| json::decode(body, &stream.picks).ok());
+        let decoded = answer.as_ref().and_then(|body| stream.decoder.decode(body).ok());
         let picks = stream.normaliser.pointers().len();
         let silent =
             Records { picks, values: vec![Value::Absent; picks], malformed: Vec::new(), count: 1 };

@@ -23,6 +23,8 @@ pub(super) enum Keep {
     Never,
     /// For good: the address changes when the content does.
     Forever,
+    /// For good, by the one who asked: figures of the past.
+    Settled,
 }
 
 /// A finished answer.
@@ -44,6 +46,11 @@ impl Answer {
         let body =
             serde_json::to_vec(body).map_err(|error| ApiError::Internal(error.to_string()))?;
         Ok(Self::new("application/json", body, Keep::Briefly))
+    }
+
+    /// The same answer to a question whose answer never changes.
+    pub(super) fn for_good(self) -> Self {
+        Self { keep: Keep::Settled, ..self }
     }
 
     /// A CSV file that a browser saves as `file_name`, which must be a plain name.
@@ -79,6 +86,7 @@ impl Keep {
             Self::Briefly => "private, max-age=5",
             Self::Never => "no-store",
             Self::Forever => "public, max-age=31536000, immutable",
+            Self::Settled => "private, max-age=31536000, immutable",
         }
     }
 }

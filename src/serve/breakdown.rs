@@ -3,7 +3,9 @@
 //!
 //! Every commune stands in the answer once, also those without a value, so that numerators and
 //! denominators add up to those of the province beside them. Missing values come last whatever the
-//! order: they are neither the best nor the worst.
+//! order: they are neither the best nor the worst. What was reported from communes that were abolished
+//! without a known successor is a row of its own. As reported, a period in which the boundaries
+//! changed has the rows of both lists, each for the days in which it was in force.
 
 use serde::Serialize;
 
@@ -13,11 +15,14 @@ use super::envelope::Envelope;
 use super::error::ApiError;
 use super::number::Number;
 use super::period::asked_period;
-use super::place::area;
+use super::place::{Area, Boundaries, asked_area, layout_by, title};
 use super::query::{Query, refused};
+use super::value::Spot;
+use crate::indicator::layout::Cell;
 use crate::indicator::reading::{NoValue, Status};
-use crate::indicator::{self, By, Definition, Place, Point};
+use crate::indicator::{self, By, Definition, Level, Period, Point};
 use crate::model::text::Bilingual;
+use crate::model::time::Day;
 
 /// The most rows in one answer.
 const LIMIT: usize = 1000;
@@ -25,10 +30,16 @@ const LIMIT: usize = 1000;
 /// One commune or one value of a dimension.
 #[derive(Debug, Serialize)]
 struct Row {
-    /// The commune's code or the dimension's; null where records have none.
+    /// The code of the commune or district, as reported with its list, or of the dimension; null
+    /// where records have none.
     key: Option<String>,
     title: String,
     title_en: String,
+    /// As reported: the first day that is covered, and the first one after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<Day>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<Day>,
     value: Option<Number>,
     numerator: Option<Number>,
     denominator: Option<Number>,
@@ -45,49 +56,77 @@ enum Order {
     Falling,
 }
 
-/// `…/breakdown?by=&period=&sort=&limit=`.
+/// `…/breakdown?by=&period=&boundaries=&as_of=&sort=&limit=`.
 pub(super) fn breakdown(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let definition = asked.definition()?;
-    let query = Query::read(asked.request.query_string(), &["by", "period", "sort", "limit"])?;
+    let known = ["by", "period", "boundaries", "as_of", "sort", "limit"];
+    let query = Query::read(asked.request.query_string(), &known)?;
     let orders = [("key", Order::Key), ("value", Order::Rising), ("-value", Order::Falling)];
     let order = query.one_of("sort", &orders, Order::Key)?;
     let limit = query.count("limit", LIMIT, LIMIT)?;
     let period = asked_period(asked, definition, &query)?;
     let by = query.get("by").unwrap_or("commune");
-    let cut = match by {
-        "commune" => By::Commune,
-        _ => By::Dimension(dimension(definition, by)?),
+    let (_, boundaries) = asked_area(asked, &query)?;
+    let mut rows = match by {
+        "commune" => units(asked, definition, &period, (Level::Commune, boundaries))?,
+        "district" => units(asked, definition, &period, (Level::District, boundaries))?,
+        _ => values(asked, definition, &period, by)?,
     };
-    let points = indicator::breakdown(&asked.world(), definition, &period, cut)
-        .map_err(|error| ApiError::NotApplicable(error.to_string()))?;
-    let mut rows: Vec<Row> = points
-        .into_iter()
-        .map(|part| row(titles(asked, definition, by, &part.key), part.key, &part.point))
-        .collect();
     sort(&mut rows, order);
     rows.truncate(limit);
-    let reading = indicator::value(&asked.world(), definition, &period, Place::Province);
-    let mut envelope = Envelope::new(asked, definition, reading, area(asked, Place::Province));
+    let province = Spot::of(asked, &Area::Province, boundaries, &period)?;
+    let reading = province
+        .read(asked, definition, &period)
+        .ok_or_else(|| ApiError::Internal("the province has no reading".to_owned()))?;
+    let area = (province.area(asked), boundaries);
+    let mut envelope = Envelope::new(asked, definition, reading, area);
     envelope.by = Some(by.to_owned());
     envelope.items = Some(rows);
     Answer::json(&envelope)
+}
+
+/// The communes or districts.
+fn units(
+    asked: &Asked<'_>,
+    definition: &Definition,
+    period: &Period,
+    by: (Level, Boundaries),
+) -> Result<Vec<Row>, ApiError> {
+    let reported = by.1 == Boundaries::AsReported;
+    let row = |cell: Cell| Row {
+        from: reported.then_some(cell.period.first),
+        to: reported.then_some(cell.period.end),
+        ..row(title(&cell.title), cell.key.unwrap_or_default(), &cell.point)
+    };
+    let layout = layout_by(asked, std::slice::from_ref(period), by)?;
+    Ok(layout.cells(&asked.world(), definition).into_iter().map(row).collect())
+}
+
+/// The values of a dimension.
+fn values(
+    asked: &Asked<'_>,
+    definition: &Definition,
+    period: &Period,
+    by: &str,
+) -> Result<Vec<Row>, ApiError> {
+    let cut = By::Dimension(dimension(definition, by)?);
+    let parts = indicator::breakdown(&asked.world(), definition, period, cut)
+        .map_err(|error| ApiError::NotApplicable(error.to_string()))?;
+    let row =
+        |part: indicator::Row| row(titles(asked, definition, by, &part.key), part.key, &part.point);
+    Ok(parts.into_iter().map(row).collect())
 }
 
 fn dimension<'a>(definition: &'a Definition, by: &str) -> Result<&'a str, ApiError> {
     let names = definition.dimensions.iter().map(|dimension| dimension.name.as_str());
     match names.clone().find(|name| *name == by) {
         Some(name) => Ok(name),
-        None => Err(refused("by", by, std::iter::once("commune").chain(names))),
+        None => Err(refused("by", by, ["commune", "district"].into_iter().chain(names))),
     }
 }
 
-/// What people call a row: the commune's name, the code's title, or the attribute itself.
+/// What people call a value: the code's title, or the attribute itself.
 fn titles(asked: &Asked<'_>, definition: &Definition, by: &str, key: &str) -> Bilingual {
-    if by == "commune" {
-        let areas = &asked.definitions.areas;
-        let area = areas.current_by_code(key).and_then(|number| areas.get(number));
-        return Bilingual::same(area.map_or(key, |area| &area.name));
-    }
     if key.is_empty() {
         return Bilingual { vi: "Không có".to_owned(), en: "None".to_owned() };
     }
@@ -114,6 +153,8 @@ fn row(title: Bilingual, key: String, point: &Point) -> Row {
         key: Some(key).filter(|key| !key.is_empty()),
         title: title.vi,
         title_en: title.en,
+        from: None,
+        to: None,
         value: point.value.map(Number),
         numerator: point.numerator.map(Number),
         denominator: point.denominator.map(Number),

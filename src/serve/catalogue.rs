@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::answer::Answer;
 use super::context::Asked;
-use super::envelope::{AccountableOut, FreshnessOut};
+use super::envelope::{AccountableOut, FreshnessOut, RebuildingOut};
 use super::error::ApiError;
 use super::number::Number;
 use super::query::{Query, refused};
@@ -40,6 +40,8 @@ struct Entry<'a> {
     formula: &'a str,
     unit_of_measure: &'a str,
     decimals: u8,
+    /// A short hash of all that decides the value.
+    definition_version: &'a str,
     direction: Direction,
     targets: Vec<Target>,
     completeness_of: CompletenessKind,
@@ -48,6 +50,9 @@ struct Entry<'a> {
     contracts: Vec<&'a str>,
     sources: Vec<&'a str>,
     accountable: AccountableOut,
+    /// Measures behind it that are being rebuilt: until then it has no value.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rebuilding: Vec<RebuildingOut>,
     /// These three only when one indicator is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     freshness: Option<FreshnessOut>,
@@ -65,11 +70,14 @@ struct Links {
     value: String,
     series: String,
     breakdown: String,
+    revisions: String,
 }
 
 #[derive(Serialize)]
 struct List<'a> {
+    as_of: Stamp,
     revision: u64,
+    config: &'a str,
     items: Vec<Entry<'a>>,
 }
 
@@ -81,6 +89,8 @@ struct Start {
     province_en: String,
     as_of: Stamp,
     revision: u64,
+    /// The hash of the configuration in force.
+    config: String,
     links: StartLinks,
 }
 
@@ -105,6 +115,7 @@ pub(super) fn links(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         province_en: province.en,
         as_of: asked.snapshot.at,
         revision: asked.snapshot.revision,
+        config: asked.definitions.config.clone(),
         links: StartLinks {
             catalogue: "/v1/catalogue",
             areas: "/v1/dimensions/area/values",
@@ -116,9 +127,9 @@ pub(super) fn links(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     })
 }
 
-/// `/v1/catalogue?q=&group=&unit=`.
+/// `/v1/catalogue?q=&group=&unit=&as_of=`.
 pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    let query = Query::read(asked.request.query_string(), &["q", "group", "unit"])?;
+    let query = Query::read(asked.request.query_string(), &["q", "group", "unit", "as_of"])?;
     let all = || asked.definitions.catalogue.iter();
     let group = one_of(&query, "group", all().map(|each| each.group.as_str()).collect())?;
     let unit = one_of(&query, "unit", all().map(|each| each.accountable.unit.as_str()).collect())?;
@@ -129,13 +140,14 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         .filter(|each| words.as_deref().is_none_or(|words| speaks_of(each, words)))
         .map(|each| entry(asked, each))
         .collect();
-    Answer::json(&List { revision: asked.snapshot.revision, items })
+    let (as_of, revision) = (asked.snapshot.at, asked.snapshot.revision);
+    Answer::json(&List { as_of, revision, config: &asked.definitions.config, items })
 }
 
-/// `/v1/indicators/{id}`.
+/// `/v1/indicators/{id}?as_of=`.
 pub(super) fn definition(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let definition = asked.definition()?;
-    Query::read(asked.request.query_string(), &[])?;
+    Query::read(asked.request.query_string(), &["as_of"])?;
     let mut entry = entry(asked, definition);
     entry.freshness = Some(quality::freshness(&asked.world(), definition).into());
     (entry.as_of, entry.revision) = (Some(asked.snapshot.at), Some(asked.snapshot.revision));
@@ -182,10 +194,10 @@ fn speaks_of(definition: &Definition, words: &str) -> bool {
     .any(|text| text.to_lowercase().contains(words))
 }
 
-fn entry<'a>(asked: &Asked<'a>, definition: &'a Definition) -> Entry<'a> {
+fn entry<'a>(asked: &'a Asked<'_>, definition: &'a Definition) -> Entry<'a> {
     let description = definition.description.as_ref();
     let base = format!("/v1/indicators/{}", definition.id);
-    let unit = asked.unit_name(&definition.accountable.unit);
+    let moment = asked.moment_link("?");
     Entry {
         indicator: &definition.id,
         title: &definition.title.vi,
@@ -197,6 +209,7 @@ fn entry<'a>(asked: &Asked<'a>, definition: &'a Definition) -> Entry<'a> {
         formula: &definition.formula,
         unit_of_measure: &definition.unit_measure,
         decimals: definition.decimals,
+        definition_version: &definition.version,
         direction: definition.direction,
         targets: definition
             .targets
@@ -208,30 +221,29 @@ fn entry<'a>(asked: &Asked<'a>, definition: &'a Definition) -> Entry<'a> {
         measures: definition.measures.iter().map(String::as_str).collect(),
         contracts: definition.contracts.iter().map(String::as_str).collect(),
         sources: sources_of(asked, definition),
-        accountable: AccountableOut {
-            unit: definition.accountable.unit.clone(),
-            name: unit.vi,
-            name_en: unit.en,
-            role: definition.accountable.role.clone(),
-        },
+        accountable: AccountableOut::of(asked, definition),
+        rebuilding: quality::rebuilding(&asked.world(), definition)
+            .into_iter()
+            .map(RebuildingOut::from)
+            .collect(),
         freshness: None,
         as_of: None,
         revision: None,
         links: Links {
-            value: format!("{base}/value"),
-            series: format!("{base}/series"),
-            breakdown: format!("{base}/breakdown"),
-            this: base,
+            value: format!("{base}/value{moment}"),
+            series: format!("{base}/series{moment}"),
+            breakdown: format!("{base}/breakdown{moment}"),
+            revisions: format!("{base}/revisions"),
+            this: format!("{base}{moment}"),
         },
     }
 }
 
-/// The sources with a stream that keeps one of the indicator's contracts.
-fn sources_of<'a>(asked: &Asked<'a>, definition: &Definition) -> Vec<&'a str> {
-    let feeds = |contract: &String| definition.contracts.contains(contract);
-    let sources = asked.context.sources.iter();
-    sources
-        .filter(|(_, source)| source.streams.iter().any(|stream| feeds(&stream.contract)))
-        .map(|(name, _)| name.as_str())
-        .collect()
+/// The sources with a stream that keeps one of the indicator's contracts, as known at the moment of
+/// the answer: the configuration of today says nothing about the sources of then.
+fn sources_of<'a>(asked: &'a Asked<'_>, definition: &Definition) -> Vec<&'a str> {
+    let streams = asked.snapshot.streams.values();
+    let feeding = streams.filter(|stream| definition.contracts.contains(&stream.contract));
+    let names: BTreeSet<&str> = feeding.map(|stream| stream.source.as_str()).collect();
+    names.into_iter().collect()
 }

@@ -3,16 +3,18 @@
 //!
 //! `app` makes it once. Serving never reaches back into pulling or into the store: the snapshot is
 //! swapped in from outside, the quarantine is asked through a trait, metrics and readiness through
-//! functions. Each request takes one snapshot and answers everything from it ([`Asked`]), so no
-//! answer mixes two revisions.
+//! functions. Each request takes one snapshot with its definitions, those of now or those of a moment
+//! in the past, and answers everything from it ([`Asked`]), so no answer mixes two revisions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
+use actix_web::http::{Uri, header};
 use arc_swap::ArcSwap;
 
+use super::past::written;
 use crate::clock::Clock;
 use crate::indicator::{Catalogue, ContractFacts, UnitName, World};
 use crate::model::area::Areas;
@@ -195,9 +197,43 @@ pub struct Quarantined {
     pub attempts: u64,
 }
 
+/// What was asked: all of a request that an answer depends on, free to move to another thread.
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    uri: Uri,
+    pieces: Vec<(String, String)>,
+    accept: Option<String>,
+}
+
+impl Question {
+    pub(super) fn of(request: &HttpRequest) -> Self {
+        let pieces = request.match_info().iter();
+        let accept = request.headers().get(header::ACCEPT);
+        Self {
+            uri: request.uri().clone(),
+            pieces: pieces.map(|(name, text)| (name.to_owned(), text.to_owned())).collect(),
+            accept: accept.and_then(|value| value.to_str().ok()).map(str::to_owned),
+        }
+    }
+
+    pub(super) fn query_string(&self) -> &str {
+        self.uri.query().unwrap_or("")
+    }
+
+    /// The address as it was asked for.
+    pub(super) fn path_and_query(&self) -> &str {
+        self.uri.path_and_query().map_or("", |text| text.as_str())
+    }
+
+    /// The media types that the client takes.
+    pub(super) fn accept(&self) -> Option<&str> {
+        self.accept.as_deref()
+    }
+}
+
 /// One request with the one snapshot that answers it.
 pub(super) struct Asked<'a> {
-    pub(super) request: &'a HttpRequest,
+    pub(super) request: &'a Question,
     pub(super) context: &'a Context,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) definitions: Arc<Definitions>,
@@ -206,20 +242,39 @@ pub(super) struct Asked<'a> {
     /// Ages and open periods are reckoned from it, so the answer to a question stays the same to the
     /// byte for up to a minute while nothing is committed, and a poller gets its 304.
     pub(super) now: Stamp,
+    /// The moment in the past that was asked for; then it is "now" too.
+    pub(super) as_of: Option<Stamp>,
 }
 
 impl<'a> Asked<'a> {
-    pub(super) fn new(request: &'a HttpRequest, context: &'a Context) -> Self {
+    pub(super) fn new(request: &'a Question, context: &'a Context) -> Self {
         let snapshot = context.snapshot.load_full();
         let minute = Stamp(context.clock.now().0.div_euclid(TICK) * TICK);
         let now = minute.max(snapshot.at);
         let definitions = Arc::clone(&context.definitions);
-        Self { request, context, snapshot, definitions, now }
+        Self { request, context, snapshot, definitions, now, as_of: None }
+    }
+
+    /// The same question put to what was known at `at`.
+    pub(super) fn then(
+        request: &'a Question,
+        context: &'a Context,
+        vintage: Vintage,
+        at: Stamp,
+    ) -> Self {
+        let Vintage { snapshot, definitions } = vintage;
+        Self { request, context, snapshot, definitions, now: at, as_of: Some(at) }
+    }
+
+    /// What a link takes along so that it leads to the same moment: nothing, or `as_of=`.
+    pub(super) fn moment_link(&self, before: &str) -> String {
+        self.as_of.map_or_else(String::new, |at| format!("{before}as_of={}", written(at)))
     }
 
     /// A piece of the path by its name in the route, decoded.
     pub(super) fn piece(&self, name: &str) -> &str {
-        self.request.match_info().query(name)
+        let mut pieces = self.request.pieces.iter();
+        pieces.find(|(known, _)| known == name).map_or("", |(_, text)| text)
     }
 
     pub(super) fn world(&self) -> World<'_> {

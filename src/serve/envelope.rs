@@ -8,12 +8,14 @@ use serde::Serialize;
 
 use super::context::Asked;
 use super::number::Number;
-use super::place::AreaOut;
+use super::past::written;
+use super::place::{AreaOut, Boundaries};
 use crate::indicator::Definition;
 use crate::indicator::reading::{
     Completeness, Direction, Freshness, FreshnessState, NoValue, Period, Reading, Status,
     TargetReading, TargetState,
 };
+use crate::model::snapshot::Rebuilding;
 use crate::model::time::{Day, Stamp};
 
 #[derive(Clone, Debug, Serialize)]
@@ -74,7 +76,21 @@ pub(super) struct Links {
     pub(super) value: String,
     pub(super) series: String,
     pub(super) breakdown: String,
+    pub(super) revisions: String,
     pub(super) definition: String,
+}
+
+impl AccountableOut {
+    /// Who answers for an indicator.
+    pub(super) fn of(asked: &Asked<'_>, definition: &Definition) -> Self {
+        let name = asked.unit_name(&definition.accountable.unit);
+        Self {
+            unit: definition.accountable.unit.clone(),
+            name: name.vi,
+            name_en: name.en,
+            role: definition.accountable.role.clone(),
+        }
+    }
 }
 
 impl PeriodOut {
@@ -121,6 +137,20 @@ impl From<Completeness> for CompletenessOut {
     }
 }
 
+/// How far the rebuilding of a measure has come.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct RebuildingOut {
+    measure: String,
+    done: u64,
+    total: u64,
+}
+
+impl From<(String, Rebuilding)> for RebuildingOut {
+    fn from((measure, at): (String, Rebuilding)) -> Self {
+        Self { measure, done: at.done, total: at.total }
+    }
+}
+
 /// An earlier period beside the one asked for.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Comparison {
@@ -142,11 +172,14 @@ pub(super) struct Envelope<R> {
     unit_of_measure: String,
     period: PeriodOut,
     area: AreaOut,
+    boundaries: Boundaries,
     value: Option<Number>,
     numerator: Option<Number>,
     denominator: Option<Number>,
     status: Status,
     reason: Option<NoValue>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rebuilding: Vec<RebuildingOut>,
     target: Option<TargetOut>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) previous: Option<Comparison>,
@@ -158,6 +191,7 @@ pub(super) struct Envelope<R> {
     accountable: AccountableOut,
     as_of: Stamp,
     revision: u64,
+    definition_version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -178,7 +212,7 @@ impl<R> Envelope<R> {
         asked: &Asked<'_>,
         definition: &Definition,
         reading: Reading,
-        area: AreaOut,
+        (area, boundaries): (AreaOut, Boundaries),
     ) -> Self {
         let point = &reading.point;
         Self {
@@ -186,14 +220,16 @@ impl<R> Envelope<R> {
             title: definition.title.vi.clone(),
             title_en: definition.title.en.clone(),
             unit_of_measure: definition.unit_measure.clone(),
-            links: Links::new(asked, &definition.id, &reading.period.id, &area),
+            links: Links::new(asked, &definition.id, &reading.period.id, (&area, boundaries)),
             period: PeriodOut::new(&reading.period, reading.closed),
             area,
+            boundaries,
             value: point.value.map(Number),
             numerator: point.numerator.map(Number),
             denominator: point.denominator.map(Number),
             status: point.status,
             reason: point.reason,
+            rebuilding: reading.rebuilding.into_iter().map(RebuildingOut::from).collect(),
             target: reading.target.as_ref().map(TargetOut::from),
             previous: None,
             year_ago: None,
@@ -208,6 +244,7 @@ impl<R> Envelope<R> {
             },
             as_of: reading.as_of,
             revision: reading.revision,
+            definition_version: definition.version.clone(),
             by: None,
             grain: None,
             from: None,
@@ -218,17 +255,30 @@ impl<R> Envelope<R> {
 }
 
 impl Links {
-    /// Links of an indicator, each for the same period and area as far as it takes them.
-    fn new(asked: &Asked<'_>, id: &str, period: &str, area: &AreaOut) -> Self {
+    /// Links of an indicator, each for the same period, area, boundaries and moment as far as it
+    /// takes them.
+    fn new(
+        asked: &Asked<'_>,
+        id: &str,
+        period: &str,
+        (area, boundaries): (&AreaOut, Boundaries),
+    ) -> Self {
         let base = format!("/v1/indicators/{id}");
-        let this = asked.request.uri().path_and_query().map_or("", |text| text.as_str());
         let area = super::place::link(area);
+        let rest = format!("{}{}", boundaries.link(), asked.moment_link("&"));
+        // What was learned since: to a moment in the past the address of revisions says it itself.
+        let since =
+            asked.as_of.map_or_else(String::new, |at| format!("&learned_from={}", written(at)));
         Self {
-            this: this.to_owned(),
-            value: format!("{base}/value?period={period}&area={area}"),
-            series: format!("{base}/series?grain=day&period={period}&area={area}"),
-            breakdown: format!("{base}/breakdown?by=commune&period={period}"),
-            definition: base,
+            this: asked.request.path_and_query().to_owned(),
+            value: format!("{base}/value?period={period}&area={area}{rest}"),
+            series: format!("{base}/series?grain=day&period={period}&area={area}{rest}"),
+            breakdown: format!("{base}/breakdown?by=commune&period={period}{rest}"),
+            revisions: format!(
+                "{base}/revisions?period={period}&area={area}{}{since}",
+                boundaries.link()
+            ),
+            definition: format!("{base}{}", asked.moment_link("?")),
         }
     }
 }

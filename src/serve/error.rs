@@ -9,6 +9,8 @@ use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 use serde::Serialize;
 
+use crate::model::time::Stamp;
+
 /// The longest piece of a question that is repeated in an answer, in characters.
 const ECHO: usize = 64;
 
@@ -37,6 +39,10 @@ kinds! {
         "/v1/catalogue lists the indicators; the nearest ids are under `suggestions`.";
     UNKNOWN_SOURCE "unknown-source" NOT_FOUND "Unknown source"
         "/v1/sources lists the sources; the nearest names are under `suggestions`.";
+    NO_VINTAGE "no-vintage" NOT_FOUND "Nothing was known yet"
+        "The journal begins later than the moment asked for; `earliest` is its first moment.";
+    VINTAGE_COMPACTED "vintage-compacted" GONE "Only the end of that day is kept"
+        "Of older days the journal keeps what was known at the end of each; `nearest` is the last such moment before the one asked for.";
     METHOD_NOT_ALLOWED "method-not-allowed" METHOD_NOT_ALLOWED "Method not allowed"
         "Every address of this API is read with GET or HEAD.";
     UNKNOWN_PARAMETER "unknown-parameter" BAD_REQUEST "Unknown or repeated query parameter"
@@ -66,6 +72,12 @@ pub(super) enum ApiError {
     UnknownIndicator { id: String, suggestions: Vec<String> },
     #[error("No source '{}'.", brief(.id))]
     UnknownSource { id: String, suggestions: Vec<String> },
+    #[error("What was known at {at} cannot be told: the journal begins at {earliest}.")]
+    NoVintage { at: Stamp, earliest: Stamp },
+    #[error(
+        "What was known at {at} is no longer kept to the second; the nearest earlier moment is {nearest}."
+    )]
+    VintageCompacted { at: Stamp, nearest: Stamp },
     #[error("This address is read with GET or HEAD.")]
     MethodNotAllowed,
     #[error("{}", said(.0))]
@@ -139,6 +151,10 @@ struct Problem<'a> {
     suggestions: &'a [String],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [ParameterError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    earliest: Option<Stamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nearest: Option<Stamp>,
 }
 
 impl ApiError {
@@ -147,6 +163,8 @@ impl ApiError {
             Self::UnknownPath { .. } => &UNKNOWN_PATH,
             Self::UnknownIndicator { .. } => &UNKNOWN_INDICATOR,
             Self::UnknownSource { .. } => &UNKNOWN_SOURCE,
+            Self::NoVintage { .. } => &NO_VINTAGE,
+            Self::VintageCompacted { .. } => &VINTAGE_COMPACTED,
             Self::MethodNotAllowed => &METHOD_NOT_ALLOWED,
             Self::UnknownParameters(_) => &UNKNOWN_PARAMETER,
             Self::BadParameter(_) => &BAD_PARAMETER,
@@ -181,6 +199,14 @@ impl ApiError {
                 Self::UnknownParameters(errors) => errors,
                 Self::BadParameter(error) => std::slice::from_ref(error),
                 _ => &[],
+            },
+            earliest: match self {
+                Self::NoVintage { earliest, .. } => Some(*earliest),
+                _ => None,
+            },
+            nearest: match self {
+                Self::VintageCompacted { nearest, .. } => Some(*nearest),
+                _ => None,
             },
         };
         let mut response = HttpResponse::build(kind.status);

@@ -2,7 +2,8 @@
 //!
 //! All routes stand in `routes`, on one page. A handler is a plain function from what was asked
 //! (`Asked`: the request and *one* snapshot) to an answer or a refusal; tags, caching,
-//! HEAD and problem bodies are done once, around them. Everything is read-only, so only GET and HEAD
+//! HEAD and problem bodies are done once, around them. A question about the past (`as_of=`) is put to
+//! the same functions, with what was known then. Everything is read-only, so only GET and HEAD
 //! exist. Conventions: `snake_case`, RFC 3339 with +07:00, ratios 0 to 1, a missing value is null
 //! with a reason, rows are flat under `items`, links are relative.
 
@@ -11,15 +12,18 @@ mod breakdown;
 mod catalogue;
 mod console;
 mod context;
+mod dimension;
 mod envelope;
 mod error;
 mod guard;
 mod health;
 mod number;
+mod past;
 mod period;
 mod place;
 mod quarantine;
 mod query;
+mod revisions;
 mod series;
 mod sources;
 mod table;
@@ -44,8 +48,9 @@ use actix_web::{Responder, web};
 
 use crate::model::nearest::nearest;
 use answer::Answer;
-use context::Asked;
+use context::{Asked, Question};
 use error::ApiError;
+use past::Reader;
 
 /// Connections that one worker keeps open at most.
 const CONNECTIONS: usize = 1024;
@@ -72,14 +77,16 @@ const PLAIN_PATHS: [&str; 9] = [
 fn routes(config: &mut web::ServiceConfig) {
     config
         .service(get("/", console::page))
+        .service(blocking("/indicators/{id}", console::indicator))
         .service(get("/assets/{name}", console::asset))
         .service(get("/v1", catalogue::links))
-        .service(get("/v1/catalogue", catalogue::list))
-        .service(get("/v1/indicators/{id}", catalogue::definition))
-        .service(get("/v1/indicators/{id}/value", value::value))
-        .service(get("/v1/indicators/{id}/series", series::series))
-        .service(get("/v1/indicators/{id}/breakdown", breakdown::breakdown))
-        .service(get("/v1/dimensions/area/values", place::values))
+        .service(dated("/v1/catalogue", catalogue::list))
+        .service(dated("/v1/indicators/{id}", catalogue::definition))
+        .service(dated("/v1/indicators/{id}/value", value::value))
+        .service(dated("/v1/indicators/{id}/series", series::series))
+        .service(dated("/v1/indicators/{id}/breakdown", breakdown::breakdown))
+        .service(blocking("/v1/indicators/{id}/revisions", revisions::revisions))
+        .service(dated("/v1/dimensions/area/values", dimension::areas))
         .service(get("/v1/sources", sources::list))
         .service(get("/v1/sources/{id}", sources::one))
         .service(resource("/v1/quarantine", quarantine::list))
@@ -113,14 +120,36 @@ pub fn bind(context: Arc<Context>, listener: TcpListener, workers: usize) -> io:
         .run())
 }
 
-/// A function from a question to its answer; it must not block.
-type Reader = fn(&Asked<'_>) -> Result<Answer, ApiError>;
-
-/// An address that is read by a plain function.
+/// An address that is read by a plain function, which must not block.
 fn get(path: &str, reader: Reader) -> Resource {
     resource(path, move |request: HttpRequest, context: web::Data<Context>| {
-        let result = reader(&Asked::new(&request, &context));
+        let result = reader(&Asked::new(&Question::of(&request), &context));
         std::future::ready(respond(&request, result))
+    })
+}
+
+/// The same for an address that takes `as_of=`: with it, the function runs where it may block.
+fn dated(path: &str, reader: Reader) -> Resource {
+    resource(path, move |request: HttpRequest, context: web::Data<Context>| async move {
+        let question = Question::of(&request);
+        let result = match past::asked_moment(&question) {
+            Ok(None) => reader(&Asked::new(&question, &context)),
+            Ok(at) => past::answer(question, context, at, reader).await,
+            Err(error) => Err(error),
+        };
+        respond(&request, result)
+    })
+}
+
+/// An address that is always read where it may block; it may take `as_of=` too.
+fn blocking(path: &str, reader: Reader) -> Resource {
+    resource(path, move |request: HttpRequest, context: web::Data<Context>| async move {
+        let question = Question::of(&request);
+        let result = match past::asked_moment(&question) {
+            Ok(at) => past::answer(question, context, at, reader).await,
+            Err(error) => Err(error),
+        };
+        respond(&request, result)
     })
 }
 

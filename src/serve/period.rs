@@ -141,6 +141,17 @@ fn last(text: &str) -> Result<i32, ApiError> {
 }
 
 impl Stretch {
+    /// Its buckets.
+    pub(super) fn periods(&self) -> Vec<Period> {
+        self.grain.periods(self.first, self.end).collect()
+    }
+
+    /// Refuses a table of more than [`POINTS`] cells, telling the grain that would do.
+    pub(super) fn check_size(&self, cells: usize) -> Result<(), ApiError> {
+        let buckets = self.periods().len().max(1);
+        self.check(cells.div_ceil(buckets).max(1))
+    }
+
     /// Refuses a stretch of more than [`POINTS`] points, telling the grain that would do.
     pub(super) fn check(&self, places: usize) -> Result<(), ApiError> {
         // Counted no further than just beyond the limit.

@@ -1,17 +1,61 @@
-//! Which area a question is about, and the list of areas to ask for.
+//! Which area a question is about, on which boundaries.
 //!
-//! Areas are today's: history is re-based on them (see [`crate::model::area`]), so an old code is
-//! not a place one can ask for.
+//! Today's by default: history is re-based on them (see [`crate::model::area`]). With
+//! `boundaries=as_reported` an area is a unit of the list of communes that was in force, written
+//! `commune:16681@2024-04`; a bare code means the unit of that code in whatever list was in force on
+//! the days asked for. A code with its list names one unit for ever, so it needs no `boundaries`.
 
 use serde::Serialize;
 
-use super::answer::Answer;
 use super::context::Asked;
 use super::error::{ApiError, ParameterError, brief};
-use super::query::Query;
-use crate::indicator::Place;
+use super::query::{Query, refused};
+use crate::indicator::layout::cut;
+use crate::indicator::{Layout, Level, Period, Place, UNPLACED, Unit};
+use crate::model::area::Areas;
 use crate::model::nearest::nearest;
+use crate::model::text::Bilingual;
 use crate::model::time::Day;
+
+/// On which boundaries an answer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Boundaries {
+    /// Today's, for all days.
+    Current,
+    /// Those of each day.
+    AsReported,
+}
+
+impl Boundaries {
+    /// As they stand in a link.
+    pub(super) const fn link(self) -> &'static str {
+        match self {
+            Self::Current => "",
+            Self::AsReported => "&boundaries=as_reported",
+        }
+    }
+}
+
+/// The area asked for.
+#[derive(Clone, Debug)]
+pub(super) enum Area {
+    Province,
+    /// A place of today.
+    Today(Place),
+    /// Units as they were reported.
+    Reported(Named),
+}
+
+/// Units of one name, in one list or in all of them.
+#[derive(Clone, Debug)]
+pub(super) struct Named {
+    text: String,
+    level: Level,
+    /// `None` for what lies in no unit.
+    code: Option<String>,
+    list: Option<usize>,
+}
 
 /// An area in an answer.
 #[derive(Clone, Debug, Serialize)]
@@ -19,99 +63,268 @@ pub(super) struct AreaOut {
     pub(super) level: &'static str,
     pub(super) code: String,
     pub(super) name: String,
+    /// As reported: the list that gives the code its meaning, and the days of which it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) list: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) valid_from: Option<Day>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) valid_until: Option<Day>,
 }
 
-/// The area asked for by `area=`: `province` (also without one), `commune:<code>` or a bare code.
-pub(super) fn asked_place(asked: &Asked<'_>, query: &Query) -> Result<Place, ApiError> {
-    let Some(text) = query.get("area") else { return Ok(Place::Province) };
+/// The boundaries asked for by `boundaries=`, if any.
+fn asked_boundaries(query: &Query) -> Result<Option<Boundaries>, ApiError> {
+    let words =
+        [("current", Some(Boundaries::Current)), ("as_reported", Some(Boundaries::AsReported))];
+    query.one_of("boundaries", &words, None)
+}
+
+/// The area and the boundaries asked for by `area=` and `boundaries=`: the province on today's
+/// boundaries without them.
+pub(super) fn asked_area(asked: &Asked<'_>, query: &Query) -> Result<(Area, Boundaries), ApiError> {
+    let boundaries = asked_boundaries(query)?;
+    let text = query.get("area").unwrap_or("province");
     if text == "province" || text == asked.definitions.province.code {
-        return Ok(Place::Province);
+        return Ok((Area::Province, boundaries.unwrap_or(Boundaries::Current)));
     }
-    let code = text.strip_prefix("commune:").unwrap_or(text);
-    match asked.definitions.areas.current_by_code(code) {
-        Some(number) => Ok(Place::Commune(number)),
-        None => Err(unknown(asked, text, code)),
+    let (level, rest) = match text.split_once(':') {
+        Some(("district", rest)) => (Level::District, rest),
+        Some(("commune", rest)) => (Level::Commune, rest),
+        _ => (Level::Commune, text),
+    };
+    let (code, list) = rest.split_once('@').map_or((rest, None), |(code, list)| (code, Some(list)));
+    let with_list = list.is_some().then_some(Boundaries::AsReported);
+    match boundaries.or(with_list).unwrap_or(Boundaries::Current) {
+        Boundaries::Current => {
+            if list.is_some() || level == Level::District {
+                let reason = "is no area of today; it needs boundaries=as_reported";
+                return Err(ParameterError::new("area", reason).into());
+            }
+            let place = today(asked, text, code)?;
+            Ok((Area::Today(place), Boundaries::Current))
+        }
+        Boundaries::AsReported => {
+            let named = named(asked, (text, level, code), list)?;
+            Ok((Area::Reported(named), Boundaries::AsReported))
+        }
     }
 }
 
-fn unknown(asked: &Asked<'_>, text: &str, code: &str) -> ApiError {
+fn today(asked: &Asked<'_>, text: &str, code: &str) -> Result<Place, ApiError> {
     let areas = &asked.definitions.areas;
-    let codes = areas.current().iter().filter_map(|number| areas.get(*number));
+    if code == UNPLACED && areas.has_unplaced() {
+        return Ok(Place::Unplaced);
+    }
+    match areas.current_by_code(code) {
+        Some(number) => Ok(Place::Commune(number)),
+        None => Err(unknown(text, code, areas.current(), areas)),
+    }
+}
+
+fn named(
+    asked: &Asked<'_>,
+    (text, level, code): (&str, Level, &str),
+    list: Option<&str>,
+) -> Result<Named, ApiError> {
+    let areas = &asked.definitions.areas;
+    let list = list
+        .map(|name| {
+            let names = areas.lists().iter().map(|list| list.name.as_str());
+            let found = names.clone().position(|known| known == name);
+            found.ok_or_else(|| refused("area", text, names.map(|name| format!("{code}@{name}"))))
+        })
+        .transpose()?;
+    let code = (code != UNPLACED).then(|| code.to_owned());
+    let named = Named { text: brief(text), level, code, list };
+    if named.code.is_some() && named.units(areas).next().is_none() {
+        let code = named.code.as_deref().unwrap_or_default();
+        let all = areas.lists().iter().flat_map(|list| list.communes.iter().copied());
+        return Err(unknown(text, code, &all.collect::<Vec<_>>(), areas));
+    }
+    Ok(named)
+}
+
+fn unknown(text: &str, code: &str, numbers: &[u16], areas: &Areas) -> ApiError {
+    let codes = numbers.iter().filter_map(|number| areas.get(*number));
     let near = nearest(code, codes.map(|area| area.code.as_str()));
-    let reason = format!("has the value '{}', which is no area of today", brief(text));
+    let reason = format!("has the value '{}', which is no area", brief(text));
     ParameterError::new("area", reason)
         .nearest(near.map(|code| format!("commune:{code}")).as_deref())
-        .allowing(["province", "commune:<code of /v1/dimensions/area/values>"])
+        .allowing([
+            "province",
+            "commune:<code of /v1/dimensions/area/values>",
+            "commune:<code>@<list> and district:<code>@<list> with boundaries=as_reported",
+        ])
         .into()
 }
 
-/// The area of a place.
+impl Area {
+    /// The level of its units.
+    pub(super) fn level(&self) -> Level {
+        match self {
+            Self::Reported(named) => named.level,
+            Self::Province | Self::Today(_) => Level::Commune,
+        }
+    }
+}
+
+impl Named {
+    /// Whether a unit has this name.
+    pub(super) fn is(&self, unit: Unit, areas: &Areas) -> bool {
+        unit.level == self.level
+            && self.list.is_none_or(|list| list == unit.list)
+            && unit.code(areas) == self.code.as_deref()
+    }
+
+    /// The units of this name, by list.
+    fn units<'a>(&'a self, areas: &'a Areas) -> impl Iterator<Item = Unit> + 'a {
+        let level = self.level;
+        areas.lists().iter().enumerate().flat_map(move |(list, of)| {
+            let count = match level {
+                Level::Commune => of.communes.len(),
+                Level::District => of.districts.len(),
+            };
+            let places = (0..count).map(Some).chain([None]);
+            let units = places.map(move |at| Unit { list, level, at });
+            units.filter(|unit| self.is(*unit, areas))
+        })
+    }
+
+    /// The last unit of this name that was in force in a period.
+    pub(super) fn in_period(&self, asked: &Asked<'_>, period: &Period) -> Result<Unit, ApiError> {
+        let areas = &asked.definitions.areas;
+        let today = asked.now.day();
+        let held = |unit: &Unit| cut(period, &areas.lists()[unit.list], today).is_some();
+        let found = self.units(areas).filter(held).last();
+        found.ok_or_else(|| {
+            let reason =
+                format!("has the value '{}', which was not in force in {}", self.text, period.id);
+            let keys = self.units(areas).map(|unit| {
+                let list = &areas.lists()[unit.list];
+                let until = list.until.map_or_else(String::new, |until| until.to_string());
+                format!("{} from {} until before {until}", unit.key(areas), list.from)
+            });
+            ParameterError::new("area", reason).allowing(keys).into()
+        })
+    }
+}
+
+/// All places of today that a table is read at: the communes, and what lies in none of them.
+pub(super) fn all_of_today(areas: &Areas) -> Vec<Place> {
+    let communes = areas.current().iter().map(|number| Place::Commune(*number));
+    communes.chain(areas.has_unplaced().then_some(Place::Unplaced)).collect()
+}
+
+/// The table of all units of a level.
+pub(super) fn layout_by(
+    asked: &Asked<'_>,
+    periods: &[Period],
+    (level, boundaries): (Level, Boundaries),
+) -> Result<Layout, ApiError> {
+    let areas = &asked.definitions.areas;
+    match boundaries {
+        Boundaries::Current if level == Level::District => {
+            let reason = "asks for districts, which are no level of today; add \
+                          boundaries=as_reported";
+            Err(ParameterError::new("by", reason).into())
+        }
+        Boundaries::Current => Ok(Layout::today(areas, periods, &all_of_today(areas))),
+        Boundaries::AsReported => {
+            districts_exist(asked, periods, level)?;
+            Ok(Layout::reported(areas, (periods, asked.now.day()), level, |_| true))
+        }
+    }
+}
+
+/// Refuses districts in periods that reach into days without any.
+fn districts_exist(asked: &Asked<'_>, periods: &[Period], level: Level) -> Result<(), ApiError> {
+    let today = asked.now.day();
+    let without = asked.definitions.areas.lists().iter().find(|list| {
+        list.districts.is_empty() && periods.iter().any(|period| cut(period, list, today).is_some())
+    });
+    match without {
+        Some(list) if level == Level::District => Err(ApiError::NotApplicable(format!(
+            "There are no districts from {} on, and their communes do not make up the districts \
+             before; ask for days before it.",
+            list.from
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The table of one area.
+pub(super) fn layout_of(asked: &Asked<'_>, periods: &[Period], area: &Area) -> Layout {
+    let areas = &asked.definitions.areas;
+    match area {
+        Area::Province => Layout::today(areas, periods, &[Place::Province]),
+        Area::Today(place) => Layout::today(areas, periods, &[*place]),
+        Area::Reported(named) => {
+            let wanted = |unit| named.is(unit, areas);
+            Layout::reported(areas, (periods, asked.now.day()), named.level, wanted)
+        }
+    }
+}
+
+/// What people call the units that a unit's key does not name: what lies in none of them.
+pub(super) fn unplaced_title() -> Bilingual {
+    Bilingual {
+        vi: "Xã, phường đã bãi bỏ, chưa rõ nơi tiếp nhận".to_owned(),
+        en: "Abolished communes without a known successor".to_owned(),
+    }
+}
+
+/// The title of a unit.
+pub(super) fn title(title: &str) -> Bilingual {
+    if title == UNPLACED { unplaced_title() } else { Bilingual::same(title) }
+}
+
+/// The area of a place of today.
 pub(super) fn area(asked: &Asked<'_>, place: Place) -> AreaOut {
+    let today = |level, code, name| AreaOut {
+        level,
+        code,
+        name,
+        list: None,
+        valid_from: None,
+        valid_until: None,
+    };
     match place {
-        Place::Province => AreaOut {
-            level: "province",
-            code: asked.definitions.province.code.clone(),
-            name: asked.definitions.province.name.vi.clone(),
-        },
+        Place::Province => {
+            let province = &asked.definitions.province;
+            today("province", province.code.clone(), province.name.vi.clone())
+        }
         Place::Commune(number) => {
             let area = asked.definitions.areas.get(number);
-            AreaOut {
-                level: "commune",
-                code: area.map(|area| area.code.clone()).unwrap_or_default(),
-                name: area.map(|area| area.name.clone()).unwrap_or_default(),
-            }
+            let (code, name) = area.map(|area| (area.code.clone(), area.name.clone())).unzip();
+            today("commune", code.unwrap_or_default(), name.unwrap_or_default())
         }
+        Place::Unplaced => today(UNPLACED, UNPLACED.to_owned(), unplaced_title().vi),
+    }
+}
+
+/// The area of a unit as reported.
+pub(super) fn unit(areas: &Areas, unit: Unit) -> AreaOut {
+    let list = &areas.lists()[unit.list];
+    AreaOut {
+        level: match (unit.at, unit.level) {
+            (None, _) => UNPLACED,
+            (Some(_), Level::Commune) => "commune",
+            (Some(_), Level::District) => "district",
+        },
+        code: unit.code(areas).unwrap_or(UNPLACED).to_owned(),
+        name: title(unit.title(areas)).vi,
+        list: Some(list.name.clone()),
+        valid_from: Some(list.from),
+        valid_until: list.until,
     }
 }
 
 /// `area=` as it stands in a link.
 pub(super) fn link(area: &AreaOut) -> String {
+    let list = area.list.as_ref().map_or_else(String::new, |list| format!("@{list}"));
     match area.level {
-        "commune" => format!("commune:{}", area.code),
-        _ => "province".to_owned(),
+        "province" => "province".to_owned(),
+        UNPLACED => format!("{UNPLACED}{list}"),
+        level => format!("{level}:{}{list}", area.code),
     }
-}
-
-#[derive(Serialize)]
-struct Item {
-    #[serde(rename = "area")]
-    link: String,
-    level: &'static str,
-    code: String,
-    name: String,
-    parent: Option<String>,
-    valid_from: Option<Day>,
-}
-
-#[derive(Serialize)]
-struct Body {
-    dimension: &'static str,
-    revision: u64,
-    items: Vec<Item>,
-}
-
-/// `/v1/dimensions/area/values`: the province and today's communes, by code.
-pub(super) fn values(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    Query::read(asked.request.query_string(), &[])?;
-    let province = &asked.definitions.province;
-    let mut items = vec![Item {
-        link: "province".to_owned(),
-        level: "province",
-        code: province.code.clone(),
-        name: province.name.vi.clone(),
-        parent: None,
-        valid_from: None,
-    }];
-    for number in asked.definitions.areas.current() {
-        let out = area(asked, Place::Commune(*number));
-        items.push(Item {
-            link: link(&out),
-            level: out.level,
-            code: out.code,
-            name: out.name,
-            parent: Some(province.code.clone()),
-            valid_from: asked.definitions.areas.get(*number).map(|area| area.from),
-        });
-    }
-    Answer::json(&Body { dimension: "area", revision: asked.snapshot.revision, items })
 }

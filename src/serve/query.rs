@@ -77,14 +77,16 @@ impl Query {
 }
 
 /// A word that is not in a list, with the nearest that is.
-pub(super) fn refused<'a>(
+pub(super) fn refused<S: AsRef<str>>(
     name: &str,
     value: &str,
-    allowed: impl IntoIterator<Item = &'a str> + Clone,
+    allowed: impl IntoIterator<Item = S>,
 ) -> ApiError {
+    let allowed: Vec<S> = allowed.into_iter().collect();
+    let allowed = || allowed.iter().map(AsRef::as_ref);
     ParameterError::new(name, format!("has the value '{}', which is not allowed", brief(value)))
-        .nearest(nearest(value, allowed.clone()))
-        .allowing(allowed)
+        .nearest(nearest(value, allowed()))
+        .allowing(allowed())
         .into()
 }
 

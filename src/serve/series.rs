@@ -2,9 +2,9 @@
 //!
 //! Rows are flat, one per bucket and area, so that chart libraries, pandas and spreadsheets take
 //! them as they are. The envelope beside them is the reading of the last bucket: how fresh, how
-//! complete, whose. The same rows come as CSV for `format=csv` or `Accept: text/csv`.
+//! complete, whose. As reported, a bucket in which the boundaries changed has rows of both lists, each
+//! with the days it covers. The same rows come as CSV for `format=csv` or `Accept: text/csv`.
 
-use actix_web::http::header;
 use serde::Serialize;
 
 use super::answer::Answer;
@@ -13,12 +13,14 @@ use super::envelope::Envelope;
 use super::error::{ApiError, ParameterError};
 use super::number::Number;
 use super::period::{Stretch, asked_stretch};
-use super::place::{area, asked_place};
+use super::place::{Area, AreaOut, Boundaries, asked_area, layout_by, layout_of};
 use super::query::Query;
 use super::table;
+use super::value::Spot;
+use crate::indicator::layout::Cell;
 use crate::indicator::reading::{NoValue, Status};
-use crate::indicator::{self, Definition, Period, Place, Point};
-use crate::model::time::Stamp;
+use crate::indicator::{Definition, Level, Period, Reading};
+use crate::model::time::{Day, Stamp};
 
 /// One bucket of one area.
 #[derive(Debug, Serialize)]
@@ -27,8 +29,16 @@ pub(super) struct Row {
     pub(super) bucket: Stamp,
     /// The bucket as a period.
     pub(super) period: String,
-    /// The commune's code; null for the province.
+    /// The commune's code, as reported with its list; null for the province.
     pub(super) commune: Option<String>,
+    /// The district's code with its list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) district: Option<String>,
+    /// As reported: the first day that is covered, and the first one after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) from: Option<Day>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) to: Option<Day>,
     pub(super) value: Option<Number>,
     pub(super) numerator: Option<Number>,
     pub(super) denominator: Option<Number>,
@@ -39,56 +49,95 @@ pub(super) struct Row {
 
 /// How the rows are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Format {
+pub(super) enum Format {
     Json,
     Csv,
 }
 
-/// `…/series?grain=&from=&to=&period=&last=&by=&area=&format=`.
+/// `…/series?grain=&from=&to=&period=&last=&by=&area=&boundaries=&as_of=&format=`.
 pub(super) fn series(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let definition = asked.definition()?;
-    let known = ["grain", "from", "to", "period", "last", "by", "area", "format"];
+    let known =
+        ["grain", "from", "to", "period", "last", "by", "area", "boundaries", "as_of", "format"];
     let query = Query::read(asked.request.query_string(), &known)?;
     let format =
         query.one_of("format", &[("json", Format::Json), ("csv", Format::Csv)], wanted(asked))?;
-    let by = query.one_of("by", &[("commune", Some("commune"))], None)?;
-    if by.is_some() && query.get("area").is_some() {
-        return Err(ParameterError::new("by", "cannot stand beside 'area'").into());
-    }
-    let place = asked_place(asked, &query)?;
+    let by = asked_level(&query)?;
+    let (area, boundaries) = asked_area(asked, &query)?;
     let stretch = asked_stretch(asked, definition, &query)?;
-    let places = match by {
-        Some(_) => {
-            asked.definitions.areas.current().iter().map(|number| Place::Commune(*number)).collect()
-        }
-        None => vec![place],
+    stretch.check(1)?;
+    let periods = stretch.periods();
+    let layout = match by {
+        Some(level) => layout_by(asked, &periods, (level, boundaries))?,
+        None => layout_of(asked, &periods, &area),
     };
-    stretch.check(places.len())?;
-    let rows = rows(asked, definition, &stretch, &places);
-    let last = Period::containing(stretch.end.plus(-1), stretch.grain);
-    let reading = indicator::value(&asked.world(), definition, &last, place);
+    stretch.check_size(layout.size())?;
+    let cells = layout.cells(&asked.world(), definition);
+    let level = by.unwrap_or_else(|| area.level());
+    let rows: Vec<Row> = cells.into_iter().map(|cell| row(cell, level, boundaries)).collect();
     if format == Format::Csv {
         let about = table::About {
             indicator: &definition.id,
             grain: stretch.grain.as_str(),
+            level,
             unit: &definition.accountable.unit,
             revision: asked.snapshot.revision,
         };
         let name = format!("{}-{}.csv", definition.id, stretch.grain.as_str());
         return Ok(Answer::csv(table::csv(&about, &rows)?, name));
     }
-    let mut envelope = Envelope::new(asked, definition, reading, area(asked, place));
+    let (reading, area) = last(asked, definition, (&stretch, &periods), (&area, boundaries))?;
+    let mut envelope = Envelope::new(asked, definition, reading, (area, boundaries));
     envelope.grain = Some(stretch.grain.as_str());
     (envelope.from, envelope.to) = (Some(stretch.first), Some(stretch.end));
-    envelope.by = by.map(str::to_owned);
+    envelope.by = by.map(|level| level_word(level).to_owned());
     envelope.items = Some(rows);
     Answer::json(&envelope)
 }
 
+/// `by=commune` or `by=district`, which cannot stand beside an area.
+pub(super) fn asked_level(query: &Query) -> Result<Option<Level>, ApiError> {
+    let levels = [("commune", Some(Level::Commune)), ("district", Some(Level::District))];
+    let by = query.one_of("by", &levels, None)?;
+    if by.is_some() && query.get("area").is_some() {
+        return Err(ParameterError::new("by", "cannot stand beside 'area'").into());
+    }
+    Ok(by)
+}
+
+/// The word for a level.
+pub(super) const fn level_word(level: Level) -> &'static str {
+    match level {
+        Level::Commune => "commune",
+        Level::District => "district",
+    }
+}
+
+/// The reading of the last bucket in which the area was in force.
+fn last(
+    asked: &Asked<'_>,
+    definition: &Definition,
+    (stretch, periods): (&Stretch, &[Period]),
+    (area, boundaries): (&Area, Boundaries),
+) -> Result<(Reading, AreaOut), ApiError> {
+    let end = Period::containing(stretch.end.plus(-1), stretch.grain);
+    let mut refusal = None;
+    for period in std::iter::once(&end).chain(periods.iter().rev()) {
+        match Spot::of(asked, area, boundaries, period) {
+            Ok(at) => {
+                if let Some(reading) = at.read(asked, definition, period) {
+                    return Ok((reading, at.area(asked)));
+                }
+            }
+            Err(error) => refusal = refusal.or(Some(error)),
+        }
+    }
+    Err(refusal.unwrap_or_else(|| ApiError::Internal("a series without a bucket".to_owned())))
+}
+
 /// The format that the client's `Accept` names first, of the two there are.
-fn wanted(asked: &Asked<'_>) -> Format {
-    let accept = asked.request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    let first = accept.and_then(|accept| {
+pub(super) fn wanted(asked: &Asked<'_>) -> Format {
+    let first = asked.request.accept().and_then(|accept| {
         accept.split(',').map(|range| range.split(';').next().unwrap_or("").trim()).find_map(
             |range| match range {
                 "text/csv" => Some(Format::Csv),
@@ -100,31 +149,20 @@ fn wanted(asked: &Asked<'_>) -> Format {
     first.unwrap_or(Format::Json)
 }
 
-fn rows(
-    asked: &Asked<'_>,
-    definition: &Definition,
-    stretch: &Stretch,
-    places: &[Place],
-) -> Vec<Row> {
-    let points = indicator::series(
-        &asked.world(),
-        definition,
-        stretch.grain,
-        (stretch.first, stretch.end),
-        places,
-    );
-    points.into_iter().map(|(period, place, point)| row(asked, period, place, &point)).collect()
-}
-
-fn row(asked: &Asked<'_>, period: Period, place: Place, point: &Point) -> Row {
-    let commune = match place {
-        Place::Province => None,
-        Place::Commune(number) => asked.definitions.areas.get(number).map(|area| area.code.clone()),
+fn row(cell: Cell, level: Level, boundaries: Boundaries) -> Row {
+    let Cell { period, key, point, .. } = cell;
+    let reported = boundaries == Boundaries::AsReported;
+    let (commune, district) = match level {
+        Level::Commune => (key, None),
+        Level::District => (None, key),
     };
     Row {
         bucket: period.first.start(),
+        from: reported.then_some(period.first),
+        to: reported.then_some(period.end),
         period: period.id,
         commune,
+        district,
         value: point.value.map(Number),
         numerator: point.numerator.map(Number),
         denominator: point.denominator.map(Number),

@@ -10,33 +10,86 @@ use super::envelope::{Comparison, Envelope};
 use super::error::{ApiError, ParameterError};
 use super::number::Number;
 use super::period::asked_period;
-use super::place::{area, asked_place};
+use super::place::{Area, Boundaries, area, asked_area, unit};
 use super::query::{Query, refused};
-use crate::indicator::{self, Definition, Period, Place};
+use crate::indicator::layout::{province_as_reported, unit_as_reported};
+use crate::indicator::reading::{NoValue, Status};
+use crate::indicator::{self, Definition, Period, Place, Reading, Unit};
 
 /// What `compare=` may hold. The target stands in every answer that has one.
 const COMPARISONS: [&str; 3] = ["target", "previous", "year_ago"];
 
-/// `…/value?period=&area=&compare=`.
+/// `…/value?period=&area=&compare=&boundaries=&as_of=`.
 pub(super) fn value(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let definition = asked.definition()?;
-    let query = Query::read(asked.request.query_string(), &["period", "area", "compare"])?;
+    let known = ["period", "area", "compare", "boundaries", "as_of"];
+    let query = Query::read(asked.request.query_string(), &known)?;
     let compare = comparisons(&query)?;
     let period = asked_period(asked, definition, &query)?;
-    let place = asked_place(asked, &query)?;
-    let reading = indicator::value(&asked.world(), definition, &period, place);
+    let (area, boundaries) = asked_area(asked, &query)?;
+    let at = Spot::of(asked, &area, boundaries, &period)?;
+    let reading = at.read(asked, definition, &period).ok_or_else(|| {
+        ApiError::Internal(format!("a unit in force in {} has no reading", period.id))
+    })?;
     let now = reading.point.value;
     let beside = |word: &str, earlier: fn(&Period) -> Period| {
         compare
             .contains(&word)
-            .then(|| comparison(asked, definition, &period, earlier(&period), place, now))
+            .then(|| comparison(asked, definition, &period, earlier(&period), at, now))
     };
     let previous = beside("previous", Period::previous);
     let year_ago = beside("year_ago", Period::year_ago);
-    let area = area(asked, place);
-    let mut envelope = Envelope::<()>::new(asked, definition, reading, area);
+    let mut envelope =
+        Envelope::<()>::new(asked, definition, reading, (at.area(asked), boundaries));
     (envelope.previous, envelope.year_ago) = (previous, year_ago);
     Answer::json(&envelope)
+}
+
+/// The one place of a value.
+#[derive(Clone, Copy)]
+pub(super) enum Spot {
+    Today(Place),
+    ProvinceAsReported,
+    Unit(Unit),
+}
+
+impl Spot {
+    pub(super) fn of(
+        asked: &Asked<'_>,
+        area: &Area,
+        boundaries: Boundaries,
+        period: &Period,
+    ) -> Result<Self, ApiError> {
+        match (area, boundaries) {
+            (Area::Province, Boundaries::Current) => Ok(Self::Today(Place::Province)),
+            (Area::Province, Boundaries::AsReported) => Ok(Self::ProvinceAsReported),
+            (Area::Today(place), _) => Ok(Self::Today(*place)),
+            (Area::Reported(named), _) => named.in_period(asked, period).map(Self::Unit),
+        }
+    }
+
+    /// `None` for a unit that was not in force in the period.
+    pub(super) fn read(
+        self,
+        asked: &Asked<'_>,
+        definition: &Definition,
+        period: &Period,
+    ) -> Option<Reading> {
+        let world = asked.world();
+        match self {
+            Self::Today(place) => Some(indicator::value(&world, definition, period, place)),
+            Self::ProvinceAsReported => Some(province_as_reported(&world, definition, period)),
+            Self::Unit(unit) => unit_as_reported(&world, definition, period, unit),
+        }
+    }
+
+    pub(super) fn area(self, asked: &Asked<'_>) -> super::place::AreaOut {
+        match self {
+            Self::Today(place) => area(asked, place),
+            Self::ProvinceAsReported => area(asked, Place::Province),
+            Self::Unit(found) => unit(&asked.definitions.areas, found),
+        }
+    }
 }
 
 fn comparisons(query: &Query) -> Result<Vec<&str>, ApiError> {
@@ -57,7 +110,7 @@ fn comparison(
     definition: &Definition,
     period: &Period,
     mut earlier: Period,
-    place: Place,
+    at: Spot,
     now: Option<f64>,
 ) -> Comparison {
     let tomorrow = asked.now.day().plus(1);
@@ -66,15 +119,16 @@ fn comparison(
     if matched {
         earlier.end = earlier.end.min(earlier.first.plus(elapsed));
     }
-    let reading = indicator::value(&asked.world(), definition, &earlier, place);
-    let then = reading.point.value;
+    // An area is only ever compared with itself: as reported it may not have been there yet.
+    let point = at.read(asked, definition, &earlier).map(|reading| reading.point);
+    let then = point.as_ref().and_then(|point| point.value);
     let change = now.zip(then).map(|(now, then)| now - then);
     let ratio = change.zip(then).filter(|(_, then)| *then != 0.0);
     Comparison {
         period: earlier.id,
         value: then.map(Number),
-        status: reading.point.status,
-        reason: reading.point.reason,
+        status: point.as_ref().map_or(Status::Missing, |point| point.status),
+        reason: point.map_or(Some(NoValue::NotInForce), |point| point.reason),
         change: change.map(Number),
         change_ratio: ratio.map(|(change, then)| Number(change / then.abs())),
         elapsed_matched: matched,

@@ -8,6 +8,7 @@ use super::save;
 use super::sqlite::failure;
 use super::writer::Writer;
 use super::{Batch, Committed, StoreError};
+use crate::failpoint;
 use crate::fold::{Bringer, Folded, against};
 use crate::model::snapshot::{Conservation, StreamState};
 use crate::model::time::Stamp;
@@ -26,15 +27,18 @@ impl Writer {
             built: &built,
         };
         let folded = against(&mut contract.entities, &contract.plan, &batch.observations, bringer);
+        failpoint::pass("folded");
         let log_bytes = contract.log_bytes;
         let before = contract.cubes.before();
         match self.write(batch, &folded, position, at) {
             Ok(Written { records, state, cursor, released }) => {
+                failpoint::pass("committed");
                 let stream = &mut self.streams[batch.stream];
                 (stream.state, stream.cursor) = (state, cursor);
                 self.let_go(position, batch.stream, &released);
                 self.revision += 1;
                 self.publish(at);
+                failpoint::pass("published");
                 let Folded { inserted, late, updated, latest, .. } = folded;
                 Ok(Committed { records, inserted, late, updated, latest })
             }

@@ -6,6 +6,7 @@ use rusqlite::{Transaction, params};
 
 use super::cubes::Cubes;
 use super::held::Released;
+use crate::failpoint;
 use crate::fold::entities::CHUNK;
 use crate::fold::{Entities, Folded, Plan};
 
@@ -77,7 +78,8 @@ impl Contract {
 
     /// Whether the log of entities has outgrown them.
     pub(super) fn is_log_long(&self) -> bool {
-        self.log_bytes > MIN_LOG.max((self.entities.len() * self.entities.width()) as u64)
+        let entities = (self.entities.len() * self.entities.width()) as u64;
+        self.log_bytes > failpoint::limit(MIN_LOG.max(entities), 4 << 10)
     }
 
     /// Notes that what [`Contract::write_back`] wrote has been committed.

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::journal;
 use super::load::{self, Loaded, damaged};
+use crate::failpoint;
 use crate::fold::plan::MeasurePlan;
 use crate::fold::{Entities, Folded, Plan, rebuild, rebuild_some};
 use crate::model::cube::{Cube, DayCells, Dimension, settle};
@@ -27,10 +28,10 @@ use crate::model::time::{Day, Stamp};
 /// Bytes of journal at which the touched days are written: enough pages to touch each day many
 /// times, few enough that adding them after a restart takes no time that anyone would notice. Little
 /// in unit tests, so that they get there.
-const MUCH: usize = if cfg!(test) { 1 << 10 } else { 1 << 20 };
+const MUCH: u64 = if cfg!(test) { 1 << 10 } else { 1 << 20 };
 
 /// Entities from which a measure is built before the store can be read at all.
-const LITTLE: usize = if cfg!(test) { 300 } else { 65_536 };
+const LITTLE: u64 = if cfg!(test) { 300 } else { 65_536 };
 
 /// The cubes of one contract.
 pub(super) struct Cubes {
@@ -146,7 +147,7 @@ impl Cubes {
         if contract.repacked {
             cubes.mend(transaction, plan, &contract.entities, opening)?;
         }
-        let is_little = contract.entities.len() <= LITTLE;
+        let is_little = contract.entities.len() as u64 <= failpoint::limit(LITTLE, 300);
         if is_little && cubes.is_building() {
             opening.changed = true;
             while !cubes.build(plan, &contract.entities) {}
@@ -327,7 +328,7 @@ impl Cubes {
 
     /// Whether it is time for [`Cubes::write_back`].
     pub(super) fn is_much_new(&self) -> bool {
-        self.journal_bytes > MUCH
+        self.journal_bytes > failpoint::limit(MUCH, 1 << 10) as usize
     }
 
     /// Writes each touched day: from now on the days are as of `revision`.

@@ -8,6 +8,7 @@ mod changes;
 mod disk;
 mod files;
 mod past;
+mod properties;
 mod quarantine;
 
 use std::collections::BTreeMap;

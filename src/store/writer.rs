@@ -20,6 +20,7 @@ use super::save;
 use super::sqlite::{Opened, failure};
 use super::{Command, Parts, QUEUE, RunEnd, Store, StoreError, StreamName, load, trouble};
 use crate::clock::Clock;
+use crate::failpoint;
 use crate::fold::entities::CHUNK;
 use crate::model::snapshot::{Outcome, RUNS_KEPT, RunLine, Snapshot, StreamState};
 use crate::model::time::Stamp;
@@ -312,6 +313,7 @@ impl Writer {
         let building = self.contracts.iter_mut().find(|contract| contract.cubes.is_building());
         if let Some(Contract { cubes, plan, entities, .. }) = building {
             if cubes.build(plan, entities) {
+                failpoint::pass("built");
                 let written = self
                     .connection
                     .transaction_with_behavior(TransactionBehavior::Immediate)

@@ -8,6 +8,8 @@ mod console;
 mod demo;
 mod deploy;
 mod first;
+mod formats;
+mod malformed;
 mod metrics;
 mod oracle;
 mod readme;
@@ -15,3 +17,5 @@ mod sick;
 mod steward;
 mod support;
 mod tidy;
+#[cfg(any(debug_assertions, feature = "failpoints"))]
+mod torture;

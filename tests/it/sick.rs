@@ -223,7 +223,8 @@ fn bad_page() -> (String, Vec<(&'static str, &'static str)>) {
         record
     };
     let mut vanished = with("f", "commune_code", VANISHED.into());
-    vanished["day"] = "2024-06-03".into();
+    // A day on which the code had been abolished; before it, the record would be a good one.
+    vanished["day"] = "2025-01-15".into();
     let mut missing = record("h");
     missing.as_object_mut().unwrap().remove("site_type");
     let records = [

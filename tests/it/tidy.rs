@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 /// The modules from the bottom to the top. One may import those of lower rows, never its row's.
 const LAYERS: &[&[&str]] = &[
     &["model"],
+    &["failpoint"],
     &["clock"],
     &["pull", "decode", "normalise", "fold", "indicator"],
     &["store", "telemetry"],

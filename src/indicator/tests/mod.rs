@@ -169,7 +169,8 @@ impl Fixture {
         };
         measure.cube.add(&changes);
         self.snapshot.measures.insert(name.to_owned(), Arc::new(measure));
-        let known = KnownMeasure { kind, decimals, dimensions, contract };
+        let definition = format!("{kind:?}");
+        let known = KnownMeasure { kind, decimals, dimensions, contract, definition };
         self.known.insert(name.to_owned(), known);
     }
 

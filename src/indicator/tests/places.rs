@@ -48,7 +48,7 @@ fn history_is_seen_on_the_boundaries_of_today() {
             ("2024-04-01", "00011@old", "online", 2),
             ("2024-04-06", "00001@new", "online", 4),
             ("2024-04-06", "00002@new", "counter", 8),
-            // Without a successor: in no commune of today, and so not in the province either.
+            // Without a successor: in no commune of today, and yet in the province.
             ("2024-04-01", "00099@old", "online", 64),
         ],
     );
@@ -59,7 +59,8 @@ fn history_is_seen_on_the_boundaries_of_today() {
     assert_eq!(at(fixture.place("00001")), Some(7.0));
     assert_eq!(at(fixture.place("00002")), Some(8.0));
     assert_eq!(at(fixture.place("00003")), Some(0.0));
-    assert_eq!(at(Place::Province), Some(15.0));
+    assert_eq!(at(Place::Unplaced), Some(64.0));
+    assert_eq!(at(Place::Province), Some(79.0));
 }
 
 #[test]
@@ -109,6 +110,7 @@ fn a_ratio_is_broken_down_by_a_dimension_that_both_terms_have() {
             ("", Some(0.0), Some(5.0), Some(0.0)),
             ("online", Some(1.0), Some(4.0), Some(0.25)),
             ("counter", Some(0.0), Some(2.0), Some(0.0)),
+            ("kiosk", Some(0.0), Some(9.0), Some(0.0)),
         ]
     );
     let error = by("chanel").unwrap_err();

@@ -24,6 +24,20 @@ async fn a_page_arrives_whole_with_both_clocks() {
 }
 
 #[tokio::test]
+async fn an_answer_that_just_ends_when_the_connection_does_may_lack_its_tail() {
+    for (headers, body, is_framed) in [
+        ("content-length: 3\r\n", "a\n1", true),
+        ("transfer-encoding: chunked\r\n", "3\r\na\n1\r\n0\r\n\r\n", true),
+        ("", "a\n1", false),
+    ] {
+        let upstream = Upstream::start(move |_, _| Reply::raw(200, headers, body)).await;
+        let page = Setup::new(&upstream).first().await.unwrap();
+        assert_eq!(&page.body[..], b"a\n1");
+        assert_eq!(page.is_framed, is_framed);
+    }
+}
+
+#[tokio::test]
 async fn every_passing_failure_is_retried() {
     for status in [408, 425, 429, 500, 502, 503, 504] {
         let upstream = Upstream::start(move |number, _| match number {

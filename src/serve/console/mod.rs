@@ -1,4 +1,5 @@
-//! The first page: every indicator with what qualifies it, and the state of the sources below.
+//! The console. The first page: every indicator with what qualifies it, and the state of the sources
+//! below; `indicator` has the page of one indicator.
 //!
 //! Rendered by the server and readable without script; there is no script at all. Vietnamese first
 //! with English beside it. What needs attention comes first, in words before colours. One snapshot
@@ -6,6 +7,7 @@
 //! Further pages of the console belong into this folder, one file each.
 
 mod format;
+mod indicator;
 mod sources;
 mod spark;
 mod tile;
@@ -14,6 +16,8 @@ mod words;
 use std::sync::OnceLock;
 
 use maud::{DOCTYPE, Markup, html};
+
+pub(super) use self::indicator::page as indicator;
 
 use self::tile::Tile;
 use self::words::Tone;
@@ -50,13 +54,7 @@ pub(super) fn asset(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 pub(super) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let query = Query::read(asked.request.query_string(), &["period"])?;
     let choices = Choice::all(asked);
-    // In the first days of a month the month before says more than a few hours of this one.
-    let settled = Period::containing(asked.now.day().plus(-4), Grain::Month).id;
-    let chosen = query.get("period").unwrap_or(&settled);
-    Period::parse(&brief(chosen), asked.now.day(), Extent::default()).map_err(|_| {
-        let ids = choices.iter().map(|choice| choice.id.as_str());
-        ParameterError::new("period", "is not a period").allowing(ids)
-    })?;
+    let chosen = &chosen_period(asked, &query, &choices)?;
     let mut tiles = Vec::new();
     for definition in asked.definitions.catalogue.iter() {
         tiles.push(Tile::new(asked, definition, chosen)?);
@@ -64,6 +62,18 @@ pub(super) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let sources = states(asked, true);
     let markup = layout(asked, &choices, chosen, &tiles, &sources);
     Ok(Answer::new("text/html; charset=utf-8", markup.into_string(), Keep::Briefly))
+}
+
+/// The period that a page is for.
+fn chosen_period(asked: &Asked<'_>, query: &Query, choices: &[Choice]) -> Result<String, ApiError> {
+    // In the first days of a month the month before says more than a few hours of this one.
+    let settled = Period::containing(asked.now.day().plus(-4), Grain::Month).id;
+    let chosen = query.get("period").unwrap_or(&settled);
+    Period::parse(&brief(chosen), asked.now.day(), Extent::default()).map_err(|_| {
+        let ids = choices.iter().map(|choice| choice.id.as_str());
+        ParameterError::new("period", "is not a period").allowing(ids)
+    })?;
+    Ok(chosen.to_owned())
 }
 
 /// A period offered at the top of the page.
@@ -126,7 +136,19 @@ fn layout(
     tiles: &[Tile<'_>],
     sources: &[State<'_>],
 ) -> Markup {
-    let province = &asked.definitions.province.name;
+    let body = html! {
+        (bar(choices, chosen, tiles))
+        main id="main" {
+            (attention(tiles, sources))
+            (groups(tiles))
+            (sources::table(sources))
+        }
+    };
+    whole(asked, "Chỉ số tổng hợp", &body)
+}
+
+/// A whole page.
+fn whole(asked: &Asked<'_>, title: &str, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="vi" {
@@ -134,20 +156,29 @@ fn layout(
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { "Chỉ số tổng hợp – " (province.vi) " · IOC" }
+                title { (title) " – " (asked.definitions.province.name.vi) " · IOC" }
                 link rel="stylesheet" href={ "/assets/console.css?v=" (style_hash()) };
                 link rel="icon" href="data:,";
             }
             body {
                 a.skip href="#main" { "Đến nội dung chính" }
                 (header(asked))
-                (bar(choices, chosen, tiles))
-                main id="main" {
-                    (attention(tiles, sources))
-                    (groups(tiles))
-                    (sources::table(sources))
-                }
+                (body)
                 (footer(asked))
+            }
+        }
+    }
+}
+
+/// The periods to choose from, each a link to the same page; `rest` is what else the links say.
+fn choices(choices: &[Choice], chosen: &str, base: &str, rest: &str) -> Markup {
+    html! {
+        @for choice in choices {
+            li {
+                a href={ (base) "?period=" (choice.id) (rest) }
+                    aria-current=[(choice.id == chosen).then_some("page")] {
+                    (both(choice.vi, choice.en))
+                }
             }
         }
     }
@@ -190,16 +221,7 @@ fn bar(choices: &[Choice], chosen: &str, tiles: &[Tile<'_>]) -> Markup {
     html! {
         div.bar {
             nav aria-label="Kỳ số liệu (period)" {
-                ul {
-                    @for choice in choices {
-                        li {
-                            a href={ "/?period=" (choice.id) }
-                                aria-current=[(choice.id == chosen).then_some("page")] {
-                                (both(choice.vi, choice.en))
-                            }
-                        }
-                    }
-                }
+                ul { (self::choices(choices, chosen, "/", "")) }
             }
             ul.counts aria-label="Số chỉ số theo trạng thái (indicators by state)" {
                 @for (tone, (vi, en)) in counts {

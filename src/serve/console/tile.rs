@@ -124,7 +124,7 @@ impl<'a> Tile<'a> {
                 class={ "tile " (self.state().0.class()) @if late { " late" } } {
                 div.head {
                     h3 {
-                        (definition.title.vi)
+                        a href={ "/indicators/" (definition.id) } { (definition.title.vi) }
                         span.en lang="en" { (definition.title.en) }
                     }
                     (badge(self.state()))
@@ -147,7 +147,17 @@ impl<'a> Tile<'a> {
         let unit = words::unit(&self.definition.unit_measure);
         let Some(value) = point.value else {
             let (vi, en) = words::no_value(point.reason);
-            return html! { p.value.missing { span.big { "—" } span.unit { (both(vi, en)) } } };
+            return html! {
+                p.value.missing {
+                    span.big { "—" }
+                    span.unit {
+                        (both(vi, en))
+                        @for (_, at) in &self.reading.rebuilding {
+                            " " (format::count(at.done)) "/" (format::count(at.total))
+                        }
+                    }
+                }
+            };
         };
         html! {
             p.value {

@@ -4,6 +4,8 @@
 //! colour-blind reader and a screen reader learn the same.
 
 use crate::indicator::reading::{FreshnessState, NoValue, Status, TargetState};
+use crate::indicator::revisions::Change;
+use crate::model::revision::Cause;
 use crate::model::snapshot::Outcome;
 use crate::model::time::Day;
 use crate::serve::sources::Health;
@@ -74,7 +76,33 @@ pub(super) const fn no_value(reason: Option<NoValue>) -> Both {
         Some(NoValue::NoEvents) => ("Kỳ này không phát sinh", "nothing happened in this period"),
         Some(NoValue::NoBase) => ("Không có mẫu số", "nothing to divide by"),
         Some(NoValue::MissingComponent) => ("Thiếu chỉ số thành phần", "a component has no value"),
+        Some(NoValue::NotInForce) => {
+            ("Đơn vị hành chính đã thay đổi trong kỳ", "the boundaries changed in this period")
+        }
+        Some(NoValue::Rebuilding) => ("Đang tính lại từ hồ sơ gốc", "being rebuilt"),
         None => ("Chưa có số liệu", "no value"),
+    }
+}
+
+/// How a figure changed.
+pub(super) const fn change(change: Change) -> Both {
+    match change {
+        Change::Added => ("mới có", "added"),
+        Change::Removed => ("không còn", "removed"),
+        Change::Revised => ("sửa số", "revised"),
+        Change::Reflagged => ("đổi tình trạng", "reflagged"),
+    }
+}
+
+/// Why a figure changed.
+pub(super) const fn cause(cause: Cause) -> Both {
+    match cause {
+        Cause::Arrived => ("hồ sơ mới trong ngày", "arrived"),
+        Cause::Late => ("hồ sơ đến muộn", "late"),
+        Cause::Corrected => ("nguồn sửa hồ sơ", "corrected"),
+        Cause::Retracted => ("nguồn rút hồ sơ", "retracted"),
+        Cause::Rebased => ("đổi địa giới hành chính", "rebased"),
+        Cause::Redefined => ("đổi cách tính", "redefined"),
     }
 }
 

@@ -1,12 +1,14 @@
 //! A full page with every state that a tile and a source can be in, written to
-//! `target/console/index.html` so that people can look at it in a browser.
+//! `target/console/` so that people can look at it in a browser.
 //!
 //! The figures come from plain arithmetic with a weekly rhythm; nothing here is real.
 
 use std::sync::Arc;
 
 use super::get;
+use super::story::Story;
 use super::world::{Ground, measure, now, source};
+use crate::model::revision::Cause;
 use crate::model::snapshot::{
     Conservation, MeasureKind, Outcome, RunLine, Snapshot, StreamState, Trouble,
 };
@@ -223,12 +225,38 @@ async fn a_full_page_shows_every_indicator_once_and_stays_small() {
     write(page.text(), sheet.text());
 }
 
+#[actix_web::test]
+async fn the_page_of_an_indicator_is_written_for_a_look_at_it() {
+    let mut story = Story::begin("2024-03-01T07:00:00");
+    for day in 1..=30 {
+        let on = format!("2024-03-{day:02}");
+        let many = 40 + i64::from(day * 37 % 11);
+        let grown = [
+            (on.as_str(), "16663", "online", many),
+            (on.as_str(), "16681", "counter", many / 2),
+            (on.as_str(), "16684", "online", 3),
+        ];
+        story.commit(&format!("{on}T17:00:00"), "dossiers.received", Cause::Arrived, &grown);
+    }
+    let late = [("2024-03-28", "17000", "online", 12), ("2024-03-29", "16681", "counter", -3)];
+    story.commit("2024-03-31T09:15:00", "dossiers.received", Cause::Late, &late[..1]);
+    story.commit("2024-03-31T10:40:00", "dossiers.received", Cause::Corrected, &late[1..]);
+    let page = get(&story.context, "/indicators/online_rate?period=2024-03").await;
+    assert_eq!(page.status, 200);
+    let sheet = get(&story.context, "/assets/console.css").await;
+    write_to("indicator.html", page.text(), sheet.text());
+}
+
 /// Writes the page with its style inside, for a browser that opens it as a file.
 fn write(page: &str, sheet: &str) {
+    write_to("index.html", page, sheet);
+}
+
+fn write_to(name: &str, page: &str, sheet: &str) {
     let (head, rest) = page.split_once("<link rel=\"stylesheet\"").unwrap();
     let (_, rest) = rest.split_once('>').unwrap();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/target/console");
     std::fs::create_dir_all(folder).unwrap();
     let whole = format!("{head}<style>{sheet}</style>{rest}");
-    std::fs::write(format!("{folder}/index.html"), whole).unwrap();
+    std::fs::write(format!("{folder}/{name}"), whole).unwrap();
 }

@@ -4,12 +4,15 @@
 //! one side of the server against it.
 
 mod api;
+mod boundaries;
 mod caching;
 mod console;
 mod gallery;
+mod past;
 mod refusals;
 mod socket;
 mod sources;
+mod story;
 mod world;
 
 use std::sync::Arc;

@@ -68,7 +68,7 @@ async fn an_unknown_parameter_is_refused_everywhere_with_the_nearest_name() {
             "parameter": "peroid",
             "reason": "is unknown; the nearest is 'period'",
             "suggestion": "period",
-            "allowed": ["period", "area", "compare"]
+            "allowed": ["period", "area", "compare", "boundaries", "as_of"]
         }])
     );
     for path in [
@@ -79,6 +79,7 @@ async fn an_unknown_parameter_is_refused_everywhere_with_the_nearest_name() {
         "/v1/indicators/received",
         "/v1/indicators/received/series",
         "/v1/indicators/received/breakdown",
+        "/v1/indicators/received/revisions",
         "/v1/dimensions/area/values",
         "/v1/sources",
         "/v1/sources/portal",
@@ -134,7 +135,7 @@ async fn a_bad_value_is_refused_with_what_is_allowed() {
     }
     let body = get(&context(), &format!("{breakdown}?by=chanel")).await.json();
     assert_eq!(body["errors"][0]["suggestion"], "channel");
-    assert_eq!(body["errors"][0]["allowed"], object!(["commune", "channel"]));
+    assert_eq!(body["errors"][0]["allowed"], object!(["commune", "district", "channel"]));
 }
 
 #[actix_web::test]

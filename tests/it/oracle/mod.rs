@@ -8,12 +8,17 @@
 mod amounts;
 mod calendar;
 mod compare;
+mod edits;
 mod evaluate;
 mod facts;
 mod indicators;
 mod leaks;
 mod measures;
+mod reforms;
 mod stage;
+
+pub(crate) use measures::Edition;
+pub(crate) use stage::Stage;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,22 +33,21 @@ use compare::Comparison;
 use evaluate::Oracle;
 use facts::{Places, bad, kiosks, standing};
 use leaks::Leaks;
-use stage::Stage;
-
 /// kill -9 so many times.
 const KILLS: i64 = 8;
 
 /// Before any facility was connected.
 const BEGINNING: (i32, usize, i32) = (2023, 1, 1);
 
-fn seed() -> u64 {
+/// The seed of a run; printed, so that it can be set again.
+pub(crate) fn seed() -> u64 {
     let seed = std::env::var("IOCGW_TEST_SEED").map_or(20_250_701, |seed| seed.parse().unwrap());
     println!("seed {seed}");
     seed
 }
 
 /// A moment at which offices are open, some days after the reform of the communes.
-fn moment(after_reform: i64) -> Stamp {
+pub(crate) fn moment(after_reform: i64) -> Stamp {
     Stamp(i64::from(number(2025, 7, 1)) * 86_400 + after_reform * 86_400 + 3 * 3600)
 }
 
@@ -74,7 +78,7 @@ fn killed_and_misled_the_gateway_answers_exactly_what_the_ledger_says() {
     let said = stage.systems.province.ledger().said();
     assert!(said.iter().any(|said| !said.whole) && said.iter().any(|said| said.withdrawn));
     let places = Places::read();
-    let oracle = oracle(&said, &said[calm_from..], &places, stage.slot_day());
+    let oracle = oracle(&said, &said[calm_from..], &places, stage.slot_day(), Edition::Shipped);
     compare_everything(&stage, &oracle, &places);
     let kept = quarantine(&stage);
     let readable = bad(&said);
@@ -106,7 +110,7 @@ fn every_record_that_breaks_its_contract_is_kept_with_its_reason_and_its_sibling
     assert_eq!(quarantine(&stage), bad(&said));
     assert!(bad(&said).len() > 10, "{:?}", bad(&said));
     let places = Places::read();
-    let oracle = oracle(&said, &said[calm_from..], &places, stage.slot_day());
+    let oracle = oracle(&said, &said[calm_from..], &places, stage.slot_day(), Edition::Shipped);
     let mut comparison = Comparison::new(stage.gateway(), &oracle, &places.codes);
     let now = local_day(stage.systems.province.now().0);
     for id in oracle.ids() {
@@ -116,12 +120,43 @@ fn every_record_that_breaks_its_contract_is_kept_with_its_reason_and_its_sibling
 }
 
 /// What is true by the ledger; the kiosks by what was said since the misbehaviour ended.
-fn oracle(said: &[Said], calm: &[Said], places: &Places, slot_day: i32) -> Oracle {
+fn oracle(
+    said: &[Said],
+    calm: &[Said],
+    places: &Places,
+    slot_day: i32,
+    edition: Edition,
+) -> Oracle {
     let (year, month, date) = BEGINNING;
     let mut amounts = Amounts::new(number(year, month, date), slot_day + 1);
-    measures::add(&mut amounts, &standing(said, places));
+    measures::add(&mut amounts, &standing(said, places), edition);
     measures::add_kiosks(&mut amounts, &kiosks(calm, places), slot_day);
     Oracle::new(amounts)
+}
+
+/// Every indicator on every day of the history by commune, after whatever the program went through;
+/// `calm_from` is what had been said when the misbehaviour ended. Yields how many points there were.
+pub(crate) fn compare_days(stage: &Stage, calm_from: usize, edition: Edition) -> usize {
+    let said = stage.systems.province.ledger().said();
+    let places = Places::read();
+    let today = stage.slot_day();
+    let oracle = oracle(&said, &said[calm_from..], &places, today, edition);
+    let province = &stage.systems.province;
+    let (first, now) = (province.first_day().0, local_day(province.now().0));
+    let mut comparison = Comparison::new(stage.gateway(), &oracle, &places.codes);
+    for id in oracle.ids() {
+        comparison.days(id, (first - 3, now + 3), true);
+        comparison.days(id, (today, today + 1), false);
+    }
+    let kept = quarantine(stage);
+    let readable = bad(&said);
+    for (of, count) in &kept {
+        assert!(count <= readable.get(of).unwrap_or(&0), "{of:?}: {kept:#?} of {readable:#?}");
+    }
+    let points = comparison.points;
+    assert!(comparison.telling > points / 100, "{} of {points}", comparison.telling);
+    comparison.conclude();
+    points
 }
 
 /// In the middle of everything: one revision, communes that add up, no zero for what is missing.

@@ -11,32 +11,32 @@ use ioc_gateway::province::{Faults, Fleet, Now, Said, Settings, System};
 use serde_json::Value;
 
 use super::calendar::local_day;
-use crate::support::{Gateway, Systems, shipped};
+use crate::support::{Gateway, Systems, copy, shipped};
 
 /// The sources of the shipped configuration and how many streams each has.
 const SOURCES: [(&str, usize); 5] =
     [("portal", 1), ("lodging_a", 2), ("lodging_b", 2), ("kiosk_fleet", 1), ("kiosk_platform", 1)];
 
 /// Everything that a test of the whole program needs.
-pub(super) struct Stage {
-    pub(super) systems: Systems,
-    pub(super) folder: tempfile::TempDir,
-    pub(super) gateway: Option<Gateway>,
+pub(crate) struct Stage {
+    pub(crate) systems: Systems,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) gateway: Option<Gateway>,
     /// What all programs so far have logged.
-    pub(super) logs: String,
+    pub(crate) logs: String,
     /// Seconds of a kiosk slot, long enough for the whole test to lie in one.
     slot: i64,
     /// Records that the province had said in whole when the program was started.
     said: u64,
     /// How many kills cut short a turn of which something had been said already.
-    pub(super) interrupted: usize,
+    pub(crate) interrupted: usize,
     revision: u64,
     received: BTreeMap<String, u64>,
 }
 
 impl Stage {
     /// A province of history and faults, standing at `now`; no program yet.
-    pub(super) fn new(seed: u64, months: u32, scale: f64, now: Stamp) -> Self {
+    pub(crate) fn new(seed: u64, months: u32, scale: f64, now: Stamp) -> Self {
         let mut settings = Settings::new(seed, Now::Standing(now));
         (settings.months, settings.scale, settings.ledger) = (months, scale, true);
         // More bad answers in a row than a request is retried, so that whole turns fail as well.
@@ -61,8 +61,13 @@ impl Stage {
         }
     }
 
+    /// The misbehaviour that the province was made with.
+    pub(crate) fn faults(&self) -> Faults {
+        Faults { in_a_row: 4, ..Faults::everything() }
+    }
+
     /// Starts the program on the store as the last one left it.
-    pub(super) fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         let config: PathBuf = self.folder.path().join("config");
         self.said = self.said();
         let gateway = Gateway::start(&config, self.folder.path(), &self.systems.variables);
@@ -71,13 +76,13 @@ impl Stage {
     }
 
     /// The running program.
-    pub(super) fn gateway(&self) -> &Gateway {
+    pub(crate) fn gateway(&self) -> &Gateway {
         self.gateway.as_ref().expect("the program runs")
     }
 
     /// kill -9 as soon as the province has said so many records since the start; if it has no more
     /// to say, after a while.
-    pub(super) fn kill_after(&mut self, records: u64, at_most: Duration) {
+    pub(crate) fn kill_after(&mut self, records: u64, at_most: Duration) {
         let began = Instant::now();
         while self.said() - self.said < records && began.elapsed() < at_most {
             std::thread::park_timeout(Duration::from_millis(2));
@@ -95,7 +100,7 @@ impl Stage {
     }
 
     /// SIGTERM: the program ends by itself, soon and without complaint.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         let gateway = self.gateway.take().expect("the program runs");
         self.logs.push_str(&gateway.log());
         let (code, took) = gateway.stop();
@@ -104,7 +109,7 @@ impl Stage {
     }
 
     /// The books balance at any moment, and neither they nor the revision go back.
-    pub(super) fn check_books(&mut self) {
+    pub(crate) fn check_books(&mut self) {
         let answer = self.gateway().get("/v1/sources");
         assert_eq!(answer.status, 200, "{}", answer.body);
         let answer = answer.json();
@@ -123,7 +128,7 @@ impl Stage {
 
     /// The province behaves, and everything that there was to say has been heard: each stream has
     /// had a good turn that began after that, and one after it that brought nothing new.
-    pub(super) fn calm_down(&mut self) {
+    pub(crate) fn calm_down(&mut self) {
         self.systems.province.set_faults(Faults::default());
         let since = Clock::System.now();
         for (source, streams) in SOURCES {
@@ -145,7 +150,7 @@ impl Stage {
     }
 
     /// The local day of the one slot in which the kiosks have been asked.
-    pub(super) fn slot_day(&self) -> i32 {
+    pub(crate) fn slot_day(&self) -> i32 {
         local_day(Clock::System.now().0.div_euclid(self.slot) * self.slot)
     }
 }
@@ -175,11 +180,11 @@ fn has_heard_all(stream: &Value, since: &str) -> bool {
     good.next().is_some() && (is_fleet || good.any(|run| run["records"]["accepted"] == 0))
 }
 
-/// A slot length of which the current slot has at least five minutes left.
+/// The slot length whose current slot has most time left; at least a quarter of an hour, because not
+/// all of these end at the same time.
 fn slot_with_room(now: i64) -> i64 {
-    let lengths = (15..60).map(|minutes| minutes * 60);
-    let has_room = |length: &i64| now.rem_euclid(*length) < length - 300;
-    lengths.into_iter().find(has_room).expect("not all of these end at the same time")
+    let left = |length: &i64| length - now.rem_euclid(*length);
+    (15..60).map(|minutes| minutes * 60).max_by_key(left).expect("there are such lengths")
 }
 
 /// The configuration with short intervals, small pages and little patience; nothing else changes.
@@ -209,16 +214,6 @@ fn hurried(from: &Path, to: &Path, slot: i64) {
         std::fs::write(&path, text).unwrap();
     }
     assert!(!made.contains(&0), "the shipped sources have changed: {made:?}");
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), to).unwrap();
-        }
-    }
+    let own = std::fs::read_to_string(to.join("iocgw.yaml")).unwrap();
+    std::fs::write(to.join("iocgw.yaml"), own + "journal: {full_for: 3d}\n").unwrap();
 }

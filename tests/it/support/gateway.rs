@@ -120,6 +120,18 @@ impl Gateway {
         self.log()
     }
 
+    /// Waits until the program has ended by itself; whether it has.
+    pub(crate) fn has_ended_within(&mut self, at_most: Duration) -> bool {
+        let began = Instant::now();
+        while began.elapsed() < at_most {
+            if self.child.try_wait().unwrap().is_some() {
+                return true;
+            }
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+        false
+    }
+
     /// SIGTERM; yields the exit code and how long it took.
     pub(crate) fn stop(mut self) -> (Option<i32>, Duration) {
         let began = Instant::now();

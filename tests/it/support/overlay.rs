@@ -73,7 +73,8 @@ pub(crate) fn named(kind: &str) -> Vec<String> {
     names
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder with everything in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -84,4 +85,11 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(entry.path(), target).unwrap();
         }
     }
+}
+
+/// Changes a copied file in one place; what is replaced must be there.
+pub(crate) fn edit(path: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.contains(from), "{}: the shipped file has changed", path.display());
+    fs::write(path, text.replacen(from, to, 1)).unwrap();
 }

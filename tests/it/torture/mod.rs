@@ -1,0 +1,305 @@
+//! Whatever moment the program dies at, nothing is lost and nothing is counted twice.
+//!
+//! It dies by SIGKILL, again and again on the same store: at random moments, and at every named
+//! place on a page's way, before and after every statement that writes, at first starts, in ordinary
+//! turns and after changes of a contract. The places are not listed here: a program that records
+//! them tells. After every death the store is opened and recounted ([`books`]); in the end every
+//! answer is what the oracle makes of what the province said.
+//!
+//! `IOCGW_TORTURE_KILLS` and `IOCGW_TORTURE_AT_EACH` say how often (`make torture`: 1,000 and 50),
+//! `IOCGW_TEST_SEED` sets the seed.
+
+mod books;
+mod places;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use ioc_gateway::app::Settings;
+use ioc_gateway::clock::Clock;
+use ioc_gateway::model::time::Stamp;
+
+use crate::oracle::{Edition, Stage, compare_days, moment, seed};
+use crate::support::{Gateway, program};
+use books::Books;
+use places::{Life, Place};
+
+/// Random deaths on one store; then another begins, with another seed.
+const DEATHS: usize = 100;
+
+/// How often a death that did not come about is tried again.
+const TRIES: usize = 3;
+
+/// How long a program may take to come to the place at which it is to die.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Seconds by which the province lives on in all deaths of one stage together.
+const SPAN: i64 = 10 * 86_400;
+
+/// How far the program's clock is behind at first; it catches up, so that days of the journal grow old
+/// and are merged.
+const BEHIND: i64 = 20 * 86_400;
+
+/// When random deaths come, in milliseconds.
+const LATEST: u64 = 400;
+
+fn setting(name: &str, otherwise: usize) -> usize {
+    std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
+}
+
+#[test]
+fn whatever_moment_it_dies_at_nothing_is_lost_and_nothing_counted_twice() {
+    let began = Instant::now();
+    let (seed, kills, at_each) =
+        (seed(), setting("IOCGW_TORTURE_KILLS", 40), setting("IOCGW_TORTURE_AT_EACH", 1));
+    let stages = kills.div_ceil(DEATHS).max(1);
+    let mut tally = BTreeMap::new();
+    let (mut points, mut read_again) = (0, 0);
+    for i in 0..stages {
+        // What cannot be divided is shared out.
+        let share = |all: usize| all * (i + 1) / stages - all * i / stages;
+        let mut torture = Torture::new(seed + i as u64);
+        torture.suffer(share(kills), share(at_each));
+        let (compared, again) = torture.conclude(&mut tally);
+        (points, read_again) = (points + compared, read_again + again);
+        println!("stage {} of {stages} after {:.0} s", i + 1, began.elapsed().as_secs_f64());
+    }
+    let total: usize = tally.values().map(|(deaths, _)| deaths).sum();
+    for (place, (deaths, missed)) in &tally {
+        println!("{deaths:>6} deaths  {place}  ({missed} times it was not passed in time)");
+    }
+    println!(
+        "{total} deaths, {} places, {points} points, {read_again} earlier states, 0 differences, {:.0} s, seed {seed}",
+        tally.len(),
+        began.elapsed().as_secs_f64()
+    );
+    for (place, (deaths, missed)) in &tally {
+        assert!(*deaths > 0 || at_each == 0, "never died at '{place}', {missed} times tried");
+    }
+}
+
+/// How to die.
+#[derive(Clone, Debug)]
+enum Way {
+    /// So long after it was started.
+    Starting(Duration),
+    /// So long after it began to listen.
+    Listening(Duration),
+    /// At a named place.
+    At(Place),
+}
+
+impl Way {
+    fn name(&self) -> String {
+        match self {
+            Self::Starting(_) => "at a random moment after the start".to_owned(),
+            Self::Listening(_) => "at a random moment at work".to_owned(),
+            Self::At(place) => place.name.clone(),
+        }
+    }
+}
+
+/// One store and its deaths.
+struct Torture {
+    stage: Stage,
+    random: fastrand::Rng,
+    /// The shipped configuration and two changed ones.
+    variants: Vec<PathBuf>,
+    /// The one that the program last had.
+    variant: usize,
+    books: Books,
+    /// Deaths by name, and how often it did not come to that.
+    tally: BTreeMap<String, (usize, usize)>,
+    now: Stamp,
+    /// Seconds by which the program's clock is behind ours.
+    behind: i64,
+}
+
+impl Torture {
+    fn new(seed: u64) -> Self {
+        let stage = Stage::new(seed, 1, 0.03, moment(20));
+        let variants = places::variants(stage.folder.path());
+        Self {
+            stage,
+            random: fastrand::Rng::with_seed(seed),
+            variants,
+            variant: 0,
+            books: Books::default(),
+            tally: BTreeMap::new(),
+            now: moment(20),
+            behind: BEHIND,
+        }
+    }
+
+    /// Dies so many times at random moments, and so many times at each place.
+    fn suffer(&mut self, kills: usize, at_each: usize) {
+        let places = if at_each > 0 { self.places() } else { Vec::new() };
+        let mut ways: Vec<Way> = (0..kills).map(|i| self.random_way(i)).collect();
+        for place in &places {
+            ways.extend(std::iter::repeat_n(Way::At(place.clone()), at_each));
+        }
+        self.random.shuffle(&mut ways);
+        // First starts come first: they begin with no store.
+        ways.sort_by_key(|way| !matches!(way, Way::At(place) if place.life == Life::First));
+        let step = SPAN / ways.len().max(1) as i64;
+        for way in &ways {
+            self.now = Stamp(self.now.0 + step);
+            self.behind -= BEHIND / (ways.len() as i64 + 1);
+            self.stage.systems.province.set_now(self.now);
+            let has_died = self.die(way) || (0..TRIES).any(|_| self.die_after_a_change(way));
+            let (deaths, missed) = self.tally.entry(way.name()).or_default();
+            *(if has_died { deaths } else { missed }) += 1;
+        }
+    }
+
+    fn random_way(&mut self, i: usize) -> Way {
+        let after = Duration::from_millis(self.random.u64(0..=LATEST));
+        if i % 4 == 0 { Way::Starting(after) } else { Way::Listening(after) }
+    }
+
+    /// Where a place was not passed in time there was too little to do: once more, with more of it.
+    fn die_after_a_change(&mut self, way: &Way) -> bool {
+        let Way::At(place) = way else { return false };
+        let place = place.after_a_change();
+        self.now = Stamp(self.now.0 + 3600);
+        self.stage.systems.province.set_now(self.now);
+        self.die(&Way::At(place))
+    }
+
+    /// One life and its death; whether it died the way it was to.
+    fn die(&mut self, way: &Way) -> bool {
+        let changes = match way {
+            Way::At(place) => place.life == Life::Changed,
+            _ => self.random.f32() < 0.1,
+        };
+        if changes {
+            self.variant =
+                (self.variant + self.random.usize(1..self.variants.len())) % self.variants.len();
+        }
+        if matches!(way, Way::At(place) if place.life == Life::First) {
+            places::remove_store(self.stage.folder.path());
+            self.books = Books::default();
+        }
+        let has_died = match way {
+            Way::Starting(after) => self.die_starting(*after),
+            Way::Listening(after) => self.die_listening(*after),
+            Way::At(place) => self.die_at(place),
+        };
+        self.check_books();
+        has_died
+    }
+
+    fn check_books(&mut self) {
+        let folder = self.stage.folder.path();
+        let settings = Settings {
+            config: self.variants[self.variant].clone(),
+            store: folder.join("iocgw.db"),
+            secrets: folder.join("secrets"),
+            variables: self.stage.systems.variables.clone(),
+        };
+        self.books.check(&settings, Stamp(Clock::System.now().0 - self.behind));
+    }
+
+    fn die_starting(&self, after: Duration) -> bool {
+        let variables = self.variables("none:1");
+        let (folder, config) = (self.stage.folder.path(), &self.variants[self.variant]);
+        let mut child = program(&["serve", "--listen", "127.0.0.1:0", "--config"], &variables)
+            .arg(config)
+            .arg("--store")
+            .arg(folder.join("iocgw.db"))
+            .arg("--secrets")
+            .arg(folder.join("secrets"))
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::park_timeout(after);
+        child.kill().unwrap();
+        child.wait().unwrap().code().is_none()
+    }
+
+    fn die_listening(&self, after: Duration) -> bool {
+        let gateway = self.live("none:1").unwrap_or_else(|log| panic!("it did not start:\n{log}"));
+        std::thread::park_timeout(after);
+        is_faultless(&gateway.kill());
+        true
+    }
+
+    fn die_at(&mut self, place: &Place) -> bool {
+        let passage = self.random.u64(1..=place.often());
+        match self.live(&format!("{}:{passage}", place.name)) {
+            Ok(mut gateway) => {
+                let has_died = gateway.has_ended_within(PATIENCE);
+                is_faultless(&gateway.kill());
+                has_died
+            }
+            Err(log) => {
+                is_faultless(&log);
+                true
+            }
+        }
+    }
+
+    fn variables(&self, failpoint: &str) -> BTreeMap<String, String> {
+        let mut variables = self.stage.systems.variables.clone();
+        variables.insert("IOCGW_FAILPOINT".to_owned(), failpoint.to_owned());
+        variables.insert("IOCGW_CLOCK_BEHIND".to_owned(), self.behind.to_string());
+        variables
+    }
+
+    /// Starts the program; its log if it died before it listened.
+    fn live(&self, failpoint: &str) -> Result<Gateway, String> {
+        let config = &self.variants[self.variant];
+        Gateway::try_start(config, self.stage.folder.path(), &self.variables(failpoint))
+    }
+
+    /// Every place that is passed in a first life, in a later one, or after a change.
+    fn places(&mut self) -> Vec<Place> {
+        let file = self.stage.folder.path().join("places");
+        let lives = [(Life::First, 0), (Life::Later, 0), (Life::Changed, 1), (Life::Changed, 2)];
+        let mut recorded = Vec::new();
+        for (life, variant) in lives {
+            self.variant = variant;
+            self.now = Stamp(self.now.0 + 7200);
+            self.stage.systems.province.set_now(self.now);
+            let since = Stamp(Clock::System.now().0 - self.behind).rfc3339();
+            let gateway = self.live(&format!("record:{}", file.display())).unwrap();
+            gateway.wait_until("a run of every stream", "/v1/sources", |answer| {
+                places::has_run(&answer.json(), &since)
+            });
+            let (code, _) = gateway.stop();
+            assert_eq!(code, Some(0));
+            recorded.push((life, std::fs::read_to_string(&file).unwrap()));
+            std::fs::remove_file(&file).unwrap();
+        }
+        let places = places::found(&recorded);
+        assert!(places.len() > 30, "{places:?}");
+        places
+    }
+
+    /// The program as shipped, and all its answers; yields how many points were compared, and how many earlier
+    /// states were read again.
+    fn conclude(mut self, tally: &mut BTreeMap<String, (usize, usize)>) -> (usize, usize) {
+        self.stage.start();
+        let calm_from = self.stage.systems.province.ledger().said().len();
+        self.stage.calm_down();
+        let points = compare_days(&self.stage, calm_from, Edition::Shipped);
+        self.stage.stop();
+        (self.variant, self.behind) = (0, 0);
+        self.check_books();
+        for (name, (deaths, missed)) in self.tally {
+            let all = tally.entry(name).or_default();
+            *all = (all.0 + deaths, all.1 + missed);
+        }
+        (points, self.books.read_again)
+    }
+}
+
+/// A program may die; it may not stumble.
+fn is_faultless(log: &str) {
+    for stumble in ["panicked", "a fault of the gateway", "damaged"] {
+        let line = log.lines().find(|line| line.contains(stumble));
+        assert_eq!(line, None, "in the log of a life");
+    }
+}

@@ -1,0 +1,106 @@
+//! The places at which the program can be made to die, as it tells them itself, and the changed
+//! configurations under which it passes the rare ones.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::{copy, edit};
+
+/// Passages beyond these are not waited for: later ones take longer and meet nothing new.
+const OFTEN: u64 = 12;
+
+/// In which life a place is passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Life {
+    /// In every life that has something to pull.
+    Later,
+    /// When the definitions have changed.
+    Changed,
+    /// When there is no store yet.
+    First,
+}
+
+/// A named place.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) name: String,
+    pub(super) life: Life,
+    passages: u64,
+}
+
+impl Place {
+    /// The same place, in a life whose definitions have changed.
+    pub(super) fn after_a_change(&self) -> Self {
+        Self { life: self.life.max(Life::Changed), ..self.clone() }
+    }
+
+    /// Up to which passage to die on it: a life that is in a hurry passes it half as often.
+    pub(super) fn often(&self) -> u64 {
+        (self.passages / 2).clamp(1, OFTEN)
+    }
+}
+
+/// Every place of some recorded lives, each in the life that comes about most easily.
+pub(super) fn found(recorded: &[(Life, String)]) -> Vec<Place> {
+    let mut places: BTreeMap<&str, (Life, u64)> = BTreeMap::new();
+    for (life, text) in recorded {
+        let mut passages: BTreeMap<&str, u64> = BTreeMap::new();
+        text.lines().for_each(|name| *passages.entry(name).or_default() += 1);
+        for (name, passages) in passages {
+            let known = places.entry(name).or_insert((*life, passages));
+            if *life < known.0 {
+                *known = (*life, passages);
+            }
+        }
+    }
+    let place = |(name, (life, passages)): (&str, (Life, u64))| Place {
+        name: name.to_owned(),
+        life,
+        passages,
+    };
+    places.into_iter().map(place).collect()
+}
+
+/// The configuration in `folder`, and beside it one with another measure and one in which a contract
+/// has another property: the one is counted from the entities, for the other they are packed anew
+/// and asked for again.
+pub(super) fn variants(folder: &Path) -> Vec<PathBuf> {
+    let shipped = folder.join("config");
+    let (measure, property) = (folder.join("another_measure"), folder.join("another_property"));
+    copy(&shipped, &measure);
+    let contract = "contracts/dossiers.yaml";
+    edit(
+        &measure.join(contract),
+        "\nmeasures:\n",
+        "\nmeasures:\n  torture: {count: true, at: submitted_at, by: [status]}\n",
+    );
+    copy(&shipped, &property);
+    edit(
+        &property.join(contract),
+        "  refused_at:     {type: timestamp}\n",
+        "  refused_at:     {type: timestamp}\n  returned_at:    {type: timestamp}\n",
+    );
+    let at = "      refused_at:     {at: /NgayTuChoi, format: yyyyMMddHHmmss}\n";
+    let returned = "      returned_at:    {at: /NgayTra, format: yyyyMMddHHmmss}\n";
+    edit(&property.join("sources/portal.yaml"), at, &format!("{at}{returned}"));
+    vec![shipped, measure, property]
+}
+
+/// Whether every stream has ended a run that began after a moment.
+pub(super) fn has_run(sources: &Value, since: &str) -> bool {
+    let streams = sources["items"].as_array().unwrap().iter();
+    let mut streams = streams.flat_map(|source| source["streams"].as_array().unwrap());
+    streams.all(|stream| {
+        let at = &stream["freshness"]["last_success_at"];
+        at.as_str().is_some_and(|at| at >= since)
+    })
+}
+
+/// As if there had never been one.
+pub(super) fn remove_store(folder: &Path) {
+    for name in ["iocgw.db", "iocgw.db-wal", "iocgw.db-shm"] {
+        let _ = std::fs::remove_file(folder.join(name));
+    }
+}
