@@ -74,7 +74,7 @@ impl Store {
             (streams(&transaction, revision)?, unbuilt(&transaction, revision)?);
         // Numbers are only ever added, so today's dictionaries tell the texts of every moment.
         let texts = newest.texts.clone();
-        let snapshot = Snapshot { revision, at: made, measures, streams, rebuilding, texts };
+        let snapshot = Snapshot { revision, at: made, measures, streams, texts, rebuilding };
         Ok(Vintage { snapshot, epoch })
     }
 

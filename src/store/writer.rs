@@ -364,7 +364,7 @@ impl Writer {
         let revision = self.revision;
         let texts = self.contracts.iter().flat_map(|contract| contract.texts.dictionaries());
         let texts = texts.collect();
-        let snapshot = Snapshot { revision, at, measures, streams, rebuilding, texts };
+        let snapshot = Snapshot { revision, at, measures, streams, texts, rebuilding };
         self.snapshot.store(Arc::new(snapshot));
         self.announce.send_replace(self.revision);
     }

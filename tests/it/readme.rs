@@ -51,7 +51,7 @@ fn the_fourth_system_of_the_readme_is_configuration_and_nothing_else() {
     let said = String::from_utf8_lossy(&checked.stdout).into_owned()
         + &String::from_utf8_lossy(&checked.stderr);
     assert!(checked.status.success(), "{said}");
-    assert!(said.contains("6 sources") && said.contains("50 indicators"), "{said}");
+    assert!(said.contains("6 sources") && said.contains("53 indicators"), "{said}");
 }
 
 #[test]
