@@ -264,10 +264,11 @@ impl Compiler<'_> {
     ) {
         for (name, settings) in &stream.map {
             let Some(property) = contract.properties.get(name) else { continue };
-            let places = [&settings.at, &settings.label];
+            let places = [&settings.at, &settings.label, &settings.item];
             let message = places
                 .into_iter()
                 .flatten()
+                .chain(settings.only.keys())
                 .find_map(|place| personal::refusal_at(place, property));
             if let Some(message) = message
                 && personal::refusal(name, property).is_none()

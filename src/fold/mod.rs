@@ -14,6 +14,7 @@ pub mod entities;
 pub mod plan;
 #[cfg(test)]
 mod tests;
+pub mod texts;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use crate::model::schema::Layout;
 
 pub use entities::Entities;
 pub use plan::{MeasurePlan, Plan};
+pub use texts::Texts;
 
 /// The causes that a fold tells apart, in the order of [`Learned`]. Whether what arrived was late is
 /// seen from the day of the cell and the moment of the commit.

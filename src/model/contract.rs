@@ -142,6 +142,12 @@ pub struct Property {
     /// What it counts in, for the reader.
     #[serde(default)]
     pub unit: Option<String>,
+    /// Whether its name is wrongly taken for personal data; needs a `reason`.
+    #[serde(default)]
+    pub personal_data: Option<PersonalData>,
+    /// Why it is no personal data although its name sounds like it; printed with the contract.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// What follows from the properties of a record: an expression and the type of its value.
@@ -159,12 +165,6 @@ pub struct Derived {
     /// What it counts in, for the reader.
     #[serde(default)]
     pub unit: Option<String>,
-    /// Whether its name is wrongly taken for personal data; needs a `reason`.
-    #[serde(default)]
-    pub personal_data: Option<PersonalData>,
-    /// Why it is no personal data although its name sounds like it; printed with the contract.
-    #[serde(default)]
-    pub reason: Option<String>,
 }
 
 /// What a steward states about a property whose name sounds like personal data.
