@@ -21,8 +21,8 @@ pub(super) fn check(
     scope: &dyn Scope,
 ) -> Result<(Node, Type), Flaw> {
     if !NAMES.contains(&name) {
-        let hint = nearest(name, NAMES.into_iter())
-            .map_or(String::new(), |near| format!(" – did you mean '{near}'?"));
+        let hint =
+            nearest(name, NAMES).map_or(String::new(), |near| format!(" – did you mean '{near}'?"));
         let known = NAMES.join(", ");
         return flaw(tree, format!("there is no function '{name}'{hint} (there are {known})"));
     }
