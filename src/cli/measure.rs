@@ -1,14 +1,16 @@
 //! `iocgw measure`: the cells behind the indicators, as CSV, so that anyone can recount them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 
 use super::{Place, terminal};
 use crate::app::Gateway;
 use crate::clock::Clock;
-use crate::model::cube::{BIN, area_of};
-use crate::model::dictionary::Dictionaries;
+use crate::model::cube::{BIN, Dimension, area_of};
+use crate::model::dictionary::{Dictionaries, Dictionary};
 use crate::model::nearest::nearest;
 use crate::model::snapshot::Measure;
 
@@ -43,11 +45,14 @@ pub(super) async fn run(Command::Export { name, place, store }: &Command) -> any
             .map_or(String::new(), |near| format!("; did you mean '{near}'?"));
         return Err(anyhow!("there is no measure '{name}'{hint}"));
     };
-    write(measure, gateway.config());
+    write(measure, &snapshot.texts, gateway.config());
     Ok(0)
 }
 
-fn write(measure: &Measure, config: &crate::config::Config) {
+/// Dictionaries of text properties by name.
+type Texts = BTreeMap<String, Arc<Dictionary>>;
+
+fn write(measure: &Measure, texts: &Texts, config: &crate::config::Config) {
     let names: Vec<_> =
         measure.dimensions.iter().map(|dimension| dimension.name.as_str()).collect();
     let mut lines = vec![format!("day,area,{},amount", names.join(",")).replace(",,", ",")];
@@ -57,7 +62,7 @@ fn write(measure: &Measure, config: &crate::config::Config) {
             let words: Vec<_> = measure
                 .dimensions
                 .iter()
-                .map(|dimension| word(&config.words, dimension, *key))
+                .map(|dimension| word(&config.words, texts, dimension, *key))
                 .collect();
             let line =
                 [&[day.to_string(), area.to_owned()], &words[..], &[amount.to_string()]].concat();
@@ -73,13 +78,14 @@ fn write(measure: &Measure, config: &crate::config::Config) {
     }
 }
 
-fn word(words: &Dictionaries, dimension: &crate::model::cube::Dimension, key: u64) -> String {
+fn word(words: &Dictionaries, texts: &Texts, dimension: &Dimension, key: u64) -> String {
     let number = dimension.of(key);
     if dimension.name == BIN {
         return number.to_string();
     }
-    words
-        .get(&dimension.dictionary)
+    let texts = texts.get(&dimension.dictionary).map(AsRef::as_ref);
+    texts
+        .or_else(|| words.get(&dimension.dictionary))
         .and_then(|dictionary| dictionary.word(number))
         .unwrap_or("")
         .to_owned()

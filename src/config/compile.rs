@@ -14,9 +14,10 @@ use super::yaml::Problem;
 use super::{CheckedSource, CheckedStream, Config, Options};
 use crate::decode::Decoder;
 use crate::fold::Plan;
-use crate::indicator::{Catalogue, KnownMeasure, UnitName};
+use crate::indicator::{self, Catalogue, KnownMeasure, UnitName};
 use crate::model::area::{AreaList, Areas};
 use crate::model::contract::Contract;
+use crate::model::declared;
 use crate::model::dictionary::Dictionaries;
 use crate::model::list::CodeList;
 use crate::model::nearest::nearest;
@@ -49,9 +50,10 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
         areas: areas.map(Arc::new),
         key: options.identifier_key,
     };
-    let (contracts, plans) = compiler.contracts();
+    let indicators = compiler.files.folder::<Indicators>("indicators");
+    let (contracts, plans) = compiler.contracts(&indicators);
     let sources = compiler.sources(&contracts, &plans);
-    let catalogue = compiler.indicators(&plans);
+    let catalogue = compiler.indicators(&indicators, &plans);
     let Compiler { files, words, units, lists, areas, .. } = compiler;
     match (areas, catalogue) {
         (Some(areas), Some(catalogue)) if files.problems.is_empty() => {
@@ -175,9 +177,30 @@ impl Compiler<'_> {
         }
     }
 
-    fn contracts(&mut self) -> (BTreeMap<String, Contract>, Plans) {
+    /// Numbers the texts that contracts and indicators speak of, before any record brings them.
+    fn texts(&mut self, contracts: &[Read<Contract>], indicators: &[Read<Indicators>]) {
+        for read in contracts {
+            declared::texts(&read.value, &mut self.words);
+        }
+        let settings = indicators.iter().flat_map(|read| read.value.indicators.values());
+        for term in settings.flat_map(indicator::Settings::all_terms) {
+            let named = |read: &&Read<Contract>| {
+                term.measure.split('.').next() == Some(read.value.contract.as_str())
+            };
+            if let Some(read) = contracts.iter().find(named) {
+                let wanted = term.only.iter().map(|(name, wanted)| (name.as_str(), &wanted.0[..]));
+                declared::wanted(&read.value, wanted, &mut self.words);
+            }
+        }
+    }
+
+    fn contracts(
+        &mut self,
+        indicators: &[Read<Indicators>],
+    ) -> (BTreeMap<String, Contract>, Plans) {
         let (mut contracts, mut plans) = (BTreeMap::new(), Plans::new());
         let reads = self.files.folder::<Contract>("contracts");
+        self.texts(&reads, indicators);
         for name in self.files.names("contracts", "yaml") {
             let is_read = reads.iter().any(|read| self.files.is(&read.file, &name));
             let contract = name.trim_start_matches("contracts/").trim_end_matches(".yaml");
@@ -475,9 +498,8 @@ impl Compiler<'_> {
         }
     }
 
-    fn indicators(&mut self, plans: &Plans) -> Option<Catalogue> {
+    fn indicators(&mut self, reads: &[Read<Indicators>], plans: &Plans) -> Option<Catalogue> {
         let (mut settings, mut places) = (BTreeMap::new(), BTreeMap::new());
-        let reads = self.files.folder::<Indicators>("indicators");
         if reads.len() < self.files.names("indicators", "yaml").len() {
             self.files.follows("there is no indicator '");
         }

@@ -17,6 +17,7 @@ use super::{
     without_bom,
 };
 use crate::model::record::Value;
+use crate::model::text::normal;
 
 const FIRST_ROW: &str = "the first row has a quote where none may stand";
 
@@ -51,7 +52,7 @@ impl Columns {
             if blank {
                 return Err("a column has a name".to_owned());
             }
-            Wanted::Names(map.iter().map(|name| composed(name.trim()).into()).collect())
+            Wanted::Names(map.iter().map(|name| normal(name).into()).collect())
         } else {
             let place = |text: &String| match text.parse::<usize>() {
                 Ok(number) if (1..=MAX_FIELDS).contains(&number) => Ok(number - 1),
@@ -156,7 +157,7 @@ impl Shape {
                 let header: Vec<_> = first
                     .iter()
                     .map(|field| match field.text(columns.encoding) {
-                        Some(name) => composed(name.trim()),
+                        Some(name) => normal(&name).into_owned(),
                         None => String::new(),
                     })
                     .collect();
@@ -245,13 +246,9 @@ impl<'a> Field<'a> {
         };
         let text = match encoding {
             Encoding::Utf8 => Cow::Borrowed(std::str::from_utf8(bytes).ok()?),
-            // The code page writes tones as characters of their own.
-            Encoding::Windows1258 => {
-                match encoding_rs::WINDOWS_1258.decode_without_bom_handling(bytes).0 {
-                    Cow::Borrowed(text) => Cow::Borrowed(text),
-                    Cow::Owned(text) => Cow::Owned(composed(&text)),
-                }
-            }
+            // The code page writes tones as characters of their own; they are composed where texts
+            // are compared.
+            Encoding::Windows1258 => encoding_rs::WINDOWS_1258.decode_without_bom_handling(bytes).0,
             Encoding::Utf16 => {
                 let text = std::str::from_utf8(bytes).ok()?;
                 Cow::Borrowed(Some(text).filter(|text| !text.contains(LONE))?)
@@ -365,9 +362,4 @@ fn from_utf16(page: &[u8]) -> Result<String, DecodeError> {
         return Err(DecodeError::Syntax { format: "CSV", what: NUL, line: 1, column: 1 });
     }
     Ok(char::decode_utf16(units).map(|unit| unit.unwrap_or(LONE)).collect())
-}
-
-/// Vietnamese letters in one piece, however a file took them apart.
-fn composed(text: &str) -> String {
-    icu_normalizer::ComposingNormalizerBorrowed::new_nfc().normalize(text).into_owned()
 }

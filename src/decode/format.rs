@@ -167,8 +167,8 @@ impl Decoder {
                 let with = picks.clone().with_arrays(arrays);
                 *picks = with.map_err(|message| ("map", message))?;
             }
-            _ if arrays.is_empty() => {}
-            _ => {
+            Kind::Csv(_) | Kind::Xml(_) | Kind::Prometheus(_) if arrays.is_empty() => {}
+            Kind::Csv(_) | Kind::Xml(_) | Kind::Prometheus(_) => {
                 let message = "only a record of JSON has arrays to reduce".to_owned();
                 return Err(("map", message));
             }

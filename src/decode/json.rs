@@ -241,11 +241,7 @@ impl<'a> Visitor<'a> for &mut ObjectVisitor<'_, '_, 'a> {
                     map.next_value::<IgnoredAny>()?;
                 }
                 Some(Node { leaf: Some(Leaf::Pick(i)), .. }) => {
-                    let raw = map.next_value::<&RawValue>()?.get();
-                    if raw.len() > MAX_VALUE && raw.starts_with('"') {
-                        return Err(serde::de::Error::custom(TOO_LONG));
-                    }
-                    let value = classify(raw);
+                    let value = wanted(map.next_value()?)?;
                     // The first or the last of two values? Nobody can tell, so the record is refused.
                     self.sound &= self.values[*i] == Value::Absent;
                     self.values[*i] = value;
@@ -402,7 +398,7 @@ impl<'a> DeserializeSeed<'a> for ItemSeed<'_, '_, 'a> {
         }
         if node.leaf.is_some() {
             let raw: &RawValue = serde::Deserialize::deserialize(deserializer)?;
-            values[0] = classify(raw.get());
+            values[0] = wanted(raw)?;
             return Ok(());
         }
         let mut inner = ObjectVisitor { node, values, order, spare, sound: true };
@@ -470,6 +466,16 @@ impl<'a, 'n> Visitor<'a> for Name<'_, 'n, 'a> {
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
         Ok(self.node.child(name))
     }
+}
+
+/// A wanted value, if it is not too long to be one.
+#[inline]
+fn wanted<E: serde::de::Error>(raw: &RawValue) -> Result<Value<'_>, E> {
+    let raw = raw.get();
+    if raw.len() > MAX_VALUE && raw.starts_with('"') {
+        return Err(E::custom(TOO_LONG));
+    }
+    Ok(classify(raw))
 }
 
 /// What a raw JSON value is.

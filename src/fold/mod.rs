@@ -14,14 +14,20 @@ pub mod entities;
 pub mod plan;
 #[cfg(test)]
 mod tests;
+pub mod texts;
+
+use std::sync::Arc;
 
 use crate::model::cube::settle;
+use crate::model::dictionary::Dictionary;
 use crate::model::observation::Observations;
 use crate::model::revision::Cause;
 use crate::model::row::{EARLIEST, EARLIEST_DAY, NULL, Packing};
+use crate::model::schema::Layout;
 
 pub use entities::Entities;
 pub use plan::{MeasurePlan, Plan};
+pub use texts::Texts;
 
 /// The causes that a fold tells apart, in the order of [`Learned`]. Whether what arrived was late is
 /// seen from the day of the cell and the moment of the commit.
@@ -78,7 +84,7 @@ pub fn against(
     bringer: Bringer<'_>,
 ) -> Folded {
     let layout = &plan.schema.layout;
-    let order = Order::new(plan);
+    let order = Order::new(plan, &seen.words);
     let mut tally = Tally::new(plan, bringer);
     let mut folded = Folded::default();
     let (mut body, mut old_row) = (Vec::with_capacity(entities.width()), Vec::new());
@@ -112,7 +118,7 @@ pub fn against(
                 }
                 let cause = if state == entities::RETRACTED { RETRACTED } else { CORRECTED };
                 if entities::state(old) == entities::LIVE {
-                    layout.unpack(&old[1..], &mut old_row);
+                    plan.schema.unpack(&old[1..], &mut old_row);
                     tally.add(at, &old_row, -1, cause);
                 }
                 folded.before.push((at, old.to_vec()));
@@ -141,7 +147,7 @@ pub fn vanish(entities: &mut Entities, plan: &Plan, rows: &[u32], bringer: Bring
         if entities::state(&old) != entities::LIVE {
             continue;
         }
-        plan.schema.layout.unpack(&old[1..], &mut row);
+        plan.schema.unpack(&old[1..], &mut row);
         tally.add(*at, &row, -1, RETRACTED);
         let mut body = old.clone();
         body[0] = entities::flags(entities::VANISHED, entities::origin(&old));
@@ -215,7 +221,7 @@ pub fn rebuild_some(
     for at in from..end {
         let body = entities.body(at);
         if entities::state(body) == entities::LIVE {
-            plan.schema.layout.unpack(&body[1..], &mut row);
+            plan.schema.unpack(&body[1..], &mut row);
             for (measure, out) in measures.iter().zip(&mut *changes) {
                 plan.measures[*measure].contribute(&row, 1, out);
             }
@@ -233,12 +239,15 @@ const STEP: u32 = if cfg!(test) { 64 } else { 65_536 };
 struct Order<'a> {
     ranks: &'a [u8],
     version: Version,
+    layout: &'a Layout,
+    words: &'a [(usize, Arc<Dictionary>)],
 }
 
 impl<'a> Order<'a> {
-    fn new(plan: &'a Plan) -> Self {
+    fn new(plan: &'a Plan, words: &'a [(usize, Arc<Dictionary>)]) -> Self {
+        let layout = &plan.schema.layout;
         let offset = 1 + plan.schema.layout.offset(plan.schema.version_slot);
-        Self { ranks: &plan.ranks, version: Version { offset } }
+        Self { ranks: &plan.ranks, version: Version { offset }, layout, words }
     }
 
     #[inline]
@@ -253,7 +262,29 @@ impl<'a> Order<'a> {
         ranked
             .then_with(|| self.version.of(new).cmp(&self.version.of(old)))
             .then_with(|| entities::state(new).cmp(&entities::state(old)))
-            .then_with(|| new[1..].cmp(&old[1..]))
+            .then_with(|| self.by_content(&new[1..], &old[1..]))
+    }
+
+    /// By the bytes; but texts by their words, because their numbers tell who came first.
+    fn by_content(&self, new: &[u8], old: &[u8]) -> std::cmp::Ordering {
+        if self.words.is_empty() || new == old {
+            return new.cmp(old);
+        }
+        let split = |bytes: &[u8]| {
+            let (mut row, mut bytes) = (Vec::new(), bytes.to_vec());
+            self.layout.unpack(&bytes, &mut row);
+            for (slot, _) in self.words {
+                let from = self.layout.offset(*slot);
+                bytes[from..from + self.layout.packings[*slot].width()].fill(0);
+            }
+            (bytes, row)
+        };
+        let ((new_rest, new_row), (old_rest, old_row)) = (split(new), split(old));
+        self.words.iter().fold(new_rest.cmp(&old_rest), |order, (slot, words)| {
+            // No text is number 0, which has no word and comes first.
+            let word = |row: &[i64]| words.word(row[*slot].max(0) as u16);
+            order.then_with(|| word(&new_row).cmp(&word(&old_row)))
+        })
     }
 }
 

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use crate::model::contract::{Contract, Measure as Settings, PropertyType};
 use crate::model::cube::{BIN, BIN_BITS, Dimension, bin, cell};
+use crate::model::declared;
 use crate::model::dictionary::Dictionaries;
-use crate::model::expr::{Expr, Flaw, Type};
+use crate::model::expr::{Expr, Flaw, Type, parse};
 use crate::model::row::NULL;
 use crate::model::schema::{At, Schema, within};
 use crate::model::snapshot::MeasureKind;
@@ -228,6 +229,7 @@ impl Compiler<'_> {
             "{settings:?} {dimensions:?} {parts:?} {decimals} {:?}",
             self.schema.fields[self.schema.area_slot]
         );
+        let definition = format!("{definition}{}", self.recipe());
         let definition = blake3::hash(definition.as_bytes()).to_hex().to_string();
         Some(MeasurePlan {
             name: format!("{}.{name}", self.schema.name),
@@ -241,6 +243,19 @@ impl Compiler<'_> {
             parts,
             area_slot: self.schema.area_slot,
         })
+    }
+
+    /// What decides the derived properties that the measure speaks of.
+    fn recipe(&self) -> String {
+        let settings = self.settings;
+        let plain = [&settings.sum, &settings.at, &settings.from, &settings.until];
+        let mut names: Vec<String> =
+            plain.into_iter().flatten().chain(&settings.by).cloned().collect();
+        for text in settings.only.iter().chain(&settings.distribution) {
+            let tree = parse(text).ok();
+            names.extend(tree.iter().flat_map(|tree| tree.names()).map(str::to_owned));
+        }
+        self.schema.recipe(names.iter().map(String::as_str))
     }
 
     fn dimensions(&mut self) -> (Vec<Dimension>, Vec<Part>, u32) {
@@ -271,6 +286,9 @@ impl Compiler<'_> {
         let field = &self.schema.fields[slot];
         let (dictionary, table, offset) = match (field.kind, &field.list, attribute) {
             (PropertyType::Boolean, _, None) => ("boolean".to_owned(), None, 1),
+            (PropertyType::Text, _, None) => {
+                (declared::dictionary(&self.schema.name, property), None, 0)
+            }
             (PropertyType::Code, Some(list), None) => (format!("list:{}", list.name), None, 0),
             (PropertyType::Code, Some(list), Some(attribute)) => {
                 let column = list
@@ -280,13 +298,16 @@ impl Compiler<'_> {
             }
             _ => {
                 return Err(format!(
-                    "'{name}' is neither a code, nor an attribute of one, nor a boolean"
+                    "'{name}' is neither a code, nor an attribute of one, nor a text, nor a boolean"
                 ));
             }
         };
-        let size =
+        let known =
             self.words.get(&dictionary).map_or(2, super::super::model::dictionary::Dictionary::len)
                 as u32;
+        // Texts come later, up to their limit.
+        let texts = field.text.as_ref().map_or(0, |text| u32::from(text.max_values) + 1);
+        let size = known.max(texts);
         // An even number of bits leaves room to grow before the cube must be rebuilt.
         let bits = (u32::BITS - size.leading_zeros()).next_multiple_of(2);
         Ok((

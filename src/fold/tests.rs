@@ -263,3 +263,85 @@ fn a_measure_that_cannot_mean_anything_is_refused() {
         assert!(places.contains(&place), "{place} in {places:?}");
     }
 }
+
+const DERIVED: &str = "derived:
+  late: {type: boolean, value: 'finished_at > due_at'}
+  twice: {type: integer, value: 'fee * 2'}
+  done_at: {type: timestamp, value: \"late ? finished_at : due_at\"}
+measures:
+  late: {count: true, at: done_at, where: late, by: [late, channel]}
+  twice: {sum: twice, at: received_at, by: [late]}
+";
+
+fn derived_plan(derived: &str) -> Plan {
+    let text = CONTRACT.replace("measures:\n", derived);
+    let contract: Contract = serde_saphyr::from_str(&text).unwrap();
+    let mut words = Dictionaries::default();
+    for word in ["false", "true"] {
+        words.entry("boolean").intern(word);
+    }
+    let list =
+        CodeList::read("channel", "code,vi,en,digital\nonline,a,a,yes\ncounter,b,b,\n", &mut words)
+            .unwrap();
+    let lists = Lists::from([("channel".to_owned(), Arc::new(list))]);
+    let schema = Arc::new(Schema::compile(&contract, &lists, &words).unwrap());
+    Plan::compile(&contract, &schema, &words).unwrap()
+}
+
+proptest! {
+    /// What is derived is subtracted as it was added, and a rebuild from packed rows agrees.
+    #[test]
+    fn derived_properties_are_exact_under_corrections_and_rebuilds(said in prop::collection::vec(said(), 1..60)) {
+        let plan = derived_plan(DERIVED);
+        let mut entities = Entities::new(&plan.schema.layout);
+        let mut cubes = vec![Cube::default(); plan.measures.len()];
+        for one in &said {
+            let mut row = one.row.to_vec();
+            plan.schema.derive(&mut row);
+            let mut page = Observations::new(plan.schema.fields.len());
+            page.push(one.key, &row, one.retracted);
+            let folded = against(&mut entities, &plan, &page, Bringer::default());
+            for (i, cube) in cubes.iter_mut().enumerate() {
+                cube.add(&folded.changes(i));
+            }
+        }
+        let all: Vec<_> = (0..plan.measures.len()).collect();
+        for (changes, cube) in rebuild(&entities, &plan, &all).into_iter().zip(&cubes) {
+            let mut rebuilt = Cube::default();
+            rebuilt.add(&changes);
+            prop_assert_eq!(cells(&rebuilt), cells(cube));
+        }
+        let by_name = |name: &str| &cubes[plan.measures.iter().position(|m| m.name == name).unwrap()];
+        let (_, plain) = folded(&plan, &[]);
+        prop_assert_eq!(plain.len(), cubes.len());
+        let mut latest: std::collections::BTreeMap<u128, &Said> = std::collections::BTreeMap::new();
+        for one in &said {
+            if latest.get(&one.key).is_none_or(|known| order(one) > order(known)) {
+                latest.insert(one.key, one);
+            }
+        }
+        let live: Vec<_> = latest.values().filter(|one| !one.retracted).collect();
+        let late = live.iter().filter(|one| one.row[5] != NULL && one.row[5] > one.row[3]).count();
+        prop_assert_eq!(cells(by_name("dossiers.late")).iter().map(|cell| cell.2).sum::<i64>(), late as i64);
+        let fees: i64 = live.iter().map(|one| one.row[4].max(0) * 2).sum();
+        prop_assert_eq!(cells(by_name("dossiers.twice")).iter().map(|cell| cell.2).sum::<i64>(), fees);
+    }
+}
+
+#[test]
+fn a_changed_derivation_changes_the_definitions_of_the_measures_that_use_it_and_of_no_other() {
+    let definitions = |derived: &str| {
+        let plan = derived_plan(derived);
+        let named = plan.measures.into_iter().map(|measure| (measure.name, measure.definition));
+        named.collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let (before, after) =
+        (definitions(DERIVED), definitions(&DERIVED.replace("> due_at", ">= due_at")));
+    let changed: Vec<_> = before.keys().filter(|name| before[*name] != after[*name]).collect();
+    assert_eq!(changed, ["dossiers.late", "dossiers.twice"]);
+    let after = definitions(&DERIVED.replace("fee * 2", "fee + fee"));
+    let changed: Vec<_> = before.keys().filter(|name| before[*name] != after[*name]).collect();
+    assert_eq!(changed, ["dossiers.twice"]);
+    let plain: Vec<_> = plan().measures.into_iter().map(|m| (m.name, m.definition)).collect();
+    assert!(plain.iter().all(|(name, definition)| before[name] == *definition));
+}

@@ -197,7 +197,8 @@ pub fn breakdown(
             let Some(dimension) = known.iter().find(|dimension| dimension.name == name) else {
                 return Err(refusal(definition, name));
             };
-            let words = world.words.get(&dimension.dictionary);
+            let texts = world.snapshot.texts.get(&dimension.dictionary).map(AsRef::as_ref);
+            let words = texts.or_else(|| world.words.get(&dimension.dictionary));
             let slots = Slots::values(world.areas, name, words.map_or(0, Dictionary::len));
             let found = parts(world, definition, period, &slots);
             let rows = found.into_iter().enumerate().filter(|(_, found)| found.occurs);

@@ -4,8 +4,9 @@
 //! the definitions then in force, and only cells that differ are told. The causes come from the
 //! journal: those changes of cells that reach the indicator's measures, conditions, places and days.
 //! A change of a stock reaches its day and all later ones. A changed definition or assignment of
-//! areas is a cause by itself. Where no cell changed, the sources only reached further: that is
-//! `arrived` for a period that was open at the earlier moment, and `late` for one that was over.
+//! areas is a cause by itself. Where no cell changed, the sources only reached further: that is `late`
+//! for a value that a period which was already over had not had, and `arrived` for the rest, as when
+//! a provisional figure becomes final.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -123,8 +124,9 @@ pub fn revisions(old: Moment<'_>, new: Moment<'_>, traces: &Traces) -> (Vec<Revi
         let mut evidence = traces.of(at.bucket, at.key.as_deref());
         standing.add(at.key.as_deref(), &mut evidence.causes);
         if evidence.causes.is_empty() {
-            let open = at.period.end.start() > old.world.now;
-            evidence.causes.insert(if open { Cause::Arrived } else { Cause::Late });
+            let over = at.period.end.start() <= old.world.now;
+            let late = over && change == Change::Added;
+            evidence.causes.insert(if late { Cause::Late } else { Cause::Arrived });
         }
         let (period, key, title) = (at.period.clone(), at.key.clone(), at.title.clone());
         let (old, new) = (was.map(|cell| cell.point), is.map(|cell| cell.point));
@@ -148,13 +150,13 @@ fn compare(old: Option<&Point>, new: Option<&Point>) -> Option<Change> {
         _ => {}
     }
     let (old, new) = (old?, new?);
-    let amounts = |point: &Point| (point.value, point.numerator, point.denominator);
-    let flags = |point: &Point| (point.status, point.reason);
-    if amounts(old) != amounts(new) {
-        Some(Change::Revised)
-    } else {
-        (flags(old) != flags(new)).then_some(Change::Reflagged)
+    let same_flags = (old.status, old.reason) == (new.status, new.reason);
+    let same_parts = (old.numerator, old.denominator) == (new.numerator, new.denominator);
+    // Without a value there is nothing to revise.
+    if old.value == new.value && (same_parts || old.value.is_none()) {
+        return (!same_flags || !same_parts).then_some(Change::Reflagged);
     }
+    Some(Change::Revised)
 }
 
 /// Causes that no journal tells: they lie in the definitions.

@@ -79,6 +79,25 @@ pub struct Settings {
     pub decimals: u8,
 }
 
+impl Settings {
+    /// Every term, wherever it stands.
+    pub fn all_terms(&self) -> impl Iterator<Item = &Term> {
+        let completeness = match &self.completeness {
+            CompletenessSettings::Period {} => [None, None],
+            CompletenessSettings::Areas { measure } => [Some(measure), None],
+            CompletenessSettings::Measures { reported, expected } => {
+                [Some(reported), Some(expected)]
+            }
+        };
+        [&self.measure, &self.numerator, &self.denominator]
+            .into_iter()
+            .flatten()
+            .chain(self.terms.iter().flat_map(BTreeMap::values))
+            .chain(completeness.into_iter().flatten())
+            .flat_map(|terms| &terms.terms)
+    }
+}
+
 const fn one_decimal() -> u8 {
     1
 }

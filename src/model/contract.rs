@@ -48,6 +48,9 @@ pub struct Contract {
     pub sla: Sla,
     /// The typed fields, by name.
     pub properties: BTreeMap<String, Property>,
+    /// What follows from the fields and is computed, by name.
+    #[serde(default)]
+    pub derived: BTreeMap<String, Derived>,
     /// Conditions that every record must meet.
     #[serde(default)]
     pub quality: Vec<Check>,
@@ -83,6 +86,8 @@ pub enum PropertyType {
     Decimal,
     /// True or false.
     Boolean,
+    /// A short text of few different values, which nobody lists beforehand.
+    Text,
 }
 
 /// What becomes of a code that is not in the list.
@@ -127,6 +132,13 @@ pub struct Property {
     /// `timestamp`, `date`: whether it may lie in the future, as a promised date does.
     #[serde(default)]
     pub future: bool,
+    /// `text`: the most characters, at most 100; 40 when absent.
+    #[serde(default)]
+    pub max_length: Option<u16>,
+    /// `text`: the most different values, at most 1,000; 200 when absent. What comes beyond them is
+    /// `other`, and counted.
+    #[serde(default)]
+    pub max_values: Option<u16>,
     /// What it counts in, for the reader.
     #[serde(default)]
     pub unit: Option<String>,
@@ -136,6 +148,23 @@ pub struct Property {
     /// Why it is no personal data although its name sounds like it; printed with the contract.
     #[serde(default)]
     pub reason: Option<String>,
+}
+
+/// What follows from the properties of a record: an expression and the type of its value.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Derived {
+    /// The type: integer, decimal, boolean, timestamp or date.
+    #[serde(rename = "type")]
+    pub kind: PropertyType,
+    /// The expression, over properties and other derived ones.
+    pub value: String,
+    /// `decimal`: how many decimals are kept.
+    #[serde(default)]
+    pub decimals: Option<u8>,
+    /// What it counts in, for the reader.
+    #[serde(default)]
+    pub unit: Option<String>,
 }
 
 /// What a steward states about a property whose name sounds like personal data.

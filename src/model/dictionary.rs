@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 pub const MAX_WORDS: usize = 65_000;
 
 /// One list of words, in the order in which they were first seen.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dictionary {
     words: Vec<String>,
     numbers: HashMap<String, u16>,
@@ -57,7 +57,8 @@ impl Dictionary {
     }
 }
 
-/// All dictionaries by name: `area`, `list:<list>`, `list:<list>.<attribute>`.
+/// All dictionaries by name: `area`, `list:<list>`, `list:<list>.<attribute>`,
+/// `text:<contract>.<property>`.
 #[derive(Clone, Debug, Default)]
 pub struct Dictionaries {
     by_name: BTreeMap<String, Dictionary>,

@@ -5,6 +5,8 @@
 pub mod area;
 pub mod contract;
 pub mod cube;
+pub mod declared;
+pub mod derived;
 pub mod dictionary;
 pub mod expr;
 pub mod list;

@@ -3,8 +3,27 @@
 //! A page of observations is three flat arrays, so a page of 5,000 records costs a handful of
 //! allocations and is folded in one pass.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+use crate::model::dictionary::Dictionary;
+
+/// From here on a slot of a text property holds the place of its text in [`Unseen`], until the one
+/// who writes has given the text a number. No number of a dictionary is as high.
+pub const PROVISIONAL: i64 = 1 << 32;
+
+/// Texts of a page that had no number when it was normalised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unseen {
+    /// The slot of the text property.
+    pub slot: usize,
+    /// The texts, each once; their places are counted from [`PROVISIONAL`].
+    pub words: Vec<String>,
+    places: HashMap<String, i64>,
+}
 
 /// Records that keep their contract, as rows of slots.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +36,10 @@ pub struct Observations {
     pub rows: Vec<i64>,
     /// Whether each record is withdrawn.
     pub retracted: Vec<bool>,
+    /// Texts without a number, by slot; empty for a contract without text properties.
+    pub unseen: Vec<Unseen>,
+    /// The dictionaries of text slots, once all texts have their numbers.
+    pub words: Vec<(usize, Arc<Dictionary>)>,
 }
 
 impl Observations {
@@ -38,6 +61,35 @@ impl Observations {
     /// The row of the record at `index`.
     pub fn row(&self, index: usize) -> &[i64] {
         &self.rows[index * self.width..(index + 1) * self.width]
+    }
+
+    /// Adds the records of another page.
+    pub fn append(&mut self, mut other: Self) {
+        for Unseen { slot, words, .. } in std::mem::take(&mut other.unseen) {
+            let places: Vec<i64> = words.iter().map(|word| self.provisional(slot, word)).collect();
+            for row in other.rows.chunks_exact_mut(other.width.max(1)) {
+                if row[slot] >= PROVISIONAL {
+                    row[slot] = places[(row[slot] - PROVISIONAL) as usize];
+                }
+            }
+        }
+        self.keys.append(&mut other.keys);
+        self.rows.append(&mut other.rows);
+        self.retracted.append(&mut other.retracted);
+    }
+
+    /// The place of a text without a number, given now if it is new on this page.
+    pub fn provisional(&mut self, slot: usize, word: &str) -> i64 {
+        let known = self.unseen.iter().position(|unseen| unseen.slot == slot);
+        let at = known.unwrap_or_else(|| {
+            self.unseen.push(Unseen { slot, words: Vec::new(), places: HashMap::new() });
+            self.unseen.len() - 1
+        });
+        let Unseen { words, places, .. } = &mut self.unseen[at];
+        *places.entry(word.to_owned()).or_insert_with(|| {
+            words.push(word.to_owned());
+            PROVISIONAL + words.len() as i64 - 1
+        })
     }
 
     /// Adds one record.

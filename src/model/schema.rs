@@ -8,12 +8,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::contract::{Check, Contract, Otherwise, Property, PropertyType, UnknownCode};
-use crate::model::dictionary::Dictionaries;
+use crate::model::declared;
+use crate::model::derived::Derivation;
+use crate::model::dictionary::{Dictionaries, Dictionary};
 use crate::model::expr::{self, Expr, Flaw, Named, Scope, Type};
 use crate::model::list::CodeList;
 use crate::model::row::Packing;
 use crate::model::text::{is_name, normal};
 use crate::model::units::Span;
+
+/// The most characters of a text property.
+const MAX_TEXT: u16 = 100;
+
+/// The most different values of a text property.
+const MAX_TEXTS: u16 = 1_000;
 
 /// Code lists by name.
 pub type Lists = BTreeMap<String, Arc<CodeList>>;
@@ -34,8 +42,11 @@ pub struct Schema {
     pub name: String,
     /// The contract's version.
     pub version: u32,
-    /// The properties; their order is the order of the slots in a row.
+    /// The properties and, behind them, the derived ones; their order is the order of the slots in
+    /// a row.
     pub fields: Vec<Field>,
+    /// How the derived ones come about, in their order.
+    pub derived: Vec<Derivation>,
     /// Slots of the key.
     pub key: Vec<usize>,
     /// Slot that orders versions.
@@ -65,6 +76,8 @@ pub struct Field {
     pub required: bool,
     /// `code`: the list.
     pub list: Option<Arc<CodeList>>,
+    /// `text`: its limits and known texts.
+    pub text: Option<TextField>,
     /// `code`: the number for an empty field.
     pub empty: Option<u16>,
     /// `code`: the number for a code that is not in the list; `None` sends it to quarantine.
@@ -75,6 +88,19 @@ pub struct Field {
     pub decimals: u8,
     /// `timestamp`, `date`: whether it may lie in the future.
     pub future: bool,
+}
+
+/// The limits of a text property, and the texts that had numbers when the configuration was read.
+#[derive(Clone, Debug)]
+pub struct TextField {
+    /// The most characters.
+    pub max_length: u16,
+    /// The most different texts.
+    pub max_values: u16,
+    /// The number of the text that stands for all beyond them.
+    pub other: u16,
+    /// Known texts.
+    pub known: Arc<Dictionary>,
 }
 
 /// A compiled quality check.
@@ -138,7 +164,8 @@ impl Schema {
         let mut problems = Vec::new();
         let mut fields = Vec::new();
         for (name, property) in &contract.properties {
-            match field(name, property, lists) {
+            let text = text(&contract.contract, name, property, words);
+            match text.and_then(|text| field(name, property, lists, text)) {
                 Ok(field) => fields.push(field),
                 Err(problem) => {
                     problems.push((format!("properties.{name}{}", problem.0), problem.1));
@@ -159,6 +186,7 @@ impl Schema {
             version: contract.version,
             layout: layout(&fields, &contract.key),
             fields,
+            derived: Vec::new(),
             key: Vec::new(),
             version_slot: 0,
             area_slot: 0,
@@ -168,6 +196,7 @@ impl Schema {
             fresh_within: contract.sla.fresh_within,
         };
         schema.place(contract, &mut problems);
+        schema.derivations(&contract.derived, words, &mut problems);
         schema.conditions(contract, words, &mut problems);
         if problems.is_empty() { Ok(schema) } else { Err(problems) }
     }
@@ -195,6 +224,10 @@ impl Schema {
         let area = find("area", &contract.area, &[PropertyType::Area]);
         let area_at =
             contract.area_at.as_ref().map_or(version, |name| find("area_at", name, &moments));
+        if key.iter().any(|slot| self.fields[*slot].kind == PropertyType::Text) {
+            let message = "a text cannot be part of a key; its type there is identifier";
+            problems.push(("key".to_owned(), message.to_owned()));
+        }
         if key.is_empty() {
             problems
                 .push(("key".to_owned(), "a contract needs at least one key property".to_owned()));
@@ -247,7 +280,12 @@ impl Schema {
 }
 
 /// Bounds, list and codes of one property; the problem's place begins with a dot or is empty.
-fn field(name: &str, property: &Property, lists: &Lists) -> Result<Field, At> {
+fn field(
+    name: &str,
+    property: &Property,
+    lists: &Lists,
+    text: Option<TextField>,
+) -> Result<Field, At> {
     let problem = |at: &str, text: String| Err((at.to_owned(), text));
     if !is_name(name) {
         return problem("", format!("'{name}' is not a plain lower-case name"));
@@ -287,6 +325,7 @@ fn field(name: &str, property: &Property, lists: &Lists) -> Result<Field, At> {
         kind: property.kind,
         required: property.required,
         list,
+        text,
         empty,
         other,
         bounds,
@@ -295,11 +334,45 @@ fn field(name: &str, property: &Property, lists: &Lists) -> Result<Field, At> {
     })
 }
 
+/// The limits of a text property; nothing for any other.
+fn text(
+    contract: &str,
+    name: &str,
+    property: &Property,
+    words: &Dictionaries,
+) -> Result<Option<TextField>, At> {
+    let limits = [
+        (".max_length", property.max_length, MAX_TEXT),
+        (".max_values", property.max_values, MAX_TEXTS),
+    ];
+    for (at, limit, most) in limits {
+        let message = match limit {
+            Some(_) if property.kind != PropertyType::Text => {
+                "only a text has this limit".to_owned()
+            }
+            Some(limit) if limit == 0 || limit > most => format!("the limit is 1 to {most}"),
+            _ => continue,
+        };
+        return Err((at.to_owned(), message));
+    }
+    if property.kind != PropertyType::Text {
+        return Ok(None);
+    }
+    let known = words.get(&declared::dictionary(contract, name));
+    let other = known.and_then(|known| known.number(declared::OTHER));
+    Ok(Some(TextField {
+        max_length: property.max_length.unwrap_or(40),
+        max_values: property.max_values.unwrap_or(200),
+        other: other.ok_or_else(|| (String::new(), "its texts were not declared".to_owned()))?,
+        known: Arc::new(known.cloned().unwrap_or_default()),
+    }))
+}
+
 fn layout(fields: &[Field], key: &[String]) -> Layout {
     let packing = |field: &Field| match field.kind {
         PropertyType::Identifier if key.contains(&field.name) => Packing::Nothing,
         PropertyType::Identifier => Packing::Integer64,
-        PropertyType::Code | PropertyType::Area => Packing::Number16,
+        PropertyType::Code | PropertyType::Area | PropertyType::Text => Packing::Number16,
         PropertyType::Timestamp => Packing::Moment,
         PropertyType::Date => Packing::Day,
         PropertyType::Boolean => Packing::Boolean,
@@ -349,6 +422,7 @@ impl Scope for Names<'_> {
             PropertyType::Integer => Type::Number(0),
             PropertyType::Decimal => Type::Number(field.decimals),
             PropertyType::Boolean => Type::Boolean,
+            PropertyType::Text => Type::Code(declared::dictionary(&self.schema.name, property)),
         };
         Ok((slot, None, kind))
     }

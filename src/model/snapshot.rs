@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::cube::{Cube, Dimension};
+use crate::model::dictionary::Dictionary;
 use crate::model::time::Stamp;
 
 /// How many finished runs of a stream are kept in sight.
@@ -26,6 +27,8 @@ pub struct Snapshot {
     pub measures: BTreeMap<String, Arc<Measure>>,
     /// Streams by `source.stream`.
     pub streams: BTreeMap<String, Arc<StreamState>>,
+    /// The dictionaries of text properties by name: they grow while records come in.
+    pub texts: BTreeMap<String, Arc<Dictionary>>,
     /// Measures that are being built and cannot be read yet, by `contract.measure`.
     pub rebuilding: BTreeMap<String, Rebuilding>,
 }

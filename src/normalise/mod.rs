@@ -47,6 +47,8 @@ pub struct Normaliser {
     schema: Arc<Schema>,
     areas: Arc<Areas>,
     entries: Vec<Entry>,
+    /// Slots of text properties.
+    texts: Vec<usize>,
     wanted: Wanted,
     hasher: KeyHasher,
 }
@@ -102,8 +104,13 @@ impl Normaliser {
                 format!("contract '{}' has no property '{name}'", schema.name),
             ));
         }
+        let stored = schema.stored();
+        let derived = schema.fields[stored..].iter().map(|field| &field.name);
+        for name in derived.filter(|name| map.contains_key(*name)) {
+            problems.push((name.clone(), format!("'{name}' is derived and not mapped")));
+        }
         let mut entries = Vec::new();
-        for (slot, field) in schema.fields.iter().enumerate() {
+        for (slot, field) in schema.fields[..stored].iter().enumerate() {
             let entry = match map.get(&field.name) {
                 Some(settings) => Entry::compile(settings, field, &mut wanted),
                 None if field.required
@@ -126,7 +133,10 @@ impl Normaliser {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(Self { schema: Arc::clone(schema), areas: Arc::clone(areas), entries, wanted, hasher })
+        let is_text = |slot: &usize| schema.fields[*slot].kind == PropertyType::Text;
+        let texts = (0..stored).filter(is_text).collect();
+        let (schema, areas) = (Arc::clone(schema), Arc::clone(areas));
+        Ok(Self { schema, areas, entries, texts, wanted, hasher })
     }
 
     /// The wanted paths, in the order of a record's picks.
@@ -178,7 +188,7 @@ impl Normaliser {
         out: &mut Normalised,
     ) {
         work.problem = None;
-        for slot in 0..self.schema.fields.len() {
+        for slot in 0..self.schema.stored() {
             work.row[slot] = match self.slot(slot, record, around, horizon) {
                 Ok(read) => {
                     out.unknown_codes += u64::from(read.is_other);
@@ -189,6 +199,10 @@ impl Normaliser {
         }
         let key = self.key(record, around, work);
         self.place(record, around, work);
+        for slot in &self.texts {
+            self.text(*slot, record, around, work, &mut out.observations);
+        }
+        self.schema.derive(&mut work.row);
         let retracted = self.schema.retracted.as_ref().is_some_and(|expr| expr.holds(&work.row));
         let version = work.row[self.schema.version_slot];
         if let (true, Some(key), true) = (retracted, key, version != NULL) {
@@ -243,7 +257,10 @@ impl Normaliser {
     ) -> Result<value::Slot, Reason> {
         let (field, entry) = (&self.schema.fields[slot], &self.entries[slot]);
         match field.kind {
-            PropertyType::Area => Ok(value::Slot { value: NULL, is_other: false }),
+            // Areas and texts need more than the value alone.
+            PropertyType::Area | PropertyType::Text => {
+                Ok(value::Slot { value: NULL, is_other: false })
+            }
             PropertyType::Identifier => {
                 let mut message = Vec::new();
                 let hash = if self.schema.key.contains(&slot) {
@@ -357,6 +374,35 @@ impl Normaliser {
         }
     }
 
+    /// A text, by its number or by its place among the page's new ones.
+    fn text(
+        &self,
+        slot: usize,
+        record: &[Value<'_>],
+        around: Surroundings<'_>,
+        work: &mut Work,
+        out: &mut Observations,
+    ) {
+        let wire = self.wire(slot, record, around);
+        let limits = self.schema.fields[slot].text.as_ref().expect("the slot is a text's");
+        match value::text(&wire, &self.entries[slot]) {
+            Ok(None) => {}
+            Ok(Some(text)) if text.chars().any(char::is_control) => {
+                _ = work.fail(Reason::WrongType, slot);
+            }
+            Ok(Some(text)) if text.chars().count() > usize::from(limits.max_length) => {
+                _ = work.fail(Reason::OutOfRange, slot);
+            }
+            Ok(Some(text)) => {
+                work.row[slot] = match limits.known.number(&text) {
+                    Some(number) => i64::from(number),
+                    None => out.provisional(slot, &text),
+                };
+            }
+            Err(reason) => _ = work.fail(reason, slot),
+        }
+    }
+
     /// A reject with its shape, and with what a replay will need: identifiers only as hashes.
     fn reject(
         &self,
@@ -367,7 +413,7 @@ impl Normaliser {
         rule: &str,
     ) -> Reject {
         let (mut shape, mut held) = (serde_json::Map::new(), serde_json::Map::new());
-        for (slot, field) in self.schema.fields.iter().enumerate() {
+        for (slot, field) in self.schema.fields[..self.schema.stored()].iter().enumerate() {
             let wire = self.wire(slot, record, around);
             shape.insert(field.name.clone(), wire.shape().into());
             let value = match &*wire {

@@ -57,7 +57,7 @@ impl Reduce {
         has_item: bool,
         has_where: bool,
     ) -> Result<(), String> {
-        use PropertyType::{Area, Boolean, Date, Decimal, Identifier, Integer, Timestamp};
+        use PropertyType::{Area, Boolean, Date, Decimal, Identifier, Integer, Text, Timestamp};
         let (fits, needed) = match self {
             Self::Any | Self::All => (kind == Boolean, "a boolean"),
             Self::Count => (kind == Integer, "an integer"),
@@ -67,7 +67,7 @@ impl Reduce {
                 "a number, a timestamp or a date",
             ),
             Self::First | Self::Last => {
-                (!matches!(kind, Identifier | Area), "anything but an identifier or an area")
+                (!matches!(kind, Identifier | Area | Text), "a code, a number, a date or a boolean")
             }
         };
         let word = format!("{self:?}").to_lowercase();

@@ -2,6 +2,7 @@
 
 mod arrays;
 mod strict;
+mod texts;
 
 use super::*;
 use crate::decode::Picks;

@@ -110,7 +110,9 @@ pub(super) fn read(
                 Some(number) => within(number, field).and_then(plain),
             }
         }
-        PropertyType::Identifier | PropertyType::Area => Err(Reason::WrongType),
+        PropertyType::Identifier | PropertyType::Area | PropertyType::Text => {
+            Err(Reason::WrongType)
+        }
     }
 }
 

@@ -50,13 +50,7 @@ pub(super) async fn poll(
             tally.bytes,
             &tally.durations,
         );
-        for i in 0..normalised.observations.len() {
-            page.push(
-                normalised.observations.keys[i],
-                normalised.observations.row(i),
-                normalised.observations.retracted[i],
-            );
-        }
+        page.append(normalised.observations);
         for reject in &normalised.rejects {
             shared.metrics.rejected(&stream.source, &stream.name, reject.reason, 1);
         }

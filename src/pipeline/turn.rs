@@ -225,6 +225,7 @@ pub(super) fn note(
         records.superseded,
         records.duplicate,
     ];
+    shared.metrics.unknown_codes(&stream.source, &stream.name, committed.crowded);
     shared.metrics.committed(&stream.source, &stream.name, counts, since(began));
 }
 

@@ -5,6 +5,7 @@ use super::check::ReadyStep;
 use super::show;
 use super::stage::{Done, Stage};
 use crate::indicator::{By, Definition, Period, Place, Point, Reading, breakdown, quality, value};
+use crate::model::declared::dictionary;
 use crate::model::observation::Reject;
 
 /// Numbers as close as this are the same.
@@ -73,7 +74,9 @@ impl Compare {
             for (name, value) in row {
                 let Some(slot) = schema.slot(name) else { continue };
                 let field = &schema.fields[slot];
-                let actual = show::slot(field, seen.row(i)[slot], stage.config);
+                let texts = stage.snapshot.texts.get(&dictionary(&schema.name, name));
+                let texts = texts.map(AsRef::as_ref);
+                let actual = show::slot(field, seen.row(i)[slot], stage.config, texts);
                 // A value that cannot be was told when the case was read.
                 let Ok(expected) = show::expected(field, value, stage.config) else { continue };
                 if !show::is_same(field, expected.as_deref(), actual.as_deref()) {

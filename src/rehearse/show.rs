@@ -10,8 +10,13 @@ use crate::model::row::NULL;
 use crate::model::schema::Field;
 use crate::model::time::{Day, Stamp};
 
-/// The value of a slot in words; `None` for none.
-pub(super) fn slot(field: &Field, value: i64, config: &Config) -> Option<String> {
+/// The value of a slot in words; `None` for none. `texts` is the dictionary of a text property.
+pub(super) fn slot(
+    field: &Field,
+    value: i64,
+    config: &Config,
+    texts: Option<&Dictionary>,
+) -> Option<String> {
     if value == NULL {
         return None;
     }
@@ -20,6 +25,7 @@ pub(super) fn slot(field: &Field, value: i64, config: &Config) -> Option<String>
         PropertyType::Date => Day(value as i32).to_string(),
         PropertyType::Boolean => (value != 0).to_string(),
         PropertyType::Area => word(config.words.get("area"), value),
+        PropertyType::Text => word(texts, value),
         PropertyType::Code => {
             let list = field.list.as_ref().map_or("", |list| list.name.as_str());
             word(config.words.get(&format!("list:{list}")), value)

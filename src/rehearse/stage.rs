@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::check::{Feed, ReadyStep};
 use crate::config::{CheckedSource, CheckedStream, Config};
 use crate::decode::DecodeError;
-use crate::fold::{Bringer, Entities, Folded, Plan, against};
+use crate::fold::{Bringer, Entities, Folded, Plan, Texts, against};
 use crate::indicator::{ContractFacts, UnitName, World};
 use crate::model::cube::Cube;
 use crate::model::observation::{Observations, Reject};
@@ -35,6 +35,7 @@ struct Kept {
     entities: Entities,
     /// Records in quarantine by stream and fingerprint, with the key that would release them.
     held: BTreeMap<(String, u128), Option<u128>>,
+    texts: Texts,
 }
 
 /// What a step came to.
@@ -76,6 +77,7 @@ impl<'a> Stage<'a> {
         let kept = |plan: &Plan| Kept {
             entities: Entities::new(&plan.schema.layout),
             held: BTreeMap::new(),
+            texts: Texts::new(&plan.schema, &config.words),
         };
         Self {
             config,
@@ -161,12 +163,14 @@ impl<'a> Stage<'a> {
         plan: usize,
         fed: &[(String, DataThrough)],
         received: u64,
-        normalised: Normalised,
+        mut normalised: Normalised,
     ) -> Done {
         let planned = &self.config.plans[plan];
         let origin = self.origin(plan, fed);
         let kept = &mut self.contracts[plan];
         let bringer = Bringer { origin, ..Bringer::default() };
+        kept.texts.resolve(&mut normalised.observations);
+        self.snapshot.texts.extend(kept.texts.dictionaries());
         let folded = against(&mut kept.entities, planned, &normalised.observations, bringer);
         for (i, measure) in planned.measures.iter().enumerate() {
             if let Some(known) = self.snapshot.measures.get_mut(&measure.name) {
@@ -315,10 +319,7 @@ fn nothing(stream: &CheckedStream) -> Normalised {
 }
 
 fn absorb(all: &mut Normalised, page: Normalised) {
-    let seen = &page.observations;
-    for i in 0..seen.len() {
-        all.observations.push(seen.keys[i], seen.row(i), seen.retracted[i]);
-    }
+    all.observations.append(page.observations);
     all.rejects.extend(page.rejects);
     all.unknown_codes += page.unknown_codes;
     all.warnings += page.warnings;

@@ -8,29 +8,43 @@ use serde::Serialize;
 use super::answer::Answer;
 use super::context::Asked;
 use super::error::ApiError;
-use super::place::{AreaOut, Boundaries, all_of_today, area, asked_area, link, unit};
+use super::place::{Boundaries, all_of_today, area, asked_area, link, unit};
 use super::query::Query;
 use crate::indicator::{Level, Place, Unit};
-use crate::model::area::{Areas, List};
 use crate::model::time::Day;
 
+/// One area.
 #[derive(Serialize)]
-struct Item {
-    #[serde(rename = "area")]
-    link: String,
+#[serde(untagged)]
+enum Item {
+    Today(OfToday),
+    Reported(AsReported),
+}
+
+/// An area of today.
+#[derive(Serialize)]
+struct OfToday {
+    area: String,
     level: &'static str,
     code: String,
     name: String,
     parent: Option<String>,
     valid_from: Option<Day>,
-    /// These three as reported.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    valid_until: Option<Option<Day>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+}
+
+/// An area of one list.
+#[derive(Serialize)]
+struct AsReported {
+    area: String,
+    level: &'static str,
+    code: String,
+    name: String,
+    parent: String,
     list: Option<String>,
-    /// The commune of today that it is or lies in; null where nobody knows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    today: Option<Option<String>>,
+    valid_from: Option<Day>,
+    valid_until: Option<Day>,
+    /// The commune of today that it is or lies in; null where nobody knows, and for districts.
+    today: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -45,20 +59,20 @@ struct Body {
 pub(super) fn areas(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let query = Query::read(asked.request.query_string(), &["boundaries", "as_of"])?;
     let (_, boundaries) = asked_area(asked, &query)?;
-    let mut items = vec![item(area(asked, Place::Province), None)];
     let areas = &asked.definitions.areas;
+    let mut items = vec![of_today(asked, Place::Province)];
     match boundaries {
-        Boundaries::Current => items.extend(all_of_today(areas).into_iter().map(|place| {
-            let mut item = item(area(asked, place), Some(asked.definitions.province.code.clone()));
-            if let Place::Commune(number) = place {
-                item.valid_from = areas.get(number).map(|area| area.from);
-            }
-            item
-        })),
+        Boundaries::Current => {
+            items.extend(all_of_today(areas).into_iter().map(|place| of_today(asked, place)));
+        }
         Boundaries::AsReported => {
             for (list, of) in areas.lists().iter().enumerate() {
-                items.extend(districts(asked, list, of));
-                items.extend(communes(asked, list, of));
+                let districts = (0..of.districts.len()).map(|at| (Level::District, at));
+                let communes = (0..of.communes.len()).map(|at| (Level::Commune, at));
+                let all = districts.chain(communes);
+                items.extend(
+                    all.map(|(level, at)| as_reported(asked, Unit { list, level, at: Some(at) })),
+                );
             }
         }
     }
@@ -66,47 +80,42 @@ pub(super) fn areas(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     Answer::json(&Body { dimension: "area", boundaries, revision, items })
 }
 
-fn item(area: AreaOut, parent: Option<String>) -> Item {
-    Item {
-        link: link(&area),
-        level: area.level,
-        code: area.code,
-        name: area.name,
-        parent,
-        valid_from: area.valid_from,
-        valid_until: area.list.is_some().then_some(area.valid_until),
-        list: area.list,
-        today: None,
-    }
-}
-
-fn districts(asked: &Asked<'_>, list: usize, of: &List) -> Vec<Item> {
-    let areas = &asked.definitions.areas;
-    let province = &asked.definitions.province.code;
-    let district = |at| {
-        let found = Unit { list, level: Level::District, at: Some(at) };
-        item(unit(areas, found), Some(province.clone()))
+fn of_today(asked: &Asked<'_>, place: Place) -> Item {
+    let out = area(asked, place);
+    let valid_from = match place {
+        Place::Commune(number) => asked.definitions.areas.get(number).map(|area| area.from),
+        Place::Province | Place::Unplaced => None,
     };
-    (0..of.districts.len()).map(district).collect()
+    Item::Today(OfToday {
+        area: link(&out),
+        level: out.level,
+        code: out.code,
+        name: out.name,
+        parent: (place != Place::Province).then(|| asked.definitions.province.code.clone()),
+        valid_from,
+    })
 }
 
-fn communes(asked: &Asked<'_>, list: usize, of: &List) -> Vec<Item> {
+fn as_reported(asked: &Asked<'_>, found: Unit) -> Item {
     let areas = &asked.definitions.areas;
-    let commune = |at: usize| {
-        let found = Unit { list, level: Level::Commune, at: Some(at) };
-        let parent = parent(areas, list, of.communes[at]);
-        let parent = parent.unwrap_or_else(|| asked.definitions.province.code.clone());
-        let today = areas.get(of.communes[at]).and_then(|area| area.current);
-        Item {
-            today: Some(today.map(|number| link(&area(asked, Place::Commune(number))))),
-            ..item(unit(areas, found), Some(parent))
-        }
-    };
-    (0..of.communes.len()).map(commune).collect()
-}
-
-/// The district of a commune, as an area to ask for.
-fn parent(areas: &Areas, list: usize, commune: u16) -> Option<String> {
-    let at = areas.get(commune)?.district;
-    at.map(|_| link(&unit(areas, Unit { list, level: Level::District, at })))
+    let list = &areas.lists()[found.list];
+    let number = found.at.filter(|_| found.level == Level::Commune).map(|at| list.communes[at]);
+    let commune = number.and_then(|number| areas.get(number));
+    let district = commune.and_then(|commune| commune.district);
+    let parent = district.map(|at| {
+        link(&unit(areas, Unit { list: found.list, level: Level::District, at: Some(at) }))
+    });
+    let today = commune.and_then(|commune| commune.current);
+    let out = unit(areas, found);
+    Item::Reported(AsReported {
+        area: link(&out),
+        level: out.level,
+        code: out.code,
+        name: out.name,
+        parent: parent.unwrap_or_else(|| asked.definitions.province.code.clone()),
+        list: out.list,
+        valid_from: out.valid_from,
+        valid_until: out.valid_until,
+        today: today.map(|number| link(&area(asked, Place::Commune(number)))),
+    })
 }

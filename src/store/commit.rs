@@ -15,10 +15,11 @@ use crate::model::time::Stamp;
 
 impl Writer {
     /// Folds and commits a page.
-    pub(super) fn commit(&mut self, batch: &Batch) -> Result<Committed, StoreError> {
+    pub(super) fn commit(&mut self, batch: &mut Batch) -> Result<Committed, StoreError> {
         let position = self.streams[batch.stream].name.plan;
         let at = self.next_at();
         let contract = &mut self.contracts[position];
+        let crowded = contract.texts.resolve(&mut batch.observations);
         let built = contract.cubes.built();
         let over = Stamp(at.0 - contract.plan.schema.fresh_within.as_seconds());
         let bringer = Bringer {
@@ -36,11 +37,12 @@ impl Writer {
                 let stream = &mut self.streams[batch.stream];
                 (stream.state, stream.cursor) = (state, cursor);
                 self.let_go(position, batch.stream, &released);
+                self.contracts[position].texts.saved();
                 self.revision += 1;
                 self.publish(at);
                 failpoint::pass("published");
                 let Folded { inserted, late, updated, latest, .. } = folded;
-                Ok(Committed { records, inserted, late, updated, latest })
+                Ok(Committed { records, inserted, late, updated, crowded, latest })
             }
             Err(error) => {
                 let contract = &mut self.contracts[position];
@@ -77,6 +79,7 @@ impl Writer {
         let commit = (self.revision + 1, at);
         let contract = &mut self.contracts[position];
         let stream = &self.streams[batch.stream];
+        contract.texts.save(&transaction)?;
         contract.append(&transaction, folded, &mut self.buffer)?;
         contract.cubes.append(&transaction, folded, commit, &mut self.buffer)?;
         let (is_log_long, is_much_new) = (contract.is_log_long(), contract.cubes.is_much_new());

@@ -6,6 +6,7 @@ use rusqlite::{Transaction, params};
 
 use super::cubes::Cubes;
 use super::held::Released;
+use super::texts::Texts;
 use crate::failpoint;
 use crate::fold::entities::CHUNK;
 use crate::fold::{Entities, Folded, Plan};
@@ -22,6 +23,7 @@ pub(super) struct Contract {
     pub(super) dirty: BTreeSet<u32>,
     pub(super) log_bytes: u64,
     pub(super) held: HashSet<u128>,
+    pub(super) texts: Texts,
 }
 
 impl Contract {

@@ -24,6 +24,7 @@ mod save;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod vintage;
 mod writer;
 
@@ -95,6 +96,8 @@ pub struct Committed {
     pub late: u64,
     /// Entities that have a newer version now.
     pub updated: u64,
+    /// Texts that became `other` because their property has as many different ones as it may have.
+    pub crowded: u64,
     /// The latest version moment on the page, seconds since 1970.
     pub latest: Option<i64>,
 }

@@ -10,6 +10,7 @@ mod files;
 mod past;
 mod properties;
 mod quarantine;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::contract::Contract;
+use crate::model::declared;
 use crate::model::list::CodeList;
 use crate::model::observation::Reason;
 use crate::model::row::NULL;
@@ -84,6 +86,7 @@ impl World {
         let list = CodeList::read("channel", &self.list, &mut words).unwrap();
         let lists = Lists::from([("channel".to_owned(), Arc::new(list))]);
         let contract: Contract = serde_saphyr::from_str(&self.contract).unwrap();
+        declared::texts(&contract, &mut words);
         let schema = Arc::new(Schema::compile(&contract, &lists, &words).unwrap());
         let plan = Plan::compile(&contract, &schema, &words).unwrap();
         let stream = |source: &str| StreamName {

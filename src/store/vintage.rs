@@ -72,7 +72,9 @@ impl Store {
         let epoch = Epoch::at(&transaction, revision)?.unwrap_or_default();
         let (streams, rebuilding) =
             (streams(&transaction, revision)?, unbuilt(&transaction, revision)?);
-        let snapshot = Snapshot { revision, at: made, measures, streams, rebuilding };
+        // Numbers are only ever added, so today's dictionaries tell the texts of every moment.
+        let texts = newest.texts.clone();
+        let snapshot = Snapshot { revision, at: made, measures, streams, texts, rebuilding };
         Ok(Vintage { snapshot, epoch })
     }
 

@@ -18,6 +18,7 @@ use super::cubes::{self, Cubes, Opening};
 use super::journal;
 use super::save;
 use super::sqlite::{Opened, failure};
+use super::texts::Texts;
 use super::{Command, Parts, QUEUE, RunEnd, Store, StoreError, StreamName, load, trouble};
 use crate::clock::Clock;
 use crate::failpoint;
@@ -111,7 +112,8 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
         };
         let held = held.remove(&plan.schema.name).unwrap_or_default();
         repacked.push(loaded.repacked);
-        let mut contract = Contract { id, plan, entities, cubes, dirty, log_bytes, held };
+        let texts = Texts::new(&plan.schema, &parts.words);
+        let mut contract = Contract { id, plan, entities, cubes, dirty, log_bytes, held, texts };
         if loaded.repacked {
             contract.dirty = (0..contract.entities.chunks().len() as u32).collect();
             transaction.execute("DELETE FROM entity_chunk WHERE contract = ?1", [id])?;
@@ -151,8 +153,8 @@ impl Writer {
                     let _ = reply.send(());
                     None
                 }
-                Command::Commit(batch, reply) => {
-                    let answer = self.commit(&batch);
+                Command::Commit(mut batch, reply) => {
+                    let answer = self.commit(&mut batch);
                     let failed = answer.as_ref().err().cloned();
                     let _ = reply.send(answer);
                     failed
@@ -360,7 +362,9 @@ impl Writer {
             })
             .collect();
         let revision = self.revision;
-        let snapshot = Snapshot { revision, at, measures, streams, rebuilding };
+        let texts = self.contracts.iter().flat_map(|contract| contract.texts.dictionaries());
+        let texts = texts.collect();
+        let snapshot = Snapshot { revision, at, measures, streams, texts, rebuilding };
         self.snapshot.store(Arc::new(snapshot));
         self.announce.send_replace(self.revision);
     }

@@ -49,7 +49,8 @@ fn run(overlay: &Overlay, upstream: &Upstream) -> (String, String) {
     let export = ["measure", "export", "certification_acts.paper_copies", "--store", "iocgw.db"];
     let cells = run_in(overlay.folder(), &export, &variables);
     assert_eq!(cells.status.code(), Some(0), "{}", text(cells.stderr));
-    let said = text(turn.stdout);
+    // What went wrong is told on standard error.
+    let said = text(turn.stdout) + &text(turn.stderr);
     assert!(!said.contains("CANARY"), "{said}");
     (said, text(cells.stdout))
 }

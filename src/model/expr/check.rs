@@ -26,7 +26,8 @@ pub enum Type {
 }
 
 impl Type {
-    fn describe(&self) -> String {
+    /// The type in words, for messages.
+    pub fn describe(&self) -> String {
         match self {
             Self::Number(_) => "a number".to_owned(),
             Self::Boolean => "true or false".to_owned(),

@@ -11,6 +11,7 @@ use super::words;
 use super::{Choice, both, chosen_period, format, shape, whole};
 use crate::indicator::layout::Cell;
 use crate::indicator::{Definition, Grain, Layout, Period, Place};
+use crate::model::revision::Cause;
 use crate::model::time::Stamp;
 use crate::serve::answer::{Answer, Keep};
 use crate::serve::context::Asked;
@@ -36,7 +37,11 @@ pub(in crate::serve) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let tile = Tile::new(asked, definition, &chosen)?;
     let end = asked.now.day().plus(1);
     let stretch = Stretch { grain: Grain::Day, first: end.plus(-DAYS), end };
-    let changes = recent(asked, definition, &stretch)?;
+    let mut changes = recent(asked, definition, &stretch)?;
+    if let Some((_, items)) = &mut changes {
+        // That an open day fills up is no news.
+        items.retain(|item| item.causes != [Cause::Arrived]);
+    }
     let base = format!("/indicators/{}", definition.id);
     let body = html! {
         (bar(asked, &choices, &chosen, &base))
@@ -153,16 +158,12 @@ fn value_cell(definition: &Definition, cell: &Cell) -> Markup {
 }
 
 fn status(cell: &Cell) -> Markup {
-    match cell.point.value {
-        Some(_) => {
-            let (vi, en) = words::status(cell.point.status);
-            both(vi, en)
-        }
-        None => {
-            let (vi, en) = words::no_value(cell.point.reason);
-            both(vi, en)
-        }
-    }
+    let (vi, en) = if cell.point.value.is_some() {
+        words::status(cell.point.status)
+    } else {
+        words::no_value(cell.point.reason)
+    };
+    both(vi, en)
 }
 
 fn said(definition: &Definition, value: Option<f64>) -> String {

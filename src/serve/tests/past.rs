@@ -354,7 +354,8 @@ async fn the_page_of_an_indicator_tells_in_words_what_changed_and_why() {
     assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
     let changes = page.text().split("id=\"revisions\"").nth(1).unwrap();
     let changes = changes.split("</section>").next().unwrap();
-    for words in ["01/04/2024", "12", "mới có", "hồ sơ đến muộn", "02/04/2024 09:00"] {
+    for words in ["01/04/2024", "0 → <strong>12<", "sửa số", "hồ sơ đến muộn", "02/04/2024 09:00"]
+    {
         assert!(changes.contains(words), "{words}\n{changes}");
     }
     for words in ["Hồ sơ tiếp nhận", "dossiers.received", "Phường AB", "Xã C", "30 ngày gần nhất"]

@@ -12,7 +12,7 @@ use ioc_gateway::model::list::CodeList;
 use ioc_gateway::model::row::NULL;
 use ioc_gateway::model::schema::{Lists, Schema};
 use ioc_gateway::model::time::{Day, Stamp};
-use ioc_gateway::normalise::{KeyHasher, MapSettings, Normaliser, Surroundings};
+use ioc_gateway::normalise::{Coercion, KeyHasher, MapSettings, Normaliser, Surroundings, coerced};
 
 const CONTRACT: &str = "
 contract: acts
@@ -217,8 +217,9 @@ impl Bench {
         write: fn(&[(&str, &str)]) -> Vec<u8>,
     ) {
         let updated = if address == "sample" { "unix_millis" } else { "yyyyMMddHHmmss" };
-        let normaliser = self.normaliser(&map(address, updated));
         let format: Format = serde_saphyr::from_str(format).unwrap();
+        let coercions = if format.is_untyped() { &Coercion::ALL_TEXT[..] } else { &[] };
+        let normaliser = self.normaliser(&coerced(&map(address, updated), coercions));
         let decoder = Decoder::compile(&format, records, normaliser.pointers(), &[]).unwrap();
         let page = write(fields);
         let fields = fields.to_vec();

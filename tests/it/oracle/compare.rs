@@ -19,6 +19,8 @@ pub(super) struct Comparison<'a> {
     pub(super) oracle: &'a Oracle,
     /// Codes of today's communes, in the order of their places.
     pub(super) codes: &'a [String],
+    /// Put after every question.
+    pub(super) suffix: String,
     pub(super) points: usize,
     /// Points with a value that is not zero, so that a comparison of nothing is noticed.
     pub(super) telling: usize,
@@ -50,7 +52,8 @@ struct Row {
 
 impl<'a> Comparison<'a> {
     pub(super) fn new(gateway: &'a Gateway, oracle: &'a Oracle, codes: &'a [String]) -> Self {
-        Self { gateway, oracle, codes, points: 0, telling: 0, differences: 0, told: Vec::new() }
+        let (suffix, told) = (String::new(), Vec::new());
+        Self { gateway, oracle, codes, suffix, points: 0, telling: 0, differences: 0, told }
     }
 
     /// Every day of `first..end` by commune and for the province, and that the ones add up to the
@@ -110,6 +113,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn ask(&self, path: &str) -> Answer {
+        let path = &format!("{path}{}", self.suffix);
         let answer = self.gateway.get(path);
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{path}: {error}"))

@@ -7,8 +7,9 @@ use super::{Edition, Stage, compare_days, moment, seed};
 use crate::support::edit;
 
 /// Another condition and another bucket.
-const RECEIVED: &str = "    count: true\n    at: received_at\n    by: [channel, procedure,";
-const STRICTER: &str = "    count: true\n    at: submitted_at\n    where: \"vneid && received_at != null\"\n    by: [channel, procedure,";
+pub(super) const RECEIVED: &str =
+    "    count: true\n    at: received_at\n    by: [channel, procedure,";
+pub(super) const STRICTER: &str = "    count: true\n    at: submitted_at\n    where: \"vneid && received_at != null\"\n    by: [channel, procedure,";
 
 /// A property more: entities are packed anew and everything is asked for again.
 const PROPERTY: &str = "  refused_at:     {type: timestamp}\n";

@@ -16,6 +16,7 @@ mod leaks;
 mod measures;
 mod reforms;
 mod stage;
+mod vintages;
 
 pub(crate) use measures::Edition;
 pub(crate) use stage::Stage;
