@@ -89,7 +89,7 @@ pub struct Step {
 pub struct Poll {
     /// The target's name in the targets file.
     pub target: String,
-    /// What it answered; a target without an answer was silent.
+    /// What it answered, as a mapping or as the very text; a target without an answer was silent.
     #[serde(default)]
     pub answer: Option<Value>,
 }

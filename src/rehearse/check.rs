@@ -11,6 +11,7 @@ use super::case::{Case, CaseFile, Expect, ExpectedReading, Poll, Step};
 use super::sample::Sample;
 use super::show;
 use crate::config::{CheckedSource, CheckedStream, Config};
+use crate::decode::Format;
 use crate::indicator::{Extent, Period};
 use crate::model::declared::TEXT;
 use crate::model::nearest::nearest;
@@ -171,6 +172,12 @@ impl<'c> Check<'c, '_> {
         } else if !is_fleet && step.records.is_none() && step.polls.is_some() {
             self.problem(&format!("{at}.polls"), format!("'{name}' is no fleet"));
         }
+        let format = &checked.written.streams[&checked.streams[stream].name].format;
+        if format.is_untyped() && step.records.is_some() {
+            let message =
+                format!("'{name}' sends {}: give the text it sends, under 'page'", format.name());
+            self.problem(&format!("{at}.records"), message);
+        }
         let feed = if is_fleet {
             let polls = self.polls(at, checked, step.polls.as_deref().unwrap_or_default());
             Feed::Polls { source, stream, polls }
@@ -189,7 +196,11 @@ impl<'c> Check<'c, '_> {
     ) -> Vec<(usize, Option<Vec<u8>>)> {
         let mut found = Vec::new();
         for (i, Poll { target, answer }) in polls.iter().enumerate() {
-            let answer = answer.as_ref().map(|answer| answer.to_string().into_bytes());
+            // A text stands for the whole answer, as a target sends it that does not speak JSON.
+            let answer = answer.as_ref().map(|answer| match answer {
+                Value::String(text) => text.clone().into_bytes(),
+                answer => answer.to_string().into_bytes(),
+            });
             let names = || source.targets.iter().map(|target| target.name.as_str());
             if let Some(position) = names().position(|known| known == target) {
                 found.push((position, answer));
@@ -327,6 +338,10 @@ fn pages(source: &CheckedSource, stream: &CheckedStream, step: &Step) -> Vec<Vec
     }
     let records = step.records.clone().unwrap_or_default();
     let written = &source.written.streams[&stream.name];
+    if matches!(written.format, Format::Ndjson { .. }) {
+        let lines: Vec<String> = records.iter().map(ToString::to_string).collect();
+        return vec![(lines.join("\n") + "\n").into_bytes()];
+    }
     let Some(at) = &written.records else {
         // A page that is one record.
         return records.iter().map(|record| record.to_string().into_bytes()).collect();
