@@ -174,10 +174,12 @@ impl Bench {
             list("field", "code,vi,en\nland,a,a\nđất đai,c,c\nother,b,b\n"),
         ]);
         let day = |text| Day::parse(text).unwrap();
-        let (start, turn) = (day("2000-01-01"), day("2025-07-01"));
+        let (start, first, turn) = (day("2000-01-01"), day("2020-01-01"), day("2025-07-01"));
+        let ancient = "code,name\n16681,Small\n16999,Gone\n16555,Ancient\n";
         let (old, new) = ("code,name\n16681,Small\n16999,Gone\n", "code,name\n16681,Big\n");
         let area_lists = [
-            AreaList { name: "a", text: old, from: start, until: Some(turn) },
+            AreaList { name: "z", text: ancient, from: start, until: Some(first) },
+            AreaList { name: "a", text: old, from: first, until: Some(turn) },
             AreaList { name: "b", text: new, from: turn, until: None },
         ];
         let crosswalk = "old_code,new_code\n16681,16681\n";

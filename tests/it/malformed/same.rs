@@ -56,7 +56,7 @@ fn records() -> Vec<Record> {
         let odd = ["", ",", ";", "\"", "<&>", "\n", "đ", " x", "]]>", "\\", "'"][i % 11];
         records.push([
             Some(format!("CANARY{odd}-{i}")),
-            pick(&[[Some("16681"); 6].as_slice(), &[Some("99999"), Some("16999")]].concat()),
+            pick(&[[Some("16681"); 6].as_slice(), &[Some("99999"), Some("16555")]].concat()),
             pick(&[Some("1"), Some("2"), Some("1"), Some("2"), None, Some("9")]),
             pick(&[
                 Some("0"),
