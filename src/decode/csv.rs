@@ -276,8 +276,7 @@ impl<'a> Rows<'a> {
         loop {
             match self.text[self.at..] {
                 [] => return Ok(false),
-                [b'\n', ..] => self.at += 1,
-                [b'\r'] => self.at += 1,
+                [b'\n', ..] | [b'\r'] => self.at += 1,
                 [b'\r', b'\n', ..] => self.at += 2,
                 _ => break,
             }
@@ -350,8 +349,7 @@ const LONE: char = '\0';
 fn from_utf16(page: &[u8]) -> Result<String, DecodeError> {
     let (body, is_big) = match page {
         [0xFE, 0xFF, body @ ..] => (body, true),
-        [0xFF, 0xFE, body @ ..] => (body, false),
-        body => (body, false),
+        [0xFF, 0xFE, body @ ..] | body => (body, false),
     };
     let (pairs, []) = body.as_chunks::<2>() else {
         return Err(DecodeError::Truncated(page.len()));

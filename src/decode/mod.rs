@@ -93,7 +93,7 @@ impl DecodeError {
         Self::Syntax {
             format,
             what,
-            line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
+            line: before.split(|byte| *byte == b'\n').count(),
             column: before.len() - line_start + 1,
         }
     }

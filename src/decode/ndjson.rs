@@ -31,13 +31,13 @@ pub(super) fn decode<'a>(
                 return Err(DecodeError::syntax("NDJSON", what, text, start));
             }
             match lines.read(line) {
-                Ok(()) => {}
                 Err(error) if error.is_too_long() => return Err(DecodeError::too_long()),
                 Err(_) if end.is_none() => return Err(DecodeError::Truncated(page.len())),
                 Err(error) if is_first && error.is_unfinished() => {
                     return Err(DecodeError::syntax("NDJSON", GOES_ON, text, start));
                 }
-                Err(_) => {}
+                // What is broken has been noted as a malformed record.
+                Ok(()) | Err(_) => {}
             }
             is_first = false;
             if lines.count() > MAX_RECORDS {

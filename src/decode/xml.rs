@@ -226,12 +226,20 @@ struct Walk<'p, 'a> {
     sound: bool,
 }
 
+/// Where an element stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Around,
+    /// It is the record itself.
+    Record,
+    Inside,
+}
+
 /// An open element.
 struct Open<'p, 'a> {
     /// What is wanted of it; `None` if it is passed over.
     wanted: Option<&'p Element>,
-    in_record: bool,
-    is_record: bool,
+    place: Place,
     text: Cow<'a, str>,
     is_nil: bool,
     has_elements: bool,
@@ -288,32 +296,33 @@ impl<'p, 'a> Walk<'p, 'a> {
         }
         let name = start.local_name();
         let is_root = self.open.is_empty();
-        let (parent, mut in_record) = match self.open.last_mut() {
+        let (parent, mut place) = match self.open.last_mut() {
             Some(parent) => {
                 parent.has_elements = true;
-                (parent.wanted, parent.in_record)
+                let is_around = parent.place == Place::Around;
+                (parent.wanted, if is_around { Place::Around } else { Place::Inside })
             }
-            None => (Some(&self.paths.document), false),
+            None => (Some(&self.paths.document), Place::Around),
         };
         let mut wanted = parent.and_then(|parent| parent.child(name.as_ref()));
-        let is_record = !in_record
+        let is_record = place == Place::Around
             && (wanted.is_some_and(|element| element.is_record)
                 || (self.paths.is_single && is_root));
         if is_record {
             self.begin().map_err(Fault::Refused)?;
-            (wanted, in_record) = (Some(&self.paths.record), true);
+            (wanted, place) = (Some(&self.paths.record), Place::Record);
         }
         let holds_records =
             |element: &Element| element.children.iter().any(|child| child.is_record);
-        self.found |= is_record || (!in_record && wanted.is_some_and(holds_records));
+        self.found |= is_record || (place == Place::Around && wanted.is_some_and(holds_records));
         let mut is_nil = false;
         if let Some(element) = wanted
             && (element.text.is_some() || !element.attributes.is_empty())
         {
-            is_nil = self.attributes(start, element, in_record)?;
+            is_nil = self.attributes(start, element, place)?;
         }
         let text = Cow::Borrowed("");
-        self.open.push(Open { wanted, in_record, is_record, text, is_nil, has_elements: false });
+        self.open.push(Open { wanted, place, text, is_nil, has_elements: false });
         Ok(())
     }
 
@@ -322,7 +331,7 @@ impl<'p, 'a> Walk<'p, 'a> {
         &mut self,
         start: &BytesStart<'a>,
         element: &Element,
-        in_record: bool,
+        place: Place,
     ) -> Result<bool, Fault> {
         let mut is_nil = false;
         for (i, attribute) in start.attributes().enumerate() {
@@ -345,7 +354,7 @@ impl<'p, 'a> Walk<'p, 'a> {
             if !text.chars().all(is_character) {
                 return Err(Fault::Syntax(BAD_REFERENCE));
             }
-            self.put(*pick, Cow::Owned(text.into_owned()), in_record)?;
+            self.put(*pick, Cow::Owned(text.into_owned()), place)?;
         }
         Ok(is_nil)
     }
@@ -383,14 +392,14 @@ impl<'p, 'a> Walk<'p, 'a> {
         let Some(open) = self.open.pop() else { return Err(Fault::Syntax(ILL_FORMED)) };
         if let Some(pick) = open.wanted.and_then(|element| element.text) {
             if open.has_elements {
-                self.unfit(pick, open.in_record);
+                self.unfit(pick, open.place);
             } else if open.is_nil {
-                self.put(pick, Cow::Borrowed(""), open.in_record)?;
+                self.put(pick, Cow::Borrowed(""), open.place)?;
             } else {
-                self.put(pick, open.text, open.in_record)?;
+                self.put(pick, open.text, open.place)?;
             }
         }
-        if open.is_record && !self.sound {
+        if open.place == Place::Record && !self.sound {
             self.decoded.records.malformed.push(self.decoded.records.count - 1);
         }
         self.is_over = self.open.is_empty();
@@ -398,8 +407,8 @@ impl<'p, 'a> Walk<'p, 'a> {
     }
 
     /// An element where text is wanted is no value.
-    fn unfit(&mut self, pick: usize, in_record: bool) {
-        if in_record {
+    fn unfit(&mut self, pick: usize, place: Place) {
+        if place != Place::Around {
             let value = self.slot(pick);
             let is_first = *value == Value::Absent;
             *value = Value::Unfit;
@@ -407,9 +416,9 @@ impl<'p, 'a> Walk<'p, 'a> {
         }
     }
 
-    fn put(&mut self, pick: usize, text: Cow<'a, str>, in_record: bool) -> Result<(), Fault> {
+    fn put(&mut self, pick: usize, text: Cow<'a, str>, place: Place) -> Result<(), Fault> {
         let is_empty = text.trim_ascii().is_empty();
-        if in_record {
+        if place != Place::Around {
             let value = self.slot(pick);
             // The first or the last of two values? Nobody can tell, so the record is refused.
             let is_first = *value == Value::Absent;

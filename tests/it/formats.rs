@@ -75,7 +75,7 @@ fn the_same_records_leave_the_same_cells_in_every_format() {
     );
     assert!(json.1.contains("30"), "{}", json.1);
 
-    let lines: String = records.iter().map(|record| format!("{record}\n")).collect();
+    let lines: String = records.iter().map(|record| record.to_string() + "\n").collect();
     let ndjson = overlay("{kind: ndjson}", "", |at| format!("/{at}"));
     assert_eq!(pulled(&ndjson, &lines), json);
 

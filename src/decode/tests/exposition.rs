@@ -112,10 +112,10 @@ fn a_page_cut_inside_a_line_yields_nothing() {
         let Some(part) = page.get(..cut) else { continue };
         match each(part) {
             Ok(rows) => {
-                assert!(part.ends_with('\n') && rows == whole[..rows.len()], "cut at {cut}")
+                assert!(part.ends_with('\n') && rows == whole[..rows.len()], "cut at {cut}");
             }
             Err(error) => {
-                assert!(cut == 0 || matches!(error, DecodeError::Truncated(_)), "{error}")
+                assert!(cut == 0 || matches!(error, DecodeError::Truncated(_)), "{error}");
             }
         }
     }

@@ -116,7 +116,8 @@ fn assert_same(stage: &Stage, kept: &Moment) {
 fn compare(stage: &Stage, kept: &Moment, turn: usize) -> usize {
     let said = stage.systems.province.ledger().said();
     let places = Places::read();
-    let oracle = oracle(&said[..kept.said], &said[..kept.said], &places, kept.slot_day, kept.edition);
+    let oracle =
+        oracle(&said[..kept.said], &said[..kept.said], &places, kept.slot_day, kept.edition);
     let (first, now) = (stage.systems.province.first_day().0, local_day(kept.province.0));
     let mut comparison = Comparison::new(stage.gateway(), &oracle, &places.codes);
     comparison.suffix = format!("&{}", as_of(kept.at));
