@@ -19,7 +19,7 @@ const AND_AT: &str = "      refused_at:     {at: /NgayTuChoi, format: yyyyMMddHH
 
 #[test]
 fn a_contract_edited_in_mid_run_counts_as_if_it_had_always_been_so() {
-    let mut stage = Stage::new(seed(), 1, 0.03, moment(20));
+    let mut stage = Stage::awake(seed(), 1, 0.03, moment(20));
     let contract = stage.folder.path().join("config/contracts/dossiers.yaml");
     let source = stage.folder.path().join("config/sources/portal.yaml");
     let calm_from = stage.systems.province.ledger().said().len();

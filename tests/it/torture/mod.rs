@@ -119,7 +119,7 @@ struct Torture {
 
 impl Torture {
     fn new(seed: u64) -> Self {
-        let stage = Stage::new(seed, 1, 0.03, moment(20));
+        let stage = Stage::awake(seed, 1, 0.03, moment(20));
         let variants = places::variants(stage.folder.path());
         Self {
             stage,
