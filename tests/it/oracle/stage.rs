@@ -49,7 +49,7 @@ impl Stage {
         let mut settings = Settings::new(seed, Now::Standing(now));
         (settings.months, settings.scale, settings.ledger) = (months, scale, true);
         // More bad answers in a row than a request is retried, so that whole turns fail as well.
-        settings.faults = Faults { in_a_row: 4, ..Faults::everything() };
+        settings.faults = Self::faults();
         // None is slow: whether a slow one answers in time would depend on the machine's load.
         settings.fleet = Fleet { silent, slow: 0.0 };
         let systems = Systems::start(settings);
@@ -71,7 +71,7 @@ impl Stage {
     }
 
     /// The misbehaviour that the province was made with.
-    pub(crate) fn faults(&self) -> Faults {
+    pub(crate) fn faults() -> Faults {
         Faults { in_a_row: 4, ..Faults::everything() }
     }
 

@@ -37,7 +37,7 @@ fn what_was_answered_of_a_moment_is_answered_again_and_is_what_had_been_said_by_
     let mut random = fastrand::Rng::with_seed(seed);
     let mut stage = Stage::awake(seed, 1, 0.03, moment(20));
     let contract = stage.folder.path().join("config/contracts/dossiers.yaml");
-    let faults = stage.faults();
+    let faults = Stage::faults();
     stage.start();
     let count = std::env::var("IOCGW_TEST_MOMENTS").map_or(MOMENTS, |text| text.parse().unwrap());
     let (began, mut moments, mut edition) = (Instant::now(), Vec::new(), Edition::Shipped);
