@@ -114,8 +114,10 @@ mod live {
     }
 }
 
-#[cfg(all(test, any(debug_assertions, feature = "failpoints")))]
+#[cfg(test)]
 mod tests {
+    #![cfg(any(debug_assertions, feature = "failpoints"))]
+
     use super::live::Order;
     use super::{is_on, limit, pass};
 

@@ -1,6 +1,7 @@
 //! Contracts that are edited while records come in: figures are those of the contract in force, as
 //! if it had been in force from the beginning.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::{Edition, Stage, compare_days, moment, seed};
@@ -17,14 +18,17 @@ const MORE: &str = "  refused_at:     {type: timestamp}\n  returned_at:    {type
 const AT: &str = "      refused_at:     {at: /NgayTuChoi, format: yyyyMMddHHmmss}\n";
 const AND_AT: &str = "      refused_at:     {at: /NgayTuChoi, format: yyyyMMddHHmmss}\n      returned_at:    {at: /NgayTra, format: yyyyMMddHHmmss}\n";
 
+/// A file, what stands in it, and what shall stand there instead.
+type Change<'a> = (&'a Path, &'a str, &'a str);
+
 #[test]
 fn a_contract_edited_in_mid_run_counts_as_if_it_had_always_been_so() {
-    let mut stage = Stage::new(seed(), 1, 0.03, moment(20));
+    let mut stage = Stage::awake(seed(), 1, 0.03, moment(20));
     let contract = stage.folder.path().join("config/contracts/dossiers.yaml");
     let source = stage.folder.path().join("config/sources/portal.yaml");
     let calm_from = stage.systems.province.ledger().said().len();
-    let faults = stage.faults();
-    let edits: [(&[(&std::path::Path, &str, &str)], Edition); 4] = [
+    let faults = Stage::faults();
+    let edits: [(&[Change<'_>], Edition); 4] = [
         (&[(&contract, RECEIVED, STRICTER)], Edition::Stricter),
         (&[(&contract, PROPERTY, MORE), (&source, AT, AND_AT)], Edition::Stricter),
         (&[(&contract, STRICTER, RECEIVED)], Edition::Shipped),

@@ -6,7 +6,7 @@ use super::{Comparison, Edition, Places, Stage, local_day, moment, oracle, seed}
 #[test]
 fn what_happened_under_an_older_list_lies_where_it_lies_today() {
     // From late September 2024 on, so that both reforms lie within.
-    let mut stage = Stage::new(seed(), 10, 0.004, moment(27));
+    let mut stage = Stage::awake(seed(), 10, 0.004, moment(27));
     stage.start();
     let calm_from = stage.systems.province.ledger().said().len();
     stage.systems.province.set_now(moment(28));

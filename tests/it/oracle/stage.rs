@@ -37,12 +37,21 @@ pub(crate) struct Stage {
 impl Stage {
     /// A province of history and faults, standing at `now`; no program yet.
     pub(crate) fn new(seed: u64, months: u32, scale: f64, now: Stamp) -> Self {
+        Self::with_silent(0.1, seed, months, scale, now)
+    }
+
+    /// The same where every kiosk answers: to wait for the silent ones takes most of a turn.
+    pub(crate) fn awake(seed: u64, months: u32, scale: f64, now: Stamp) -> Self {
+        Self::with_silent(0.0, seed, months, scale, now)
+    }
+
+    fn with_silent(silent: f64, seed: u64, months: u32, scale: f64, now: Stamp) -> Self {
         let mut settings = Settings::new(seed, Now::Standing(now));
         (settings.months, settings.scale, settings.ledger) = (months, scale, true);
         // More bad answers in a row than a request is retried, so that whole turns fail as well.
-        settings.faults = Faults { in_a_row: 4, ..Faults::everything() };
+        settings.faults = Self::faults();
         // None is slow: whether a slow one answers in time would depend on the machine's load.
-        settings.fleet = Fleet { silent: 0.1, slow: 0.0 };
+        settings.fleet = Fleet { silent, slow: 0.0 };
         let systems = Systems::start(settings);
         let folder = tempfile::tempdir().unwrap();
         systems.write_secrets(&folder.path().join("secrets"));
@@ -62,7 +71,7 @@ impl Stage {
     }
 
     /// The misbehaviour that the province was made with.
-    pub(crate) fn faults(&self) -> Faults {
+    pub(crate) fn faults() -> Faults {
         Faults { in_a_row: 4, ..Faults::everything() }
     }
 

@@ -119,7 +119,7 @@ struct Torture {
 
 impl Torture {
     fn new(seed: u64) -> Self {
-        let stage = Stage::new(seed, 1, 0.03, moment(20));
+        let stage = Stage::awake(seed, 1, 0.03, moment(20));
         let variants = places::variants(stage.folder.path());
         Self {
             stage,
@@ -156,7 +156,7 @@ impl Torture {
 
     fn random_way(&mut self, i: usize) -> Way {
         let after = Duration::from_millis(self.random.u64(0..=LATEST));
-        if i % 4 == 0 { Way::Starting(after) } else { Way::Listening(after) }
+        if i.is_multiple_of(4) { Way::Starting(after) } else { Way::Listening(after) }
     }
 
     /// Where a place was not passed in time there was too little to do: once more, with more of it.
