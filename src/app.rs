@@ -19,13 +19,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Options, Problem};
+use crate::model::contract::Otherwise;
 use crate::model::dictionary::Dictionaries;
 use crate::model::nearest::nearest;
+use crate::model::schema::Schema;
 use crate::pipeline::{self, Fleet, Shared, Stream};
 use crate::pull;
 use crate::serve;
 use crate::store::{Epoch, Filter, Opened, Parts, Report, Store, StoreError, StreamName};
-use crate::telemetry::{Metrics, SourceLabels};
+use crate::telemetry::{Metrics, SourceLabels, StreamLabels};
 use past::Past;
 
 /// How long turns may take to end after the stop signal.
@@ -345,12 +347,19 @@ fn source_labels(config: &Config) -> Vec<SourceLabels> {
         streams: source
             .streams
             .iter()
-            .map(|stream| {
-                (stream.name.clone(), config.plans[stream.plan].schema.fresh_within.as_seconds())
-            })
+            .map(|stream| stream_labels(stream, &config.plans[stream.plan].schema))
             .collect(),
     };
     config.sources.iter().map(label).collect()
+}
+
+fn stream_labels(stream: &config::CheckedStream, schema: &Schema) -> StreamLabels {
+    let warns = schema.checks.iter().filter(|rule| rule.otherwise == Otherwise::Warn);
+    StreamLabels {
+        stream: stream.name.clone(),
+        fresh_within: schema.fresh_within.as_seconds(),
+        warnings: warns.map(|rule| rule.text.clone()).collect(),
+    }
 }
 
 /// Every stream of every source, in the order in which the store numbers them.
@@ -378,6 +387,9 @@ fn streams(config: &Config, context: &pull::Context) -> anyhow::Result<Vec<Arc<S
                 interval: written.streams[&stream.name].interval,
                 cursor: stream.cursor.clone(),
                 data_through: stream.data_through,
+                gate: written.streams[&stream.name].gate,
+                drift: written.streams[&stream.name].drift,
+                unit: written.accountable_unit.clone(),
                 fleet,
             }));
         }

@@ -138,9 +138,12 @@ fn areas(files: &mut Files<'_>, words: &mut Dictionaries) -> (Province, Option<A
 
 fn lists(files: &mut Files<'_>, words: &mut Dictionaries) -> Lists {
     let mut lists = Lists::new();
-    for name in files.names("lists", "csv") {
+    // `procedures.field.csv` holds titles for the column `field` of `procedures.csv`.
+    let (titles, names): (Vec<_>, Vec<_>) =
+        files.names("lists", "csv").into_iter().partition(|name| list_name(name).contains('.'));
+    for name in names {
         let Some(text) = files.text(&name, None) else { continue };
-        let list = name.trim_start_matches("lists/").trim_end_matches(".csv");
+        let list = list_name(&name);
         match CodeList::read(list, &text, words) {
             Ok(read) => _ = lists.insert(list.to_owned(), Arc::new(read)),
             Err(problems) => {
@@ -152,7 +155,23 @@ fn lists(files: &mut Files<'_>, words: &mut Dictionaries) -> Lists {
             }
         }
     }
+    for name in titles {
+        let Some(text) = files.text(&name, None) else { continue };
+        let Some((list, attribute)) = list_name(&name).split_once('.') else { continue };
+        let read = match lists.get_mut(list).map(Arc::make_mut) {
+            Some(list) => list.read_titles(attribute, &text),
+            None => Err(vec![(1, format!("there is no code list '{list}' for these titles"))]),
+        };
+        for (line, message) in read.err().into_iter().flatten() {
+            let place = files.place(&name, line);
+            files.problems.push(Problem::new(place, "", &message));
+        }
+    }
     lists
+}
+
+fn list_name(file: &str) -> &str {
+    file.trim_start_matches("lists/").trim_end_matches(".csv")
 }
 
 struct Compiler<'a> {
@@ -374,6 +393,8 @@ impl Compiler<'_> {
         };
         let mut problems = Vec::new();
         request.check(&at, &mut problems);
+        stream.gate.check(&format!("{at}.gate"), &mut problems);
+        stream.drift.check(&format!("{at}.drift"), &mut problems);
         problems.iter().for_each(|(at, message)| self.files.problem(read, at, message));
         if stream.interval.as_seconds() < 1 {
             self.files.problem(read, &format!("{at}.interval"), "the shortest interval is 1s");

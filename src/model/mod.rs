@@ -6,6 +6,7 @@ pub mod area;
 pub mod contract;
 pub mod cube;
 pub mod dictionary;
+pub mod drift;
 pub mod expr;
 pub mod list;
 pub mod nearest;

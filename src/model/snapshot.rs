@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::cube::{Cube, Dimension};
+use crate::model::drift::Register;
 use crate::model::time::Stamp;
 
 /// How many finished runs of a stream are kept in sight.
@@ -95,6 +96,8 @@ pub struct StreamState {
     pub targets: Option<(u64, u64)>,
     /// All records of all runs, by what became of them.
     pub total: Conservation,
+    /// Breaches of the contract, warnings and unknown codes.
+    pub register: Register,
     /// The last runs, oldest first, at most [`RUNS_KEPT`].
     pub runs: VecDeque<RunLine>,
 }
@@ -125,7 +128,7 @@ pub struct Conservation {
     pub duplicate: u64,
     /// Records kept in quarantine.
     pub quarantined: u64,
-    /// Records refused and not kept, because the quarantine is full.
+    /// Records refused and not kept: the quarantine is full, or their page was refused whole.
     pub rejected: u64,
 }
 
@@ -159,6 +162,8 @@ pub enum Outcome {
     LoopDetected,
     /// The source did not answer as it should.
     Failed,
+    /// A page had too many records that break their contract, and was refused whole.
+    RejectedByGate,
     /// The records do not add up: a fault of the gateway.
     Unbalanced,
 }
@@ -171,15 +176,23 @@ impl Outcome {
             Self::Truncated => "truncated",
             Self::LoopDetected => "loop_detected",
             Self::Failed => "failed",
+            Self::RejectedByGate => "rejected_by_gate",
             Self::Unbalanced => "unbalanced",
         }
     }
 
     /// Reads [`Outcome::as_str`].
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Ok, Self::Truncated, Self::LoopDetected, Self::Failed, Self::Unbalanced]
-            .into_iter()
-            .find(|outcome| outcome.as_str() == text)
+        [
+            Self::Ok,
+            Self::Truncated,
+            Self::LoopDetected,
+            Self::Failed,
+            Self::RejectedByGate,
+            Self::Unbalanced,
+        ]
+        .into_iter()
+        .find(|outcome| outcome.as_str() == text)
     }
 }
 

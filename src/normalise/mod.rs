@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use crate::model::area::{Areas, Misplaced};
 use crate::model::contract::{Otherwise, PropertyType};
+use crate::model::drift::{Audit, Kind};
 use crate::model::observation::{Observations, Reason, Reject};
 use crate::model::record::{Records, Value};
 use crate::model::row::NULL;
@@ -49,6 +50,8 @@ pub struct Normaliser {
     entries: Vec<Entry>,
     wanted: Wanted,
     hasher: KeyHasher,
+    /// Slots of codes whose lists change with time, and of the moments that decide.
+    dated: Vec<(usize, usize)>,
 }
 
 /// What the gateway knows besides the page.
@@ -80,10 +83,8 @@ pub struct Normalised {
     pub observations: Observations,
     /// Records that do not.
     pub rejects: Vec<Reject>,
-    /// Unknown codes taken as `other`.
-    pub unknown_codes: u64,
-    /// Checks that failed with `otherwise: warn`.
-    pub warnings: u64,
+    /// What the page showed about its contract.
+    pub audit: Audit,
 }
 
 impl Normaliser {
@@ -126,7 +127,10 @@ impl Normaliser {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(Self { schema: Arc::clone(schema), areas: Arc::clone(areas), entries, wanted, hasher })
+        let (schema, areas) = (Arc::clone(schema), Arc::clone(areas));
+        let dated = schema.fields.iter().enumerate();
+        let dated = dated.filter_map(|(slot, field)| Some((slot, field.list_at?))).collect();
+        Ok(Self { schema, areas, entries, wanted, hasher, dated })
     }
 
     /// The wanted paths, in the order of a record's picks.
@@ -156,6 +160,9 @@ impl Normaliser {
             row: vec![NULL; self.schema.fields.len()],
             message: Vec::with_capacity(64),
             problem: None,
+            others: vec![0; self.schema.fields.len()],
+            warned: vec![0; self.schema.checks.len()],
+            refused_by: None,
         };
         let mut malformed = records.malformed.iter().copied().peekable();
         for index in 0..records.count {
@@ -165,8 +172,36 @@ impl Normaliser {
                 continue;
             }
             self.record(record, around, horizon, &mut work, &mut out);
+            if work.refused_by.is_some() {
+                break;
+            }
         }
+        out.audit = self.audit(records, &out.rejects, &work);
         out
+    }
+
+    /// What the page showed about its contract, by the names that people know.
+    fn audit(&self, records: &Records<'_>, rejects: &[Reject], work: &Work) -> Audit {
+        let mut audit = Audit {
+            records: records.count as u64,
+            rejects: rejects.len() as u64,
+            unmapped: records.unmapped,
+            refused_by: work.refused_by.map(|rule| self.schema.checks[rule].text.clone()),
+            ..Audit::default()
+        };
+        for reject in rejects {
+            if let Some(kind) = Kind::of(reject.reason) {
+                *audit.flaws.entry((kind, reject.rule.clone())).or_default() += 1;
+            }
+        }
+        for (field, count) in self.schema.fields.iter().zip(&work.others).filter(|(_, n)| **n > 0) {
+            *audit.flaws.entry((Kind::NewCode, field.name.clone())).or_default() += count;
+            audit.unknown_codes.insert(field.name.clone(), *count);
+        }
+        for (rule, count) in self.schema.checks.iter().zip(&work.warned).filter(|(_, n)| **n > 0) {
+            *audit.warnings.entry(rule.text.clone()).or_default() += count;
+        }
+        audit
     }
 
     fn record(
@@ -181,11 +216,16 @@ impl Normaliser {
         for slot in 0..self.schema.fields.len() {
             work.row[slot] = match self.slot(slot, record, around, horizon) {
                 Ok(read) => {
-                    out.unknown_codes += u64::from(read.is_other);
+                    if read.is_other {
+                        work.others[slot] += 1;
+                    }
                     read.value
                 }
                 Err(reason) => work.fail(reason, slot),
             };
+        }
+        for (slot, at) in &self.dated {
+            self.outdated(*slot, *at, around, work);
         }
         let key = self.key(record, around, work);
         self.place(record, around, work);
@@ -213,19 +253,21 @@ impl Normaliser {
             ));
             return;
         }
-        for rule in &self.schema.checks {
-            if !rule.expr.holds(&work.row) {
-                if rule.otherwise == Otherwise::Quarantine {
-                    out.rejects.push(self.reject(
-                        record,
-                        around,
-                        key,
-                        Reason::CheckFailed,
-                        &rule.text,
-                    ));
+        for (i, rule) in self.schema.checks.iter().enumerate() {
+            if rule.expr.holds(&work.row) {
+                continue;
+            }
+            match rule.otherwise {
+                Otherwise::Warn => work.warned[i] += 1,
+                Otherwise::Quarantine => {
+                    let reason = Reason::CheckFailed;
+                    out.rejects.push(self.reject(record, around, key, reason, &rule.text));
                     return;
                 }
-                out.warnings += 1;
+                Otherwise::RejectPage => {
+                    work.refused_by = Some(i);
+                    return;
+                }
             }
         }
         if let Some(key) = key {
@@ -334,15 +376,35 @@ impl Normaliser {
         whole.then(|| self.hasher.hash(&work.message))
     }
 
-    /// The area, by the code and the day that gives the code its meaning.
-    fn place(&self, record: &[Value<'_>], around: Surroundings<'_>, work: &mut Work) {
-        let slot = self.schema.area_slot;
-        let at = work.row[self.schema.area_at_slot];
-        let day = match (at, self.schema.fields[self.schema.area_at_slot].kind) {
+    /// The day in a slot of a moment or a day; today where there is none.
+    fn day(&self, slot: usize, around: Surroundings<'_>, work: &Work) -> Day {
+        match (work.row[slot], self.schema.fields[slot].kind) {
             (NULL, _) => around.now.day(),
             (at, PropertyType::Date) => Day(at as i32),
             (at, _) => Day((at + LOCAL_OFFSET).div_euclid(DAY) as i32),
-        };
+        }
+    }
+
+    /// Treats a code that was not valid on the record's day like one that is in no list.
+    fn outdated(&self, slot: usize, at: usize, around: Surroundings<'_>, work: &mut Work) {
+        let (field, value) = (&self.schema.fields[slot], work.row[slot]);
+        let Some(list) = field.list.as_ref().filter(|_| value != NULL) else { return };
+        let number = value as u16;
+        if list.is_valid(number, self.day(at, around, work)) || Some(number) == field.other {
+            return;
+        }
+        if let Some(other) = field.other {
+            work.row[slot] = i64::from(other);
+            work.others[slot] += 1;
+        } else {
+            work.row[slot] = work.fail(Reason::UnknownCode, slot);
+        }
+    }
+
+    /// The area, by the code and the day that gives the code its meaning.
+    fn place(&self, record: &[Value<'_>], around: Surroundings<'_>, work: &mut Work) {
+        let slot = self.schema.area_slot;
+        let day = self.day(self.schema.area_at_slot, around, work);
         let wire = self.wire(slot, record, around);
         match value::text(&wire, &self.entries[slot]) {
             Ok(Some(code)) => match self.areas.resolve(&code, day) {
@@ -426,6 +488,12 @@ struct Work {
     row: Vec<i64>,
     message: Vec<u8>,
     problem: Option<(Reason, usize)>,
+    /// Unknown codes taken as `other`, by slot.
+    others: Vec<u64>,
+    /// Failed checks that only warn, by check.
+    warned: Vec<u64>,
+    /// The check by which the whole page is refused.
+    refused_by: Option<usize>,
 }
 
 impl Work {

@@ -11,6 +11,7 @@
 //! they see a [`Snapshot`], swapped in after the commit. A commit that fails leaves memory as it was;
 //! an input/output error is fatal and never retried.
 
+mod breaches;
 mod commit;
 mod contract;
 mod cubes;
@@ -36,6 +37,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::clock::Clock;
 use crate::fold::Plan;
 use crate::model::dictionary::Dictionaries;
+use crate::model::drift::Drift;
 use crate::model::observation::{Observations, Reject};
 use crate::model::snapshot::{Conservation, Outcome, Snapshot, Trouble};
 use crate::model::time::Stamp;
@@ -122,6 +124,10 @@ pub struct RunEnd {
     pub targets: Option<(u64, u64)>,
     /// Why it failed: reason and message.
     pub failure: Option<(String, String)>,
+    /// Those of its records that came on pages refused whole; no commit has counted them.
+    pub refused: u64,
+    /// How its records strayed from their contract.
+    pub drift: Drift,
 }
 
 /// Why the store refuses or fails.

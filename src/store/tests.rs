@@ -4,6 +4,7 @@
 //! Each part has its file; here is the little world that they share. Limits that would take a
 //! million records to reach are small in test builds (see `MIN_LOG` and its like).
 
+mod breaches;
 mod changes;
 mod disk;
 mod files;
@@ -168,6 +169,8 @@ fn run(stream: usize, number: i64) -> RunEnd {
         data_through: None,
         targets: None,
         failure: None,
+        refused: 0,
+        drift: Drift::default(),
     }
 }
 

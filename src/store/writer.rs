@@ -13,6 +13,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, watch};
 
+use super::breaches;
 use super::contract::Contract;
 use super::cubes::{self, Cubes, Opening};
 use super::journal;
@@ -35,6 +36,8 @@ pub(super) struct Stream {
     pub(super) cursor: Option<i64>,
     /// Tells it apart from the other streams of its contract.
     pub(super) number: u8,
+    /// Whether the register of breaches has changed since it was last written.
+    pub(super) is_register_unsaved: bool,
 }
 
 pub(super) struct Writer {
@@ -131,7 +134,8 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
         if opening.changed {
             save::known(&transaction, &state, commit.0)?;
         }
-        streams.push(Stream { name, state, cursor, number });
+        state.register = breaches::load(&transaction, &name)?;
+        streams.push(Stream { name, state, cursor, number, is_register_unsaved: false });
     }
     let mut newest = (revision, at);
     if opening.changed {
@@ -244,6 +248,9 @@ impl Writer {
         let stream = &mut self.streams[end.stream];
         let state = &mut stream.state;
         state.trouble = trouble(state.trouble.as_ref(), end);
+        state.total.received += end.refused;
+        state.total.rejected += end.refused;
+        stream.is_register_unsaved |= breaches::note(state, end);
         if end.failure.is_none() {
             state.last_success = Some(end.ended);
         }
@@ -279,12 +286,21 @@ impl Writer {
     ) -> Result<(), rusqlite::Error> {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Stream { name, state, cursor, .. } = &self.streams[stream];
+        let Stream { name, state, cursor, is_register_unsaved, .. } = &mut self.streams[stream];
         save::stream(&transaction, state, *cursor)?;
         save::run(&transaction, name, line)?;
+        let ids = if *is_register_unsaved {
+            breaches::save(&transaction, name, &state.register)?
+        } else {
+            Vec::new()
+        };
         save::known(&transaction, state, self.revision + 1)?;
         save::revision(&transaction, (self.revision + 1, at))?;
         transaction.commit()?;
+        *is_register_unsaved = false;
+        for (breach, id) in state.register.breaches.iter_mut().zip(ids) {
+            breach.id = id;
+        }
         self.revision += 1;
         Ok(())
     }

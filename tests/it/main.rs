@@ -7,6 +7,7 @@ mod config;
 mod console;
 mod demo;
 mod deploy;
+mod drift;
 mod first;
 mod formats;
 mod malformed;

@@ -6,7 +6,7 @@ use super::*;
 const MANY: u64 = 5000;
 
 /// Lets the file grow by at most so many pages from now on; `None` makes room again.
-async fn limit(store: &Store, pages: Option<i64>) {
+pub(super) async fn limit(store: &Store, pages: Option<i64>) {
     let count = |pragma: &str| {
         let connection = rusqlite::Connection::open(store.path()).unwrap();
         connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0)).unwrap()
