@@ -414,7 +414,7 @@ impl<'a> DeserializeSeed<'a> for ItemSeed<'_, '_, 'a> {
             values[0] = classify(raw.get());
             return Ok(());
         }
-        let mut inner = ObjectVisitor { node, values, order, spare, sound: true };
+        let mut inner = ObjectVisitor { node, values, order, spare, sound: true, skipped: 0 };
         let is_object = deserializer.deserialize_any(&mut inner)?;
         *sound &= inner.sound;
         if !is_object {

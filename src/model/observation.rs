@@ -17,6 +17,9 @@ pub struct Observations {
     pub rows: Vec<i64>,
     /// Whether each record is withdrawn.
     pub retracted: Vec<bool>,
+    /// While the identifier key is being replaced: each record's key under the previous one. Empty
+    /// at all other times.
+    pub former: Vec<u128>,
 }
 
 impl Observations {
@@ -117,4 +120,6 @@ pub struct Reject {
     pub shape: String,
     /// The mapped values for a later replay, as a JSON object; identifiers only as keyed hashes.
     pub held: String,
+    /// While the identifier key is being replaced: the fingerprint under the previous one.
+    pub former: Option<u128>,
 }

@@ -50,6 +50,8 @@ pub struct Normaliser {
     entries: Vec<Entry>,
     wanted: Wanted,
     hasher: KeyHasher,
+    /// The hasher before the identifier key was replaced, as long as both are in use.
+    previous: Option<KeyHasher>,
     /// Slots of codes whose lists change with time, and of the moments that decide.
     dated: Vec<(usize, usize)>,
 }
@@ -130,7 +132,19 @@ impl Normaliser {
         let (schema, areas) = (Arc::clone(schema), Arc::clone(areas));
         let dated = schema.fields.iter().enumerate();
         let dated = dated.filter_map(|(slot, field)| Some((slot, field.list_at?))).collect();
-        Ok(Self { schema, areas, entries, wanted, hasher, dated })
+        Ok(Self { schema, areas, entries, wanted, hasher, previous: None, dated })
+    }
+
+    /// Tells for each record also what its key was under this hasher.
+    #[must_use]
+    pub fn after(mut self, previous: Option<KeyHasher>) -> Self {
+        self.previous = previous;
+        self
+    }
+
+    /// The hashers in use: the present one, and the previous one while keys are replaced.
+    pub fn hashers(&self) -> (&KeyHasher, Option<&KeyHasher>) {
+        (&self.hasher, self.previous.as_ref())
     }
 
     /// The wanted paths, in the order of a record's picks.
@@ -228,12 +242,14 @@ impl Normaliser {
             self.outdated(*slot, *at, around, work);
         }
         let key = self.key(record, around, work);
+        let former = self.previous.as_ref().map(|previous| previous.hash(&work.message));
         self.place(record, around, work);
         let retracted = self.schema.retracted.as_ref().is_some_and(|expr| expr.holds(&work.row));
         let version = work.row[self.schema.version_slot];
         if let (true, Some(key), true) = (retracted, key, version != NULL) {
             // What a withdrawal says besides key and version no longer matters.
             out.observations.push(key, &work.row, true);
+            out.observations.former.extend(former);
             return;
         }
         for (slot, field) in self.schema.fields.iter().enumerate() {
@@ -272,6 +288,7 @@ impl Normaliser {
         }
         if let Some(key) = key {
             out.observations.push(key, &work.row, false);
+            out.observations.former.extend(former);
         }
     }
 
@@ -428,17 +445,45 @@ impl Normaliser {
         reason: Reason,
         rule: &str,
     ) -> Reject {
-        let (mut shape, mut held) = (serde_json::Map::new(), serde_json::Map::new());
+        let mut shape = serde_json::Map::new();
+        for (slot, field) in self.schema.fields.iter().enumerate() {
+            shape.insert(field.name.clone(), self.wire(slot, record, around).shape().into());
+        }
+        let held = self.held(record, around, &self.hasher);
+        let fingerprint = |hasher: &KeyHasher, held: &str| {
+            let mut message = Vec::new();
+            key::part(&mut message, reason.as_str().as_bytes());
+            key::part(&mut message, rule.as_bytes());
+            key::part(&mut message, held.as_bytes());
+            hasher.hash(&message)
+        };
+        let former = self
+            .previous
+            .as_ref()
+            .map(|previous| fingerprint(previous, &self.held(record, around, previous)));
+        Reject {
+            reason,
+            rule: rule.to_owned(),
+            key,
+            fingerprint: fingerprint(&self.hasher, &held),
+            shape: serde_json::Value::Object(shape).to_string(),
+            held,
+            former,
+        }
+    }
+
+    /// The mapped values of a record, for a replay.
+    fn held(&self, record: &[Value<'_>], around: Surroundings<'_>, hasher: &KeyHasher) -> String {
+        let mut held = serde_json::Map::new();
         for (slot, field) in self.schema.fields.iter().enumerate() {
             let wire = self.wire(slot, record, around);
-            shape.insert(field.name.clone(), wire.shape().into());
             let value = match &*wire {
                 Value::Absent | Value::Unfit => continue,
                 Value::Text(text) if field.kind == PropertyType::Identifier => {
-                    self.hashed(text).into()
+                    hashed(hasher, text).into()
                 }
                 Value::Number(text) if field.kind == PropertyType::Identifier => {
-                    self.hashed(text).into()
+                    hashed(hasher, text).into()
                 }
                 Value::Items(items) if items.count > MAX_HELD_ITEMS => continue,
                 Value::Items(items) => items
@@ -449,27 +494,14 @@ impl Normaliser {
             };
             held.insert(field.name.clone(), value);
         }
-        let held = serde_json::Value::Object(held).to_string();
-        let mut message = Vec::new();
-        key::part(&mut message, reason.as_str().as_bytes());
-        key::part(&mut message, rule.as_bytes());
-        key::part(&mut message, held.as_bytes());
-        let fingerprint = self.hasher.hash(&message);
-        Reject {
-            reason,
-            rule: rule.to_owned(),
-            key,
-            fingerprint,
-            shape: serde_json::Value::Object(shape).to_string(),
-            held,
-        }
+        serde_json::Value::Object(held).to_string()
     }
+}
 
-    fn hashed(&self, text: &str) -> String {
-        let mut message = Vec::new();
-        key::part(&mut message, normal(text).as_bytes());
-        format!("{:032x}", self.hasher.hash(&message))
-    }
+fn hashed(hasher: &KeyHasher, text: &str) -> String {
+    let mut message = Vec::new();
+    key::part(&mut message, normal(text).as_bytes());
+    format!("{:032x}", hasher.hash(&message))
 }
 
 /// A plain value as it is held for a replay; what is not there or cannot be read is null.

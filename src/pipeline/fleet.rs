@@ -52,6 +52,7 @@ pub(super) async fn poll(
             tally.bytes,
             &tally.durations,
         );
+        page.former.extend_from_slice(&normalised.observations.former);
         for i in 0..normalised.observations.len() {
             page.push(
                 normalised.observations.keys[i],

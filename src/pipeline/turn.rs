@@ -241,6 +241,7 @@ pub(super) fn note(
 ) {
     let records = &committed.records;
     progress.records.add(records);
+    shared.metrics.late(&stream.source, &stream.name, committed.late);
     progress.latest = progress.latest.max(committed.latest);
     let counts = [
         records.received,

@@ -22,6 +22,8 @@ pub(super) struct Contract {
     pub(super) dirty: BTreeSet<u32>,
     pub(super) log_bytes: u64,
     pub(super) held: HashSet<u128>,
+    /// Records that stand under the identifier key before the present one.
+    pub(super) under_previous_key: u64,
 }
 
 impl Contract {
@@ -32,11 +34,21 @@ impl Contract {
         folded: &Folded,
         buffer: &mut Vec<u8>,
     ) -> Result<(), rusqlite::Error> {
-        if folded.rows.is_empty() {
+        self.append_rows(transaction, &folded.rows, buffer)
+    }
+
+    /// Appends rows to the log, as one blob.
+    pub(super) fn append_rows(
+        &mut self,
+        transaction: &Transaction<'_>,
+        rows: &[u32],
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), rusqlite::Error> {
+        if rows.is_empty() {
             return Ok(());
         }
         buffer.clear();
-        for row in &folded.rows {
+        for row in rows {
             buffer.extend_from_slice(&row.to_le_bytes());
             buffer.extend_from_slice(self.entities.record(*row));
             self.dirty.insert(row / CHUNK as u32);

@@ -9,3 +9,10 @@ CREATE INDEX breach_of_stream ON breach (source, stream, id);
 CREATE TABLE drift (
   source TEXT NOT NULL, stream TEXT NOT NULL, kind TEXT NOT NULL, rule TEXT NOT NULL, count INTEGER NOT NULL,
   PRIMARY KEY (source, stream, kind, rule)) WITHOUT ROWID;
+
+-- Under which identifier key the records of each contract stand (its id), and how many still stand
+-- under the one before it.
+CREATE TABLE identifier_key (contract TEXT PRIMARY KEY, key INTEGER NOT NULL, remaining INTEGER NOT NULL) WITHOUT ROWID;
+
+-- Whose version of a record counted when the contract was last opened: the streams by rank.
+CREATE TABLE precedence (contract TEXT PRIMARY KEY, streams TEXT NOT NULL) WITHOUT ROWID;

@@ -19,7 +19,9 @@ mod epoch;
 mod fsck;
 mod held;
 mod journal;
+mod keys;
 mod load;
+mod precedence;
 mod quarantine;
 mod save;
 mod sqlite;
@@ -46,6 +48,7 @@ use crate::model::units::Span;
 pub use epoch::Epoch;
 pub use fsck::{Checked, Report};
 pub use journal::Entry;
+pub use keys::KeyIds;
 pub use quarantine::{Filter, Quarantined};
 pub use sqlite::Opened;
 pub use vintage::{Vintage, VintageError};
@@ -65,6 +68,9 @@ pub struct StreamName {
     pub stream: String,
     /// Position of the contract among the plans.
     pub plan: usize,
+    /// Its rank among the streams of its contract: of two versions of a record that of the higher
+    /// rank counts. 0 for all of them if the newest does.
+    pub rank: u8,
 }
 
 /// One page's records, to be committed.
@@ -136,6 +142,9 @@ pub enum StoreError {
     /// Another instance owns the file.
     #[error("another instance of iocgw is using {0}; stop it, or give this one another --store")]
     Owned(String),
+    /// The records stand under an identifier key that is not the one given.
+    #[error("{0}")]
+    Key(String),
     /// The file is not one of ours, or of a newer version.
     #[error("{0}")]
     Foreign(String),
@@ -271,6 +280,8 @@ impl Store {
 pub struct Parts {
     /// One plan per contract.
     pub plans: Vec<Plan>,
+    /// The identifier keys of each, in the same order.
+    pub keys: Vec<KeyIds>,
     /// The streams.
     pub streams: Vec<StreamName>,
     /// The dictionaries, with all words of the configuration.

@@ -72,7 +72,8 @@ impl Store {
         let epoch = Epoch::at(&transaction, revision)?.unwrap_or_default();
         let (streams, rebuilding) =
             (streams(&transaction, revision)?, unbuilt(&transaction, revision)?);
-        let snapshot = Snapshot { revision, at: made, measures, streams, rebuilding };
+        let snapshot =
+            Snapshot { revision, at: made, measures, streams, rebuilding, ..Snapshot::default() };
         Ok(Vintage { snapshot, epoch })
     }
 

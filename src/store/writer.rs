@@ -17,12 +17,14 @@ use super::breaches;
 use super::contract::Contract;
 use super::cubes::{self, Cubes, Opening};
 use super::journal;
+use super::keys;
+use super::precedence;
 use super::save;
 use super::sqlite::{Opened, failure};
 use super::{Command, Parts, QUEUE, RunEnd, Store, StoreError, StreamName, load, trouble};
 use crate::clock::Clock;
 use crate::failpoint;
-use crate::fold::entities::CHUNK;
+use crate::fold::entities::{CHUNK, ORIGINS};
 use crate::model::snapshot::{Outcome, RUNS_KEPT, RunLine, Snapshot, StreamState};
 use crate::model::time::Stamp;
 use crate::model::units::Span;
@@ -62,6 +64,7 @@ pub(super) struct Writer {
 pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
     let Opened { mut connection, path, lock, .. } = opened;
     let (clock, full_for) = (parts.clock.clone(), parts.journal_full_for);
+    keys::check(&connection, &parts)?;
     let loaded = load_all(&mut connection, parts).map_err(|error| failure(&error))?;
     let (contracts, streams, (revision, at)) = loaded;
     let (announce, revisions) = watch::channel(revision);
@@ -97,13 +100,14 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     load::save_dictionaries(&transaction, &parts.words)?;
     let mut held = load::held_keys(&transaction)?;
-    let (mut contracts, mut repacked) = (Vec::new(), Vec::new());
+    // Contracts whose streams begin anew.
+    let (mut contracts, mut anew) = (Vec::new(), BTreeSet::new());
     let (revision, at) = save::newest(&transaction)?;
     let commit = (revision + 1, at.max(parts.clock.now()));
     let mut opening = Opening { commit, changed: false };
     opening.changed |= parts.epoch.note(&transaction, commit.0)?;
     cubes::forget(&transaction, &parts.plans, &mut opening)?;
-    for plan in parts.plans {
+    for (plan, ids) in parts.plans.into_iter().zip(parts.keys) {
         let loaded = load::contract(&transaction, &plan)?;
         let cubes = Cubes::load(&transaction, &plan, &loaded, &mut opening)?;
         let load::Contract { id, entities, log_bytes, .. } = loaded;
@@ -113,13 +117,29 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
             BTreeSet::new()
         };
         let held = held.remove(&plan.schema.name).unwrap_or_default();
-        repacked.push(loaded.repacked);
-        let mut contract = Contract { id, plan, entities, cubes, dirty, log_bytes, held };
+        let mut contract = Contract {
+            id,
+            under_previous_key: keys::adopt(&transaction, &plan.schema.name, ids, entities.len())?,
+            plan,
+            entities,
+            cubes,
+            dirty,
+            log_bytes,
+            held,
+        };
         if loaded.repacked {
             contract.dirty = (0..contract.entities.chunks().len() as u32).collect();
             transaction.execute("DELETE FROM entity_chunk WHERE contract = ?1", [id])?;
             contract.write_back(&transaction)?;
             contract.written_back();
+        }
+        let position = contracts.len();
+        let feeding: Vec<_> = parts.streams.iter().filter(|name| name.plan == position).collect();
+        if precedence::note(&transaction, &contract.plan.schema.name, &feeding)? {
+            anew.insert(position);
+        }
+        if loaded.repacked {
+            anew.insert(position);
         }
         contracts.push(contract);
     }
@@ -127,7 +147,7 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
     for name in parts.streams {
         let (mut state, mut cursor, number) =
             load::stream(&transaction, &name, &contracts[name.plan].plan.schema.name)?;
-        if repacked[name.plan] {
+        if anew.contains(&name.plan) {
             (state.cursor, cursor) = (None, None);
             save::stream(&transaction, &state, cursor)?;
         }
@@ -135,6 +155,11 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
             save::known(&transaction, &state, commit.0)?;
         }
         state.register = breaches::load(&transaction, &name)?;
+        if name.rank > 0 {
+            let ranks = &mut contracts[name.plan].plan.ranks;
+            ranks.resize(ORIGINS.into(), 0);
+            ranks[usize::from(number)] = name.rank;
+        }
         streams.push(Stream { name, state, cursor, number, is_register_unsaved: false });
     }
     let mut newest = (revision, at);
@@ -376,7 +401,11 @@ impl Writer {
             })
             .collect();
         let revision = self.revision;
-        let snapshot = Snapshot { revision, at, measures, streams, rebuilding };
+        let rekeying = self.contracts.iter().filter(|contract| contract.under_previous_key > 0);
+        let rekeying = rekeying
+            .map(|contract| (contract.plan.schema.name.clone(), contract.under_previous_key));
+        let rekeying = rekeying.collect();
+        let snapshot = Snapshot { revision, at, measures, streams, rebuilding, rekeying };
         self.snapshot.store(Arc::new(snapshot));
         self.announce.send_replace(self.revision);
     }

@@ -96,6 +96,8 @@ pub struct Metrics {
     unknown_codes: IntCounterVec,
     warned: IntCounterVec,
     unknown_fields: IntCounterVec,
+    late: IntCounterVec,
+    rekeying: IntGaugeVec,
     breaches: IntGaugeVec,
     unbalanced: IntCounterVec,
     commit_duration: Histogram,
@@ -245,6 +247,16 @@ impl Metrics {
                 "Records accepted although a check of their contract that only warns fails.",
                 &["source", "stream", "rule"],
             ),
+            late: make.counters(
+                "records_late_total",
+                "New records that count on a day that was over, its deadline included.",
+                &["source", "stream"],
+            ),
+            rekeying: make.gauges(
+                "identifier_records_under_previous_key",
+                "Records known only under the previous identifier key, while it is replaced.",
+                &["contract"],
+            ),
             unknown_fields: make.counters(
                 "contract_unknown_fields_total",
                 "Fields seen that nobody maps, the most in one record of each page; never named.",
@@ -333,8 +345,13 @@ impl Metrics {
             self.pull_duration.with_label_values(&[name]);
             self.request_duration.with_label_values(&[name]);
             for StreamLabels { stream, warnings, .. } in &source.streams {
-                let families =
-                    [&self.received, &self.unknown_codes, &self.unknown_fields, &self.unbalanced];
+                let families = [
+                    &self.received,
+                    &self.unknown_codes,
+                    &self.unknown_fields,
+                    &self.late,
+                    &self.unbalanced,
+                ];
                 for family in families {
                     family.with_label_values(&[name, stream]);
                 }
@@ -405,6 +422,11 @@ impl Metrics {
         }
     }
 
+    /// New records came for days that were over.
+    pub fn late(&self, source: &str, stream: &str, count: u64) {
+        self.late.with_label_values(&[source, stream]).inc_by(count);
+    }
+
     /// A page was refused whole: its records, and those among them that broke nothing themselves.
     pub fn page_refused(&self, source: &str, stream: &str, records: u64, others: u64) {
         self.received.with_label_values(&[source, stream]).inc_by(records);
@@ -437,6 +459,9 @@ impl Metrics {
     }
 
     fn look(&self, snapshot: &Snapshot) {
+        for (contract, remaining) in &snapshot.rekeying {
+            self.rekeying.with_label_values(&[contract]).set(*remaining as i64);
+        }
         for source in &self.sources {
             for StreamLabels { stream, .. } in &source.streams {
                 let state = snapshot.streams.get(&format!("{}.{stream}", source.source));
