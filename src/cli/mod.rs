@@ -113,6 +113,7 @@ impl Place {
             lookup: &lookup,
             words,
             identifier_key,
+            previous_key: None,
         })
         .map_err(Invalid)
     }

@@ -103,6 +103,22 @@ impl<'de> Deserialize<'de> for Precedence {
     }
 }
 
+impl JsonSchema for Precedence {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Precedence".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "Whose version of a record counts: 'newest', or the streams as source.stream, highest first.",
+            "anyOf": [
+                {"const": "newest"},
+                {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^[^.]+\\.[^.]+$"}}
+            ]
+        })
+    }
+}
+
 /// What the source has promised about its records.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

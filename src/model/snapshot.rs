@@ -27,8 +27,8 @@ pub struct Snapshot {
     pub measures: BTreeMap<String, Arc<Measure>>,
     /// Streams by `source.stream`.
     pub streams: BTreeMap<String, Arc<StreamState>>,
-    /// By contract, the records known only under the previous identifier key; only while it is being
-    /// replaced.
+    /// By contract, the records known only under the previous identifier key; only while it is
+    /// being replaced.
     pub rekeying: BTreeMap<String, u64>,
     /// Measures that are being built and cannot be read yet, by `contract.measure`.
     pub rebuilding: BTreeMap<String, Rebuilding>,

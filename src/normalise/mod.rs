@@ -89,6 +89,18 @@ pub struct Normalised {
     pub audit: Audit,
 }
 
+impl Normalised {
+    /// Unknown codes taken as `other`.
+    pub fn unknown_codes(&self) -> u64 {
+        self.audit.unknown_codes.values().sum()
+    }
+
+    /// Checks that failed with `otherwise: warn`.
+    pub fn warnings(&self) -> u64 {
+        self.audit.warnings.values().sum()
+    }
+}
+
 impl Normaliser {
     /// Checks a stream's map against its contract; all problems at once, placed below the map.
     pub fn compile(
@@ -191,6 +203,11 @@ impl Normaliser {
             }
         }
         out.audit = self.audit(records, &out.rejects, &work);
+        if work.refused_by.is_some() {
+            // Nothing of a refused page goes any further, whoever asked.
+            out.observations = Observations::new(self.schema.fields.len());
+            out.rejects.clear();
+        }
         out
     }
 

@@ -5,13 +5,14 @@
 //! such a page is refused whole, nothing of it counts, the cursor stays, the last good figures stay
 //! and grow old visibly; the stream's own rhythm tries again.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Failure;
 use crate::model::drift::{Audit, MAX_RATIO};
 
 /// When a page is refused whole.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
     /// The share of a page's records that may break their contract; 1 lets every page pass.
@@ -23,7 +24,7 @@ pub struct Gate {
 }
 
 /// When flaws of a page are a breach of the contract.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DriftSettings {
     /// The share of a page's records that may have the same flaw.

@@ -225,7 +225,7 @@ pub(super) fn admit(
         progress.refused += page.records;
         progress.records.received += page.records;
         progress.records.rejected += page.records;
-        let others = page.records - page.rejects;
+        let others = page.records - rejects.len() as u64;
         shared.metrics.page_refused(&stream.source, &stream.name, page.records, others);
     }
     verdict

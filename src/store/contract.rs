@@ -24,6 +24,8 @@ pub(super) struct Contract {
     pub(super) held: HashSet<u128>,
     /// Records that stand under the identifier key before the present one.
     pub(super) under_previous_key: u64,
+    /// Whether the key is being replaced: records are looked up under the previous one as well.
+    pub(super) is_rekeying: bool,
 }
 
 impl Contract {

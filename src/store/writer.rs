@@ -120,6 +120,7 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
         let mut contract = Contract {
             id,
             under_previous_key: keys::adopt(&transaction, &plan.schema.name, ids, entities.len())?,
+            is_rekeying: ids.previous.is_some(),
             plan,
             entities,
             cubes,
@@ -401,7 +402,7 @@ impl Writer {
             })
             .collect();
         let revision = self.revision;
-        let rekeying = self.contracts.iter().filter(|contract| contract.under_previous_key > 0);
+        let rekeying = self.contracts.iter().filter(|contract| contract.is_rekeying);
         let rekeying = rekeying
             .map(|contract| (contract.plan.schema.name.clone(), contract.under_previous_key));
         let rekeying = rekeying.collect();

@@ -4,8 +4,11 @@
 
 use serde_json::{Value, json};
 
+use ioc_gateway::clock::Clock;
+use ioc_gateway::province::{Faults, Now, Settings, Stray};
+
 use crate::support::certification::{addresses, page, points, record};
-use crate::support::{Gateway, Moody, Overlay, Reply};
+use crate::support::{Gateway, Moody, Overlay, Reply, Systems};
 
 /// One source whose pages may be long.
 fn overlay() -> Overlay {
@@ -183,4 +186,39 @@ fn a_check_that_refuses_pages_stops_the_run_and_is_named() {
         "iocgw_records_warned_total{rule=\"fees_vnd > 0\",source=\"moody\",stream=\"acts\"}";
     assert!(samples(&gateway, warnings) >= 3.0);
     assert_eq!(warned["breaches"]["breaking"], 0, "bad data is no drift");
+}
+
+#[test]
+fn a_portal_after_an_unannounced_upgrade_is_told_and_counts_nothing_until_it_is_mended() {
+    let mut settings = Settings::new(11, Now::Live(Clock::System));
+    (settings.months, settings.scale) = (1, 0.02);
+    settings.faults = Faults { stray: Stray::RenamedField, ..Faults::default() };
+    let systems = Systems::start(settings);
+    let overlay = Overlay::new();
+    let portal = std::fs::read_to_string(overlay.config().join("sources/portal.yaml")).unwrap();
+    assert!(portal.contains("interval: 1m"));
+    overlay.clear("sources");
+    overlay.write("sources/portal.yaml", &portal.replace("interval: 1m", "interval: 1s"));
+    systems.write_secrets(&overlay.folder().join("secrets"));
+    let gateway = Gateway::start(&overlay.config(), overlay.folder(), &systems.variables);
+    let when = |what: &str, is_so: &dyn Fn(&Value) -> bool| {
+        gateway.wait_until(what, "/v1/sources/portal", |answer| is_so(&answer.json())).json()
+    };
+    let kinds = |state: &str| -> Vec<String> {
+        let all = breaches(&gateway, &format!("state={state}"));
+        all.iter().map(|breach| breach["kind"].as_str().unwrap().to_owned()).collect()
+    };
+    let sick = when("refused", &|s| s["last_error"]["reason"] == "contract");
+    assert_eq!(last_run(&sick)["outcome"], "rejected_by_gate");
+    assert_eq!(
+        (&sick["records"]["accepted"], kinds("open")),
+        (&json!(0), vec!["missing".to_owned()])
+    );
+    systems.province.set_faults(Faults { stray: Stray::ChangedType, ..Faults::default() });
+    when("another type", &|_| kinds("open").contains(&"wrong_type".to_owned()));
+    systems.province.set_faults(Faults { stray: Stray::NewCode, ..Faults::default() });
+    let coded = when("a new code", &|_| kinds("open") == ["new_code"]);
+    assert!(coded["quarantine"]["records"].as_u64() > Some(0), "{coded}");
+    assert_eq!(kinds("repaired").len(), 2);
+    assert!(coded["records"]["accepted"].as_u64() > coded["quarantine"]["records"].as_u64());
 }

@@ -10,6 +10,7 @@ mod deploy;
 mod drift;
 mod first;
 mod formats;
+mod keys;
 mod malformed;
 mod metrics;
 mod oracle;
