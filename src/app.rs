@@ -19,13 +19,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Options, Problem};
+use crate::model::contract::Otherwise;
 use crate::model::dictionary::Dictionaries;
 use crate::model::nearest::nearest;
+use crate::model::schema::Schema;
+use crate::normalise::KeyHasher;
 use crate::pipeline::{self, Fleet, Shared, Stream};
 use crate::pull;
 use crate::serve;
-use crate::store::{Epoch, Filter, Opened, Parts, Report, Store, StoreError, StreamName};
-use crate::telemetry::{Metrics, SourceLabels};
+use crate::store::{Epoch, Filter, KeyIds, Opened, Parts, Report, Store, StoreError, StreamName};
+use crate::telemetry::{Metrics, SourceLabels, StreamLabels};
 use past::Past;
 
 /// How long turns may take to end after the stop signal.
@@ -36,6 +39,9 @@ const DECODING: usize = 2;
 
 /// The file in the secrets folder that keys the hashes of identifiers.
 pub const IDENTIFIER_KEY: &str = "identifier_key";
+
+/// The file beside it that holds the key before, as long as it is being replaced.
+pub const PREVIOUS_KEY: &str = "identifier_key.previous";
 
 /// The shortest identifier key, in bytes.
 const KEY_LENGTH: usize = 32;
@@ -77,13 +83,19 @@ impl Settings {
 
     /// Reads and checks the configuration without touching store, secrets or network.
     pub fn check(&self) -> Result<Config, Invalid> {
-        self.load(Dictionaries::default(), b"for a check only")
+        self.load(Dictionaries::default(), b"for a check only", None)
     }
 
-    fn load(&self, words: Dictionaries, identifier_key: &[u8]) -> Result<Config, Invalid> {
+    fn load(
+        &self,
+        words: Dictionaries,
+        identifier_key: &[u8],
+        previous_key: Option<&[u8]>,
+    ) -> Result<Config, Invalid> {
         let lookup = |name: &str| self.lookup(name);
+        let dir = &self.config;
         let options =
-            Options { dir: &self.config, kept: None, lookup: &lookup, words, identifier_key };
+            Options { dir, kept: None, lookup: &lookup, words, identifier_key, previous_key };
         config::load(options).map_err(Invalid)
     }
 }
@@ -284,18 +296,21 @@ impl serve::QuarantineReader for Quarantine {
 /// store has already given to words.
 fn open_store(settings: &Settings, clock: &Clock) -> anyhow::Result<(Opened, Config, Parts)> {
     settings.check()?;
-    let key = identifier_key(&settings.secrets)?;
+    let key = identifier_key(&settings.secrets.join(IDENTIFIER_KEY))?;
+    let path = settings.secrets.join(PREVIOUS_KEY);
+    let previous = if path.exists() { Some(identifier_key(&path)?) } else { None };
     let opened = Store::open(&settings.store)?;
-    let config = settings.load(opened.words().clone(), &key)?;
+    let config = settings.load(opened.words().clone(), &key, previous.as_deref())?;
     let mut streams = Vec::new();
     for source in &config.sources {
         for stream in &source.streams {
             let (source, name) = (source.written.source.clone(), stream.name.clone());
-            streams.push(StreamName { source, stream: name, plan: stream.plan });
+            streams.push(StreamName { source, stream: name, plan: stream.plan, rank: stream.rank });
         }
     }
     let parts = Parts {
         plans: config.plans.clone(),
+        keys: key_ids(&config, &key, previous.as_deref()),
         streams,
         words: config.words.clone(),
         epoch: Epoch { hash: config.hash.clone(), files: config.files.clone() },
@@ -303,6 +318,21 @@ fn open_store(settings: &Settings, clock: &Clock) -> anyhow::Result<(Opened, Con
         journal_full_for: config.journal_full_for,
     };
     Ok((opened, config, parts))
+}
+
+/// The ids of each contract's derived keys, in the order of the plans.
+fn key_ids(config: &Config, key: &[u8], previous: Option<&[u8]>) -> Vec<KeyIds> {
+    let id = |contract: &str, key| {
+        let linkage = config.contracts.get(contract).and_then(|found| found.linkage.as_deref());
+        linkage
+            .map_or_else(|| KeyHasher::new(key, contract), |name| KeyHasher::shared(key, name))
+            .id()
+    };
+    let ids = config.plans.iter().map(|plan| KeyIds {
+        current: id(&plan.schema.name, key),
+        previous: previous.map(|key| id(&plan.schema.name, key)),
+    });
+    ids.collect()
 }
 
 /// What the numbers mean under this configuration.
@@ -345,12 +375,19 @@ fn source_labels(config: &Config) -> Vec<SourceLabels> {
         streams: source
             .streams
             .iter()
-            .map(|stream| {
-                (stream.name.clone(), config.plans[stream.plan].schema.fresh_within.as_seconds())
-            })
+            .map(|stream| stream_labels(stream, &config.plans[stream.plan].schema))
             .collect(),
     };
     config.sources.iter().map(label).collect()
+}
+
+fn stream_labels(stream: &config::CheckedStream, schema: &Schema) -> StreamLabels {
+    let warns = schema.checks.iter().filter(|rule| rule.otherwise == Otherwise::Warn);
+    StreamLabels {
+        stream: stream.name.clone(),
+        fresh_within: schema.fresh_within.as_seconds(),
+        warnings: warns.map(|rule| rule.text.clone()).collect(),
+    }
 }
 
 /// Every stream of every source, in the order in which the store numbers them.
@@ -378,6 +415,9 @@ fn streams(config: &Config, context: &pull::Context) -> anyhow::Result<Vec<Arc<S
                 interval: written.streams[&stream.name].interval,
                 cursor: stream.cursor.clone(),
                 data_through: stream.data_through,
+                gate: written.streams[&stream.name].gate,
+                drift: written.streams[&stream.name].drift,
+                unit: written.accountable_unit.clone(),
                 fleet,
             }));
         }
@@ -399,10 +439,9 @@ pub fn puller(written: &config::Source, context: &pull::Context) -> anyhow::Resu
 }
 
 /// The key of identifiers' hashes; without it no store may be written.
-fn identifier_key(secrets: &Path) -> anyhow::Result<Vec<u8>> {
-    let path = secrets.join(IDENTIFIER_KEY);
+fn identifier_key(path: &Path) -> anyhow::Result<Vec<u8>> {
     let help = "make one with: head -c 32 /dev/urandom | base64 > FILE, and keep a copy: without it, records already stored are not recognised again";
-    let key = std::fs::read(&path)
+    let key = std::fs::read(path)
         .with_context(|| format!("cannot read the identifier key {}; {help}", path.display()))?;
     let key = key.trim_ascii().to_vec();
     if key.len() < KEY_LENGTH {

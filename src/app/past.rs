@@ -75,6 +75,7 @@ impl Past {
             lookup: &lookup,
             words: Dictionaries::clone(&self.current.words),
             identifier_key: b"for definitions only",
+            previous_key: None,
         };
         let config = config::load(options).map_err(|problems| {
             let first = problems.first().map(ToString::to_string).unwrap_or_default();

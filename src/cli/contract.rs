@@ -91,8 +91,8 @@ fn check(name: &str, file: &Path, config: &Config) -> anyhow::Result<u8> {
         passed.received,
         normalised.observations.len(),
         normalised.rejects.len(),
-        normalised.unknown_codes,
-        normalised.warnings
+        normalised.unknown_codes(),
+        normalised.warnings()
     ));
     let mut by_rule: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for reject in &normalised.rejects {

@@ -113,6 +113,7 @@ impl Place {
             words,
             identifier_key,
             kept: None,
+            previous_key: None,
         })
         .map_err(Invalid)
     }

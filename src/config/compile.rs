@@ -2,7 +2,7 @@
 //! because each speaks of what came before. What could not be checked because something before it is
 //! broken is passed over in silence: its problem is the one before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::files::{Files, Read};
@@ -16,7 +16,7 @@ use crate::decode::Decoder;
 use crate::fold::Plan;
 use crate::indicator::{self, Catalogue, KnownMeasure, UnitName};
 use crate::model::area::{AreaList, Areas};
-use crate::model::contract::Contract;
+use crate::model::contract::{Contract, Precedence};
 use crate::model::declared;
 use crate::model::dictionary::Dictionaries;
 use crate::model::list::CodeList;
@@ -49,10 +49,13 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
         lists,
         areas: areas.map(Arc::new),
         key: options.identifier_key,
+        previous_key: options.previous_key,
+        contract_files: BTreeMap::new(),
     };
     let indicators = compiler.files.folder::<Indicators>("indicators");
     let (contracts, plans) = compiler.contracts(&indicators);
-    let sources = compiler.sources(&contracts, &plans);
+    let mut sources = compiler.sources(&contracts, &plans);
+    compiler.precedence(&contracts, &mut sources);
     let catalogue = compiler.indicators(&indicators, &plans);
     let Compiler { files, words, units, lists, areas, .. } = compiler;
     match (areas, catalogue) {
@@ -140,9 +143,12 @@ fn areas(files: &mut Files<'_>, words: &mut Dictionaries) -> (Province, Option<A
 
 fn lists(files: &mut Files<'_>, words: &mut Dictionaries) -> Lists {
     let mut lists = Lists::new();
-    for name in files.names("lists", "csv") {
+    // `procedures.field.csv` holds titles for the column `field` of `procedures.csv`.
+    let (titles, names): (Vec<_>, Vec<_>) =
+        files.names("lists", "csv").into_iter().partition(|name| list_name(name).contains('.'));
+    for name in names {
         let Some(text) = files.text(&name, None) else { continue };
-        let list = name.trim_start_matches("lists/").trim_end_matches(".csv");
+        let list = list_name(&name);
         match CodeList::read(list, &text, words) {
             Ok(read) => _ = lists.insert(list.to_owned(), Arc::new(read)),
             Err(problems) => {
@@ -154,7 +160,23 @@ fn lists(files: &mut Files<'_>, words: &mut Dictionaries) -> Lists {
             }
         }
     }
+    for name in titles {
+        let Some(text) = files.text(&name, None) else { continue };
+        let Some((list, attribute)) = list_name(&name).split_once('.') else { continue };
+        let read = match lists.get_mut(list).map(Arc::make_mut) {
+            Some(list) => list.read_titles(attribute, &text),
+            None => Err(vec![(1, format!("there is no code list '{list}' for these titles"))]),
+        };
+        for (line, message) in read.err().into_iter().flatten() {
+            let place = files.place(&name, line);
+            files.problems.push(Problem::new(place, "", &message));
+        }
+    }
     lists
+}
+
+fn list_name(file: &str) -> &str {
+    file.trim_start_matches("lists/").trim_end_matches(".csv")
 }
 
 struct Compiler<'a> {
@@ -164,6 +186,9 @@ struct Compiler<'a> {
     lists: Lists,
     areas: Option<Arc<Areas>>,
     key: &'a [u8],
+    previous_key: Option<&'a [u8]>,
+    /// Where each contract stands, for problems that show only when the sources are known.
+    contract_files: BTreeMap<String, Read<()>>,
 }
 
 type Plans = BTreeMap<String, Plan>;
@@ -229,7 +254,10 @@ impl Compiler<'_> {
                         .for_each(|(at, message)| self.files.problem(&read, at, message));
                 }
             }
-            contracts.insert(contract.contract.clone(), read.value);
+            let Read { file, node, value } = read;
+            let name = value.contract.clone();
+            self.contract_files.insert(name.clone(), Read { file, node, value: () });
+            contracts.insert(name, value);
         }
         (contracts, plans)
     }
@@ -403,6 +431,8 @@ impl Compiler<'_> {
         };
         let mut problems = Vec::new();
         request.check(&at, &mut problems);
+        stream.gate.check(&format!("{at}.gate"), &mut problems);
+        stream.drift.check(&format!("{at}.drift"), &mut problems);
         problems.iter().for_each(|(at, message)| self.files.problem(read, at, message));
         if stream.interval.as_seconds() < 1 {
             self.files.problem(read, &format!("{at}.interval"), "the shortest interval is 1s");
@@ -424,11 +454,17 @@ impl Compiler<'_> {
         }
         let (plan, areas) = (plans.get(&stream.contract)?, Arc::clone(self.areas.as_ref()?));
         let cursor = stream.cursor.as_ref().and_then(|cursor| self.cursor(read, &at, cursor, plan));
-        let hasher = KeyHasher::new(self.key, &stream.contract);
+        let linkage = contracts[&stream.contract].linkage.as_deref();
+        let hasher = |key: &[u8]| match linkage {
+            Some(linkage) => KeyHasher::shared(key, linkage),
+            None => KeyHasher::new(key, &stream.contract),
+        };
+        let previous = self.previous_key.map(hasher);
+        let hasher = hasher(self.key);
         let texts: &[Coercion] = if stream.format.is_untyped() { &Coercion::ALL_TEXT } else { &[] };
         let map = coerced(&stream.map, &[&stream.coerce, texts].concat());
         let normaliser = match Normaliser::compile(&plan.schema, &areas, &map, hasher) {
-            Ok(normaliser) => normaliser,
+            Ok(normaliser) => normaliser.after(previous),
             Err(problems) => {
                 problems.iter().for_each(|(below, message)| {
                     self.files.problem(read, &format!("{at}.map.{below}"), message);
@@ -470,7 +506,79 @@ impl Compiler<'_> {
             normaliser,
             cursor,
             data_through,
+            rank: 0,
         })
+    }
+
+    /// Whose version counts must be said where several streams feed one contract: they may well
+    /// speak of the same things, and what one says last is not always what is right.
+    fn precedence(
+        &mut self,
+        contracts: &BTreeMap<String, Contract>,
+        sources: &mut [CheckedSource],
+    ) {
+        let is_whole = sources.len() == self.files.names("sources", "yaml").len();
+        for (name, contract) in contracts {
+            let streams = sources.iter().flat_map(|source| {
+                let streams = source.written.streams.iter();
+                let feeding = streams.filter(|(_, stream)| stream.contract == *name);
+                feeding.map(|(stream, _)| format!("{}.{stream}", source.written.source))
+            });
+            // A source that stands in two files is a problem of its own.
+            let feeding: BTreeSet<String> = streams.collect();
+            let feeding: Vec<String> = feeding.into_iter().collect();
+            let ranked = match &contract.precedence {
+                Some(Precedence::Streams(ranked)) => ranked.as_slice(),
+                None if feeding.len() > 1 && is_whole => {
+                    let streams = feeding.join(", ");
+                    self.of_contract(name, "contract", &format!(
+                        "{} streams feed this contract ({streams}): say whose version of a record counts with 'precedence: newest' or 'precedence: [{streams}]', highest first",
+                        feeding.len()
+                    ));
+                    continue;
+                }
+                _ => continue,
+            };
+            if is_whole {
+                self.ranking(name, &feeding, ranked);
+            }
+            for source in sources.iter_mut() {
+                for stream in &mut source.streams {
+                    let full = format!("{}.{}", source.written.source, stream.name);
+                    if let Some(place) = ranked.iter().position(|each| *each == full) {
+                        stream.rank = u8::try_from(ranked.len() - place).unwrap_or(u8::MAX);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A ranking names each stream that feeds the contract, once, and no other.
+    fn ranking(&mut self, contract: &str, feeding: &[String], ranked: &[String]) {
+        for (i, stream) in ranked.iter().enumerate() {
+            let message = if !feeding.contains(stream) {
+                let hint = nearest(stream, feeding.iter().map(String::as_str))
+                    .map_or(String::new(), |near| format!(" – did you mean '{near}'?"));
+                format!("no stream '{stream}' feeds this contract{hint}")
+            } else if ranked[..i].contains(stream) {
+                format!("'{stream}' stands twice")
+            } else {
+                continue;
+            };
+            self.of_contract(contract, &format!("precedence.{i}"), &message);
+        }
+        let missing: Vec<_> = feeding.iter().filter(|stream| !ranked.contains(stream)).collect();
+        if let Some(stream) = missing.first() {
+            let message = format!("'{stream}' feeds this contract too and has no place here");
+            self.of_contract(contract, "precedence", &message);
+        }
+    }
+
+    /// Notes a problem in a contract's file.
+    fn of_contract(&mut self, contract: &str, at: &str, message: &str) {
+        if let Some(read) = self.contract_files.get(contract) {
+            self.files.problem(read, at, message);
+        }
     }
 
     fn cursor(

@@ -45,6 +45,8 @@ pub struct Options<'a> {
     pub words: Dictionaries,
     /// The installation's identifier key; anything will do for a check.
     pub identifier_key: &'a [u8],
+    /// The key before it, as long as it is being replaced.
+    pub previous_key: Option<&'a [u8]>,
 }
 
 /// A configuration in which everything fits.
@@ -108,6 +110,8 @@ pub struct CheckedStream {
     pub cursor: Option<Cursor>,
     /// Which time it is believed complete to.
     pub data_through: DataThrough,
+    /// Its rank among the streams of its contract; 0 where the newest version counts.
+    pub rank: u8,
 }
 
 /// Reads and checks a configuration folder; all problems at once, in the order of their places.

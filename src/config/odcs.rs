@@ -309,8 +309,15 @@ mod tests {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
         let lookup = |_: &str| Some("http://nowhere.invalid".to_owned());
         let (words, identifier_key) = (Dictionaries::default(), b"of a test");
-        config::load(Options { dir: &dir, lookup: &lookup, words, identifier_key, kept: None })
-            .unwrap()
+        config::load(Options {
+            dir: &dir,
+            lookup: &lookup,
+            words,
+            identifier_key,
+            kept: None,
+            previous_key: None,
+        })
+        .unwrap()
     }
 
     fn as_json(yaml: &Yaml) -> Value {

@@ -10,7 +10,7 @@ use crate::indicator;
 use crate::model::text::Bilingual;
 use crate::model::units::Span;
 use crate::normalise::{Coercion, MapSettings};
-use crate::pipeline::{BodyRule, CursorSettings, DataThrough};
+use crate::pipeline::{BodyRule, CursorSettings, DataThrough, DriftSettings, Gate};
 use crate::pull::{Authenticator, Paginator, RateLimit, Requester, Retry, Scalar};
 
 /// `iocgw.yaml`
@@ -174,6 +174,12 @@ pub struct Stream {
     /// Which wire types may stand for another in all properties that name none themselves.
     #[serde(default)]
     pub coerce: Vec<Coercion>,
+    /// When a page is refused whole.
+    #[serde(default)]
+    pub gate: Gate,
+    /// When flaws are a breach of the contract.
+    #[serde(default)]
+    pub drift: DriftSettings,
     /// Where each property stands.
     pub map: BTreeMap<String, MapSettings>,
 }

@@ -15,7 +15,7 @@ use super::{
     DecodeError, Decoded, MARKUP, MAX_ITEMS, MAX_PAGE_ITEMS, MAX_RECORDS, MAX_VALUE, is_markup,
     without_bom,
 };
-use crate::model::record::{Items, Value};
+use crate::model::record::{COUNTED, Items, Value};
 
 const TOO_MANY: &str = "too many records";
 const TOO_LONG: &str = "too long a value";
@@ -205,8 +205,12 @@ impl<'a> DeserializeSeed<'a> for RecordSeed<'_, '_, 'a> {
             order: &mut self.0.order,
             spare: &mut self.0.spare_items,
             sound: true,
+            skipped: 0,
         };
         let sound = deserializer.deserialize_any(&mut visitor)? && visitor.sound;
+        if records.count < COUNTED {
+            records.unmapped = records.unmapped.max(Some(visitor.skipped));
+        }
         if !sound {
             records.malformed.push(records.count);
         }
@@ -223,6 +227,8 @@ struct ObjectVisitor<'s, 'n, 'a> {
     /// Items of arrays that the page may still have.
     spare: &'s mut usize,
     sound: bool,
+    /// Fields that nobody maps.
+    skipped: u64,
 }
 
 impl<'a> Visitor<'a> for &mut ObjectVisitor<'_, '_, 'a> {
@@ -239,6 +245,7 @@ impl<'a> Visitor<'a> for &mut ObjectVisitor<'_, '_, 'a> {
             match child {
                 None => {
                     map.next_value::<IgnoredAny>()?;
+                    self.skipped += 1;
                 }
                 Some(Node { leaf: Some(Leaf::Pick(i)), .. }) => {
                     let value = wanted(map.next_value()?)?;
@@ -256,9 +263,11 @@ impl<'a> Visitor<'a> for &mut ObjectVisitor<'_, '_, 'a> {
                 Some(node) => {
                     let (values, order) = (&mut *self.values, &mut Vec::new());
                     let spare = &mut *self.spare;
-                    let mut inner = ObjectVisitor { node, values, order, spare, sound: true };
+                    let mut inner =
+                        ObjectVisitor { node, values, order, spare, sound: true, skipped: 0 };
                     map.next_value_seed(Nested(&mut inner))?;
                     self.sound &= inner.sound;
+                    self.skipped += inner.skipped;
                 }
             }
         }
@@ -401,7 +410,7 @@ impl<'a> DeserializeSeed<'a> for ItemSeed<'_, '_, 'a> {
             values[0] = wanted(raw)?;
             return Ok(());
         }
-        let mut inner = ObjectVisitor { node, values, order, spare, sound: true };
+        let mut inner = ObjectVisitor { node, values, order, spare, sound: true, skipped: 0 };
         let is_object = deserializer.deserialize_any(&mut inner)?;
         *sound &= inner.sound;
         if !is_object {

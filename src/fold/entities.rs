@@ -154,7 +154,20 @@ impl Entities {
         self.count = row;
     }
 
-    /// Puts a record as read from a store: overwrites its row or adds it.
+    /// Gives a row another key, which no row has yet.
+    pub fn rekey(&mut self, row: u32, key: u128) {
+        let old = self.key(row);
+        if let Ok(entry) = self.index.find_entry(old as u64, |found| *found == row) {
+            entry.remove();
+        }
+        let (chunk, offset) = self.place(row);
+        self.chunks[chunk][offset..offset + 16].copy_from_slice(&key.to_le_bytes());
+        let (chunks, width) = (&self.chunks, self.width);
+        self.index.insert_unique(key as u64, row, |row| hash(chunks, width, *row));
+    }
+
+    /// Puts a record as read from a store: overwrites its row, which may have had another key, or
+    /// adds it.
     pub fn put(&mut self, row: u32, record: &[u8]) -> Result<(), String> {
         if record.len() != self.width {
             return Err(format!("an entity of {} bytes instead of {}", record.len(), self.width));
@@ -164,6 +177,10 @@ impl Entities {
         let key = u128::from_le_bytes(key);
         match (row as usize).cmp(&self.count) {
             std::cmp::Ordering::Less if self.key(row) == key => self.set(row, &record[16..]),
+            std::cmp::Ordering::Less if self.find(key).is_none() => {
+                self.rekey(row, key);
+                self.set(row, &record[16..]);
+            }
             std::cmp::Ordering::Equal => {
                 self.insert(key, &record[16..]);
             }
@@ -194,6 +211,25 @@ mod tests {
 
     fn key(i: u64) -> u128 {
         u128::from(i.wrapping_mul(0x9E37_79B9_7F4A_7C15)) | u128::from(i) << 64
+    }
+
+    #[test]
+    fn a_row_with_another_key_is_found_by_that_one_alone() {
+        let mut entities = Entities::new(&Layout::new(vec![Packing::Boolean]));
+        for i in 0..5000 {
+            entities.insert(key(i), &[LIVE, 1]);
+        }
+        for i in (0..5000).step_by(3) {
+            entities.rekey(i as u32, key(i + 10_000));
+        }
+        for i in 0..5000 {
+            let (now, never) = if i % 3 == 0 { (i + 10_000, i) } else { (i, i + 10_000) };
+            assert_eq!(entities.find(key(now)), Some(i as u32));
+            assert_eq!(entities.find(key(never)), None);
+        }
+        // A record that names a key of another row does not fit: the file is damaged.
+        let record = entities.record(0).to_vec();
+        assert!(entities.put(1, &record).is_err());
     }
 
     #[test]

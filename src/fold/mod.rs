@@ -252,8 +252,11 @@ impl<'a> Order<'a> {
 
     #[inline]
     fn compare(&self, new: &[u8], old: &[u8]) -> std::cmp::Ordering {
-        let rank =
-            |body: &[u8]| self.ranks.get(usize::from(entities::origin(body))).copied().unwrap_or(0);
+        // What vanished from its source no longer stands in the way of another stream's record.
+        let rank = |body: &[u8]| match entities::state(body) {
+            entities::VANISHED => 0,
+            _ => self.ranks.get(usize::from(entities::origin(body))).copied().unwrap_or(0),
+        };
         let ranked = if self.ranks.is_empty() {
             std::cmp::Ordering::Equal
         } else {

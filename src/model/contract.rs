@@ -4,9 +4,10 @@
 //! properties and checks from it, fold takes measures. [`crate::model::schema`] is its checked form.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use crate::model::text::Bilingual;
 use crate::model::units::Span;
@@ -41,6 +42,14 @@ pub struct Contract {
     /// The timestamp or date by which the area's code is understood; `version_by` when absent.
     #[serde(default)]
     pub area_at: Option<String>,
+    /// Whose version of a record counts when several streams send it: the streams as
+    /// `source.stream`, highest first, or `newest`. Needed as soon as there are several.
+    #[serde(default)]
+    pub precedence: Option<Precedence>,
+    /// Contracts with the same linkage derive the same key for identifiers, on purpose, so that
+    /// their hashes can be compared; by default no two contracts do.
+    #[serde(default)]
+    pub linkage: Option<String>,
     /// A condition under which the record is withdrawn: its earlier contribution is taken back.
     #[serde(default)]
     pub retracted: Option<String>,
@@ -56,6 +65,61 @@ pub struct Contract {
     pub quality: Vec<Check>,
     /// The additive quantities derived from the records, by name.
     pub measures: BTreeMap<String, Measure>,
+}
+
+/// Whose version of a record counts when several streams send it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Precedence {
+    /// The newest version, whoever sent it.
+    Newest,
+    /// That of the stream named first, as `source.stream`; among its versions the newest.
+    Streams(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Precedence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NewestOrStreams;
+
+        impl<'de> de::Visitor<'de> for NewestOrStreams {
+            type Value = Precedence;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "'newest', or a list of streams such as [lodging_b.returns, lodging_a.returns]",
+                )
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Precedence, E> {
+                if text == "newest" {
+                    Ok(Precedence::Newest)
+                } else {
+                    Err(E::invalid_value(de::Unexpected::Str(text), &self))
+                }
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, seq: A) -> Result<Precedence, A::Error> {
+                let streams = de::value::SeqAccessDeserializer::new(seq);
+                Deserialize::deserialize(streams).map(Precedence::Streams)
+            }
+        }
+        deserializer.deserialize_any(NewestOrStreams)
+    }
+}
+
+impl JsonSchema for Precedence {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Precedence".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "Whose version of a record counts: 'newest', or the streams as source.stream, highest first.",
+            "anyOf": [
+                {"const": "newest"},
+                {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^[^.]+\\.[^.]+$"}}
+            ]
+        })
+    }
 }
 
 /// What the source has promised about its records.
@@ -114,6 +178,10 @@ pub struct Property {
     /// `code`: the list.
     #[serde(default)]
     pub list: Option<String>,
+    /// `code`: the timestamp or date that says by which day's list the code is understood; the
+    /// contract's `area_at` when absent.
+    #[serde(default)]
+    pub list_at: Option<String>,
     /// `code`: the code to take when the field is empty or absent.
     #[serde(default)]
     pub empty: Option<String>,
@@ -183,6 +251,8 @@ pub enum Otherwise {
     Warn,
     /// Kept in quarantine.
     Quarantine,
+    /// The whole page is refused: what stands beside such a record cannot be trusted either.
+    RejectPage,
 }
 
 /// A condition that every record must meet.

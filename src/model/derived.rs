@@ -181,6 +181,7 @@ impl Schema {
             kind: derived.kind,
             required: false,
             list: None,
+            list_at: None,
             text: None,
             empty: None,
             other: None,

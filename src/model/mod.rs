@@ -8,6 +8,7 @@ pub mod cube;
 pub mod declared;
 pub mod derived;
 pub mod dictionary;
+pub mod drift;
 pub mod expr;
 pub mod list;
 pub mod nearest;

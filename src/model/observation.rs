@@ -40,6 +40,9 @@ pub struct Observations {
     pub unseen: Vec<Unseen>,
     /// The dictionaries of text slots, once all texts have their numbers.
     pub words: Vec<(usize, Arc<Dictionary>)>,
+    /// While the identifier key is being replaced: each record's key under the previous one. Empty
+    /// at all other times.
+    pub former: Vec<u128>,
 }
 
 impl Observations {
@@ -76,6 +79,7 @@ impl Observations {
         self.keys.append(&mut other.keys);
         self.rows.append(&mut other.rows);
         self.retracted.append(&mut other.retracted);
+        self.former.append(&mut other.former);
     }
 
     /// The place of a text without a number, given now if it is new on this page.
@@ -169,4 +173,6 @@ pub struct Reject {
     pub shape: String,
     /// The mapped values for a later replay, as a JSON object; identifiers only as keyed hashes.
     pub held: String,
+    /// While the identifier key is being replaced: the fingerprint under the previous one.
+    pub former: Option<u128>,
 }

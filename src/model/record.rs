@@ -55,6 +55,10 @@ impl Value<'_> {
     }
 }
 
+/// Records of a page in which unmapped fields are counted: enough to see that a source has changed,
+/// few enough to cost nothing.
+pub const COUNTED: usize = 16;
+
 /// The records of one page: `picks` values each, in the order of the mapped paths.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Records<'a> {
@@ -66,6 +70,9 @@ pub struct Records<'a> {
     pub malformed: Vec<usize>,
     /// How many records the page had, before anything was refused.
     pub count: usize,
+    /// The most fields of one record that nobody maps, among the first [`COUNTED`] records; `None`
+    /// where records have no fields of their own to count.
+    pub unmapped: Option<u64>,
 }
 
 impl<'a> Records<'a> {

@@ -78,6 +78,9 @@ pub struct Field {
     pub list: Option<Arc<CodeList>>,
     /// `text`: its limits and known texts.
     pub text: Option<TextField>,
+    /// `code`: the slot of the moment or day by which the code is understood; only if the list has
+    /// codes that are not valid at all times.
+    pub list_at: Option<usize>,
     /// `code`: the number for an empty field.
     pub empty: Option<u16>,
     /// `code`: the number for a code that is not in the list; `None` sends it to quarantine.
@@ -178,6 +181,7 @@ impl Schema {
                 format!("'{}' is not a plain lower-case name", contract.contract),
             ));
         }
+        promises(contract, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -224,6 +228,22 @@ impl Schema {
         let area = find("area", &contract.area, &[PropertyType::Area]);
         let area_at =
             contract.area_at.as_ref().map_or(version, |name| find("area_at", name, &moments));
+        let dated: Vec<_> = self
+            .fields
+            .iter()
+            .map(|field| {
+                let property = contract.properties.get(&field.name);
+                let written = property.and_then(|property| property.list_at.as_ref());
+                let at = written.map_or(area_at, |name| {
+                    find(&format!("properties.{}.list_at", field.name), name, &moments)
+                });
+                let is_dated = field.list.as_ref().is_some_and(|list| list.is_dated());
+                is_dated.then_some(at)
+            })
+            .collect();
+        for (field, at) in self.fields.iter_mut().zip(dated) {
+            field.list_at = at;
+        }
         if key.iter().any(|slot| self.fields[*slot].kind == PropertyType::Text) {
             let message = "a text cannot be part of a key; its type there is identifier";
             problems.push(("key".to_owned(), message.to_owned()));
@@ -279,6 +299,33 @@ impl Schema {
     }
 }
 
+/// What every contract must say besides its shape: whoever asks why records are processed, on which
+/// ground, how long they are kept and how fresh they are must get an answer.
+fn promises(contract: &Contract, problems: &mut Vec<At>) {
+    let texts = [
+        ("purpose", &contract.purpose),
+        ("legal_basis", &contract.legal_basis),
+        ("title.vi", &contract.title.vi),
+        ("title.en", &contract.title.en),
+    ];
+    for (at, text) in texts {
+        if text.trim().is_empty() {
+            problems.push((at.to_owned(), "must not be empty".to_owned()));
+        }
+    }
+    for (at, span) in
+        [("retention", contract.retention), ("sla.fresh_within", contract.sla.fresh_within)]
+    {
+        if span.as_seconds() < 1 {
+            problems.push((at.to_owned(), "must be a second at least".to_owned()));
+        }
+    }
+    if let Some(linkage) = contract.linkage.as_ref().filter(|linkage| !is_name(linkage)) {
+        let message = format!("'{linkage}' is not a plain lower-case name");
+        problems.push(("linkage".to_owned(), message));
+    }
+}
+
 /// Bounds, list and codes of one property; the problem's place begins with a dot or is empty.
 fn field(
     name: &str,
@@ -289,6 +336,9 @@ fn field(
     let problem = |at: &str, text: String| Err((at.to_owned(), text));
     if !is_name(name) {
         return problem("", format!("'{name}' is not a plain lower-case name"));
+    }
+    if property.list_at.is_some() && property.kind != PropertyType::Code {
+        return problem(".list_at", "only a code has a list".to_owned());
     }
     let list = match (&property.list, property.kind) {
         (Some(list), PropertyType::Code) => match lists.get(list) {
@@ -326,6 +376,7 @@ fn field(
         required: property.required,
         list,
         text,
+        list_at: None,
         empty,
         other,
         bounds,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::cube::{Cube, Dimension};
 use crate::model::dictionary::Dictionary;
+use crate::model::drift::Register;
 use crate::model::time::Stamp;
 
 /// How many finished runs of a stream are kept in sight.
@@ -29,6 +30,9 @@ pub struct Snapshot {
     pub streams: BTreeMap<String, Arc<StreamState>>,
     /// The dictionaries of text properties by name: they grow while records come in.
     pub texts: BTreeMap<String, Arc<Dictionary>>,
+    /// By contract, the records known only under the previous identifier key; only while it is
+    /// being replaced.
+    pub rekeying: BTreeMap<String, u64>,
     /// Measures that are being built and cannot be read yet, by `contract.measure`.
     pub rebuilding: BTreeMap<String, Rebuilding>,
 }
@@ -98,6 +102,8 @@ pub struct StreamState {
     pub targets: Option<(u64, u64)>,
     /// All records of all runs, by what became of them.
     pub total: Conservation,
+    /// Breaches of the contract, warnings and unknown codes.
+    pub register: Register,
     /// The last runs, oldest first, at most [`RUNS_KEPT`].
     pub runs: VecDeque<RunLine>,
 }
@@ -128,7 +134,7 @@ pub struct Conservation {
     pub duplicate: u64,
     /// Records kept in quarantine.
     pub quarantined: u64,
-    /// Records refused and not kept, because the quarantine is full.
+    /// Records refused and not kept: the quarantine is full, or their page was refused whole.
     pub rejected: u64,
 }
 
@@ -162,6 +168,8 @@ pub enum Outcome {
     LoopDetected,
     /// The source did not answer as it should.
     Failed,
+    /// A page had too many records that break their contract, and was refused whole.
+    RejectedByGate,
     /// The records do not add up: a fault of the gateway.
     Unbalanced,
 }
@@ -174,15 +182,23 @@ impl Outcome {
             Self::Truncated => "truncated",
             Self::LoopDetected => "loop_detected",
             Self::Failed => "failed",
+            Self::RejectedByGate => "rejected_by_gate",
             Self::Unbalanced => "unbalanced",
         }
     }
 
     /// Reads [`Outcome::as_str`].
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Ok, Self::Truncated, Self::LoopDetected, Self::Failed, Self::Unbalanced]
-            .into_iter()
-            .find(|outcome| outcome.as_str() == text)
+        [
+            Self::Ok,
+            Self::Truncated,
+            Self::LoopDetected,
+            Self::Failed,
+            Self::RejectedByGate,
+            Self::Unbalanced,
+        ]
+        .into_iter()
+        .find(|outcome| outcome.as_str() == text)
     }
 }
 

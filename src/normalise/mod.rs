@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use crate::model::area::{Areas, Misplaced};
 use crate::model::contract::{Otherwise, PropertyType};
+use crate::model::drift::{Audit, Kind};
 use crate::model::observation::{Observations, Reason, Reject};
 use crate::model::record::{Records, Value};
 use crate::model::row::NULL;
@@ -51,6 +52,10 @@ pub struct Normaliser {
     texts: Vec<usize>,
     wanted: Wanted,
     hasher: KeyHasher,
+    /// The hasher before the identifier key was replaced, as long as both are in use.
+    previous: Option<KeyHasher>,
+    /// Slots of codes whose lists change with time, and of the moments that decide.
+    dated: Vec<(usize, usize)>,
 }
 
 /// What the gateway knows besides the page.
@@ -82,10 +87,20 @@ pub struct Normalised {
     pub observations: Observations,
     /// Records that do not.
     pub rejects: Vec<Reject>,
+    /// What the page showed about its contract.
+    pub audit: Audit,
+}
+
+impl Normalised {
     /// Unknown codes taken as `other`.
-    pub unknown_codes: u64,
+    pub fn unknown_codes(&self) -> u64 {
+        self.audit.unknown_codes.values().sum()
+    }
+
     /// Checks that failed with `otherwise: warn`.
-    pub warnings: u64,
+    pub fn warnings(&self) -> u64 {
+        self.audit.warnings.values().sum()
+    }
 }
 
 impl Normaliser {
@@ -136,7 +151,21 @@ impl Normaliser {
         let is_text = |slot: &usize| schema.fields[*slot].kind == PropertyType::Text;
         let texts = (0..stored).filter(is_text).collect();
         let (schema, areas) = (Arc::clone(schema), Arc::clone(areas));
-        Ok(Self { schema, areas, entries, texts, wanted, hasher })
+        let dated = schema.fields.iter().enumerate();
+        let dated = dated.filter_map(|(slot, field)| Some((slot, field.list_at?))).collect();
+        Ok(Self { schema, areas, entries, texts, wanted, hasher, previous: None, dated })
+    }
+
+    /// Tells for each record also what its key was under this hasher.
+    #[must_use]
+    pub fn after(mut self, previous: Option<KeyHasher>) -> Self {
+        self.previous = previous;
+        self
+    }
+
+    /// The hashers in use: the present one, and the previous one while keys are replaced.
+    pub fn hashers(&self) -> (&KeyHasher, Option<&KeyHasher>) {
+        (&self.hasher, self.previous.as_ref())
     }
 
     /// The wanted paths, in the order of a record's picks.
@@ -166,6 +195,9 @@ impl Normaliser {
             row: vec![NULL; self.schema.fields.len()],
             message: Vec::with_capacity(64),
             problem: None,
+            others: vec![0; self.schema.fields.len()],
+            warned: vec![0; self.schema.checks.len()],
+            refused_by: None,
         };
         let mut malformed = records.malformed.iter().copied().peekable();
         for index in 0..records.count {
@@ -175,8 +207,41 @@ impl Normaliser {
                 continue;
             }
             self.record(record, around, horizon, &mut work, &mut out);
+            if work.refused_by.is_some() {
+                break;
+            }
+        }
+        out.audit = self.audit(records, &out.rejects, &work);
+        if work.refused_by.is_some() {
+            // Nothing of a refused page goes any further, whoever asked.
+            out.observations = Observations::new(self.schema.fields.len());
+            out.rejects.clear();
         }
         out
+    }
+
+    /// What the page showed about its contract, by the names that people know.
+    fn audit(&self, records: &Records<'_>, rejects: &[Reject], work: &Work) -> Audit {
+        let mut audit = Audit {
+            records: records.count as u64,
+            rejects: rejects.len() as u64,
+            unmapped: records.unmapped,
+            refused_by: work.refused_by.map(|rule| self.schema.checks[rule].text.clone()),
+            ..Audit::default()
+        };
+        for reject in rejects {
+            if let Some(kind) = Kind::of(reject.reason) {
+                *audit.flaws.entry((kind, reject.rule.clone())).or_default() += 1;
+            }
+        }
+        for (field, count) in self.schema.fields.iter().zip(&work.others).filter(|(_, n)| **n > 0) {
+            *audit.flaws.entry((Kind::NewCode, field.name.clone())).or_default() += count;
+            audit.unknown_codes.insert(field.name.clone(), *count);
+        }
+        for (rule, count) in self.schema.checks.iter().zip(&work.warned).filter(|(_, n)| **n > 0) {
+            *audit.warnings.entry(rule.text.clone()).or_default() += count;
+        }
+        audit
     }
 
     fn record(
@@ -191,13 +256,19 @@ impl Normaliser {
         for slot in 0..self.schema.stored() {
             work.row[slot] = match self.slot(slot, record, around, horizon) {
                 Ok(read) => {
-                    out.unknown_codes += u64::from(read.is_other);
+                    if read.is_other {
+                        work.others[slot] += 1;
+                    }
                     read.value
                 }
                 Err(reason) => work.fail(reason, slot),
             };
         }
+        for (slot, at) in &self.dated {
+            self.outdated(*slot, *at, around, work);
+        }
         let key = self.key(record, around, work);
+        let former = self.previous.as_ref().map(|previous| previous.hash(&work.message));
         self.place(record, around, work);
         for slot in &self.texts {
             self.text(*slot, record, around, work, &mut out.observations);
@@ -208,6 +279,7 @@ impl Normaliser {
         if let (true, Some(key), true) = (retracted, key, version != NULL) {
             // What a withdrawal says besides key and version no longer matters.
             out.observations.push(key, &work.row, true);
+            out.observations.former.extend(former);
             return;
         }
         for (slot, field) in self.schema.fields.iter().enumerate() {
@@ -227,23 +299,26 @@ impl Normaliser {
             ));
             return;
         }
-        for rule in &self.schema.checks {
-            if !rule.expr.holds(&work.row) {
-                if rule.otherwise == Otherwise::Quarantine {
-                    out.rejects.push(self.reject(
-                        record,
-                        around,
-                        key,
-                        Reason::CheckFailed,
-                        &rule.text,
-                    ));
+        for (i, rule) in self.schema.checks.iter().enumerate() {
+            if rule.expr.holds(&work.row) {
+                continue;
+            }
+            match rule.otherwise {
+                Otherwise::Warn => work.warned[i] += 1,
+                Otherwise::Quarantine => {
+                    let reason = Reason::CheckFailed;
+                    out.rejects.push(self.reject(record, around, key, reason, &rule.text));
                     return;
                 }
-                out.warnings += 1;
+                Otherwise::RejectPage => {
+                    work.refused_by = Some(i);
+                    return;
+                }
             }
         }
         if let Some(key) = key {
             out.observations.push(key, &work.row, false);
+            out.observations.former.extend(former);
         }
     }
 
@@ -351,15 +426,35 @@ impl Normaliser {
         whole.then(|| self.hasher.hash(&work.message))
     }
 
-    /// The area, by the code and the day that gives the code its meaning.
-    fn place(&self, record: &[Value<'_>], around: Surroundings<'_>, work: &mut Work) {
-        let slot = self.schema.area_slot;
-        let at = work.row[self.schema.area_at_slot];
-        let day = match (at, self.schema.fields[self.schema.area_at_slot].kind) {
+    /// The day in a slot of a moment or a day; today where there is none.
+    fn day(&self, slot: usize, around: Surroundings<'_>, work: &Work) -> Day {
+        match (work.row[slot], self.schema.fields[slot].kind) {
             (NULL, _) => around.now.day(),
             (at, PropertyType::Date) => Day(at as i32),
             (at, _) => Day((at + LOCAL_OFFSET).div_euclid(DAY) as i32),
-        };
+        }
+    }
+
+    /// Treats a code that was not valid on the record's day like one that is in no list.
+    fn outdated(&self, slot: usize, at: usize, around: Surroundings<'_>, work: &mut Work) {
+        let (field, value) = (&self.schema.fields[slot], work.row[slot]);
+        let Some(list) = field.list.as_ref().filter(|_| value != NULL) else { return };
+        let number = value as u16;
+        if list.is_valid(number, self.day(at, around, work)) || Some(number) == field.other {
+            return;
+        }
+        if let Some(other) = field.other {
+            work.row[slot] = i64::from(other);
+            work.others[slot] += 1;
+        } else {
+            work.row[slot] = work.fail(Reason::UnknownCode, slot);
+        }
+    }
+
+    /// The area, by the code and the day that gives the code its meaning.
+    fn place(&self, record: &[Value<'_>], around: Surroundings<'_>, work: &mut Work) {
+        let slot = self.schema.area_slot;
+        let day = self.day(self.schema.area_at_slot, around, work);
         let wire = self.wire(slot, record, around);
         match value::text(&wire, &self.entries[slot]) {
             Ok(Some(code)) => match self.areas.resolve(&code, day) {
@@ -412,17 +507,45 @@ impl Normaliser {
         reason: Reason,
         rule: &str,
     ) -> Reject {
-        let (mut shape, mut held) = (serde_json::Map::new(), serde_json::Map::new());
+        let mut shape = serde_json::Map::new();
+        for (slot, field) in self.schema.fields[..self.schema.stored()].iter().enumerate() {
+            shape.insert(field.name.clone(), self.wire(slot, record, around).shape().into());
+        }
+        let held = self.held(record, around, &self.hasher);
+        let fingerprint = |hasher: &KeyHasher, held: &str| {
+            let mut message = Vec::new();
+            key::part(&mut message, reason.as_str().as_bytes());
+            key::part(&mut message, rule.as_bytes());
+            key::part(&mut message, held.as_bytes());
+            hasher.hash(&message)
+        };
+        let former = self
+            .previous
+            .as_ref()
+            .map(|previous| fingerprint(previous, &self.held(record, around, previous)));
+        Reject {
+            reason,
+            rule: rule.to_owned(),
+            key,
+            fingerprint: fingerprint(&self.hasher, &held),
+            shape: serde_json::Value::Object(shape).to_string(),
+            held,
+            former,
+        }
+    }
+
+    /// The mapped values of a record, for a replay.
+    fn held(&self, record: &[Value<'_>], around: Surroundings<'_>, hasher: &KeyHasher) -> String {
+        let mut held = serde_json::Map::new();
         for (slot, field) in self.schema.fields[..self.schema.stored()].iter().enumerate() {
             let wire = self.wire(slot, record, around);
-            shape.insert(field.name.clone(), wire.shape().into());
             let value = match &*wire {
                 Value::Absent | Value::Unfit => continue,
                 Value::Text(text) if field.kind == PropertyType::Identifier => {
-                    self.hashed(text).into()
+                    hashed(hasher, text).into()
                 }
                 Value::Number(text) if field.kind == PropertyType::Identifier => {
-                    self.hashed(text).into()
+                    hashed(hasher, text).into()
                 }
                 Value::Items(items) if items.count > MAX_HELD_ITEMS => continue,
                 Value::Items(items) => items
@@ -433,27 +556,14 @@ impl Normaliser {
             };
             held.insert(field.name.clone(), value);
         }
-        let held = serde_json::Value::Object(held).to_string();
-        let mut message = Vec::new();
-        key::part(&mut message, reason.as_str().as_bytes());
-        key::part(&mut message, rule.as_bytes());
-        key::part(&mut message, held.as_bytes());
-        let fingerprint = self.hasher.hash(&message);
-        Reject {
-            reason,
-            rule: rule.to_owned(),
-            key,
-            fingerprint,
-            shape: serde_json::Value::Object(shape).to_string(),
-            held,
-        }
+        serde_json::Value::Object(held).to_string()
     }
+}
 
-    fn hashed(&self, text: &str) -> String {
-        let mut message = Vec::new();
-        key::part(&mut message, normal(text).as_bytes());
-        format!("{:032x}", self.hasher.hash(&message))
-    }
+fn hashed(hasher: &KeyHasher, text: &str) -> String {
+    let mut message = Vec::new();
+    key::part(&mut message, normal(text).as_bytes());
+    format!("{:032x}", hasher.hash(&message))
 }
 
 /// A plain value as it is held for a replay; what is not there or cannot be read is null.
@@ -472,6 +582,12 @@ struct Work {
     row: Vec<i64>,
     message: Vec<u8>,
     problem: Option<(Reason, usize)>,
+    /// Unknown codes taken as `other`, by slot.
+    others: Vec<u64>,
+    /// Failed checks that only warn, by check.
+    warned: Vec<u64>,
+    /// The check by which the whole page is refused.
+    refused_by: Option<usize>,
 }
 
 impl Work {

@@ -10,6 +10,7 @@ use crate::decode::json::decode;
 use crate::model::area::AreaList;
 use crate::model::contract::Contract;
 use crate::model::dictionary::Dictionaries;
+use crate::model::drift::Kind;
 use crate::model::list::CodeList;
 use crate::model::schema::Lists;
 
@@ -58,6 +59,10 @@ updated_at: {at: /capnhat, format: yyyyMMddHHmmss}
 ";
 
 fn normaliser() -> Normaliser {
+    normaliser_of(CONTRACT)
+}
+
+fn normaliser_of(contract: &str) -> Normaliser {
     let mut words = Dictionaries::default();
     let channel =
         CodeList::read("channel", "code,wire,vi,en\nonline,2,a,a\ncounter,1,b,b\n", &mut words)
@@ -91,7 +96,7 @@ fn normaliser() -> Normaliser {
     ];
     let areas =
         Arc::new(Areas::read(&areas, "old_code,new_code\n16681,16681\n", &mut words).unwrap());
-    let contract: Contract = serde_saphyr::from_str(CONTRACT).unwrap();
+    let contract: Contract = serde_saphyr::from_str(contract).unwrap();
     let schema = Arc::new(Schema::compile(&contract, &lists, &words).unwrap());
     let map = coerced(&serde_saphyr::from_str(MAP).unwrap(), &Coercion::ALL_TEXT);
     Normaliser::compile(&schema, &areas, &map, KeyHasher::new(b"k", "dossiers")).unwrap()
@@ -152,7 +157,7 @@ fn codes_are_found_by_map_list_and_default() {
         );
     }
     let out = normalise(&record(&serde_json::json!({"tthc": "9.999999"})));
-    assert_eq!((out.observations.len(), out.unknown_codes), (1, 1));
+    assert_eq!((out.observations.len(), out.audit.unknown_codes["procedure"]), (1, 1));
 }
 
 #[test]
@@ -225,7 +230,7 @@ fn one_bad_record_stops_no_other() {
 #[test]
 fn a_failed_warning_is_counted_and_the_record_accepted() {
     let out = normalise(&record(&serde_json::json!({"phi": 13})));
-    assert_eq!((out.observations.len(), out.warnings), (1, 1));
+    assert_eq!((out.observations.len(), out.audit.warnings.values().sum::<u64>()), (1, 1));
 }
 
 #[test]
@@ -266,4 +271,65 @@ fn a_map_that_does_not_fit_its_contract_is_refused_with_every_problem() {
     let mut names: Vec<_> = problems.iter().map(|problem| problem.0.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["area", "channel", "colour", "fee", "received_at", "updated_at"]);
+}
+
+#[test]
+fn a_page_tells_what_it_showed_about_its_contract_without_values() {
+    let one = |changes: serde_json::Value| {
+        let text = record(&changes);
+        text[1..text.len() - 1].to_owned()
+    };
+    let page = [
+        one(serde_json::json!({})),
+        one(serde_json::json!({"nhan": null, "la": "CANARY", "la2": {"CANARY": 1}})),
+        one(serde_json::json!({"kenh": "CANARY"})),
+        one(serde_json::json!({"kenh": "CANARY", "la": "CANARY"})),
+        one(serde_json::json!({"tthc": "CANARY"})),
+        one(serde_json::json!({"phi": 13})),
+        "7".to_owned(),
+    ];
+    let audit = normalise(&format!("[{}]", page.join(","))).audit;
+    assert_eq!((audit.records, audit.rejects, audit.unmapped), (7, 4, Some(2)));
+    let flaws = [
+        ((Kind::Missing, "received_at".to_owned()), 1),
+        ((Kind::WrongType, String::new()), 1),
+        ((Kind::NewCode, "channel".to_owned()), 2),
+        ((Kind::NewCode, "procedure".to_owned()), 1),
+    ];
+    assert_eq!(audit.flaws, flaws.into());
+    assert_eq!(audit.unknown_codes, [("procedure".to_owned(), 1)].into());
+    assert_eq!(audit.warnings, [("fee != 13".to_owned(), 1)].into());
+    assert!(!format!("{audit:?}").contains("CANARY"));
+}
+
+#[test]
+fn unmapped_fields_are_counted_in_the_first_records_of_a_page_only() {
+    let plain = record(&serde_json::json!({}));
+    let more = record(&serde_json::json!({"la": 1, "la2": 2}));
+    let (plain, more) = (&plain[1..plain.len() - 1], &more[1..more.len() - 1]);
+    let page = |before: usize| {
+        let records: Vec<&str> = std::iter::repeat_n(plain, before).chain([more]).collect();
+        normalise(&format!("[{}]", records.join(","))).audit.unmapped
+    };
+    assert_eq!((page(15), page(16)), (Some(2), Some(0)));
+    assert_eq!(normalise("[]").audit.unmapped, None);
+}
+
+#[test]
+fn a_record_that_fails_a_check_that_refuses_pages_ends_its_page() {
+    let strict =
+        CONTRACT.replace("'fee != 13', otherwise: warn", "'fee != 13', otherwise: reject_page");
+    let normaliser = normaliser_of(&strict);
+    let picks = Picks::new(Some(""), normaliser.pointers(), &[]).unwrap();
+    let now = Stamp::parse("2024-04-02T12:00:00+07:00").unwrap();
+    let page = record(&serde_json::json!({"phi": 13}));
+    let decoded = decode(page.as_bytes(), &picks).unwrap();
+    let out = normaliser.page(&decoded.records, Surroundings { now, target: None });
+    assert_eq!(out.audit.refused_by.as_deref(), Some("fee != 13"));
+    assert_eq!((out.observations.len(), out.rejects.len()), (0, 0));
+    // A withdrawn record is not judged: what it says no longer matters.
+    let page = record(&serde_json::json!({"phi": 13, "xoa": true}));
+    let decoded = decode(page.as_bytes(), &picks).unwrap();
+    let out = normaliser.page(&decoded.records, Surroundings { now, target: None });
+    assert_eq!(out.audit.refused_by, None);
 }

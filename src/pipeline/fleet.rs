@@ -10,9 +10,10 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
-use super::turn::{CUT, note};
+use super::turn::{CUT, admit, note};
 use super::{Failure, Fleet, Progress, Shared, Stream, Target};
 use crate::decode::Decoded;
+use crate::model::drift::Audit;
 use crate::model::observation::Observations;
 use crate::model::record::{Records, Value};
 use crate::model::time::Stamp;
@@ -41,6 +42,7 @@ pub(super) async fn poll(
         .buffer_unordered(fleet.concurrency.max(1));
     let mut page = Observations::new(stream.schema().fields.len());
     let (mut rejects, mut up, mut received) = (Vec::new(), 0, 0);
+    let mut audit = Audit::default();
     while let Some(answer) = answers.next().await {
         let Answer { normalised, up: is_up, tally } = answer?;
         shared.metrics.cost(
@@ -50,16 +52,15 @@ pub(super) async fn poll(
             tally.bytes,
             &tally.durations,
         );
+        audit.join(normalised.audit);
         page.append(normalised.observations);
-        for reject in &normalised.rejects {
-            shared.metrics.rejected(&stream.source, &stream.name, reject.reason, 1);
-        }
         rejects.extend(normalised.rejects);
         up += u64::from(is_up);
         received += 1;
     }
     progress.targets = Some((up, received));
     progress.pages = up;
+    admit(stream, shared, &audit, &rejects, progress)?;
     let began = Instant::now();
     let batch = Batch {
         stream: stream.index,
@@ -116,12 +117,8 @@ async fn ask(
     }
     let up = answer.is_some();
     let normalised = answer.unwrap_or_else(|| {
-        let silent = Records {
-            picks: stream.normaliser.pointers().len(),
-            values: Vec::new(),
-            malformed: Vec::new(),
-            count: 1,
-        };
+        let silent =
+            Records { picks: stream.normaliser.pointers().len(), count: 1, ..Records::default() };
         let silent = Records { values: vec![Value::Absent; silent.picks], ..silent };
         normalise(stream, shared, target, slot, &silent, false)
     });

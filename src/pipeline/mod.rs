@@ -6,6 +6,7 @@
 //! turn always ends with a run line: what was received and what became of it.
 
 mod fleet;
+mod gate;
 mod schedule;
 mod turn;
 
@@ -19,6 +20,7 @@ use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::decode::Decoder;
+use crate::model::drift::Drift;
 use crate::model::schema::Schema;
 use crate::model::time::Stamp;
 use crate::model::units::Span;
@@ -27,6 +29,7 @@ use crate::pull;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
+pub use gate::{DriftSettings, Gate};
 pub use schedule::run;
 pub use turn::take as turn;
 
@@ -157,6 +160,12 @@ pub struct Stream {
     pub cursor: Option<Cursor>,
     /// Which time the source is believed complete to.
     pub data_through: DataThrough,
+    /// When a page is refused whole.
+    pub gate: Gate,
+    /// When flaws are a breach of the contract.
+    pub drift: DriftSettings,
+    /// The body that answers for the source.
+    pub unit: String,
     /// Present if the stream polls a fleet.
     pub fleet: Option<Fleet>,
 }
@@ -175,6 +184,22 @@ pub struct Cursor {
 impl Stream {
     fn schema(&self) -> &Arc<Schema> {
         self.normaliser.schema()
+    }
+
+    /// An empty record of drift for a run of this stream.
+    fn no_drift(&self) -> Drift {
+        let version = self.schema().version;
+        let mut mapping = blake3::Hasher::new();
+        mapping.update(&version.to_le_bytes());
+        for pointer in self.normaliser.pointers() {
+            mapping.update(pointer.as_bytes()).update(&[0]);
+        }
+        Drift {
+            unit: self.unit.clone(),
+            contract_version: version,
+            mapping: mapping.finalize().to_hex()[..16].to_owned(),
+            ..Drift::default()
+        }
     }
 
     /// Whether the values around the records make the answer an error, and what is done about it.
@@ -210,6 +235,9 @@ enum Failure {
     Pull(#[from] pull::PullError),
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+    /// A page is not fit to be folded.
+    #[error("{why}")]
+    Contract { why: String, by_gate: bool },
     #[error("a fault in the gateway itself: {0}")]
     Panicked(String),
 }
@@ -219,6 +247,7 @@ impl Failure {
         match self {
             Self::Pull(error) => error.reason().as_str(),
             Self::Store(_) => "store",
+            Self::Contract { .. } => "contract",
             Self::Panicked(_) => "other",
         }
     }
@@ -229,6 +258,9 @@ impl Failure {
 struct Progress {
     pages: u64,
     records: crate::model::snapshot::Conservation,
+    /// Records of a page that was refused whole; part of `records`.
+    refused: u64,
+    drift: Drift,
     latest: Option<i64>,
     /// Whether every page so far kept the ascending order.
     ascending: bool,

@@ -75,6 +75,8 @@ fn faulted(stream: &Stream, at: Stamp) -> RunEnd {
         data_through: None,
         targets: None,
         failure: Some(("other".to_owned(), message)),
+        refused: 0,
+        drift: stream.no_drift(),
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::decode::DecodeError;
 use crate::failpoint;
+use crate::model::drift::Audit;
 use crate::model::observation::{Observations, Reject};
 use crate::model::snapshot::Outcome;
 use crate::model::time::Stamp;
@@ -27,14 +28,15 @@ struct Read {
     raw_records: usize,
     observations: Observations,
     rejects: Vec<Reject>,
-    unknown_codes: u64,
+    audit: Audit,
 }
 
 /// Takes one turn and writes its run line.
 pub async fn take(stream: &Arc<Stream>, shared: &Shared) -> Result<Finished, StoreError> {
     let (started, clock) = (shared.clock.now(), Instant::now());
     shared.store.begin(stream.index, started).await;
-    let mut progress = Progress { ascending: true, ..Progress::default() };
+    let mut progress =
+        Progress { ascending: true, drift: stream.no_drift(), ..Progress::default() };
     let ending = if stream.fleet.is_some() {
         fleet::poll(stream, shared, started, &mut progress).await
     } else {
@@ -80,6 +82,7 @@ async fn walk(
             Ok(read) => {
                 run.seen(&Turn { next: read.next.clone(), raw_records: read.raw_records });
                 progress.pages += 1;
+                admit(stream, shared, &read.audit, &read.rejects, progress)?;
                 commits.submit(read, at, progress).await?;
             }
             Err((why, Action::RefreshTokenThenRetry)) => run.denied(&why)?,
@@ -131,7 +134,7 @@ async fn read(
             raw_records: decoded.records.count,
             observations: normalised.observations,
             rejects: normalised.rejects,
-            unknown_codes: normalised.unknown_codes,
+            audit: normalised.audit,
         })
     });
     work.await.map_err(|error| Failure::Panicked(error.to_string()))
@@ -161,10 +164,6 @@ impl Commits<'_> {
         progress: &mut Progress,
     ) -> Result<(), Failure> {
         let (stream, shared) = (self.stream, self.shared);
-        for reject in &read.rejects {
-            shared.metrics.rejected(&stream.source, &stream.name, reject.reason, 1);
-        }
-        shared.metrics.unknown_codes(&stream.source, &stream.name, read.unknown_codes);
         self.settle(progress).await?;
         let cursor = self.checkpoint(&read.observations, progress);
         let batch = Batch {
@@ -207,6 +206,31 @@ impl Commits<'_> {
     }
 }
 
+/// Counts what a page showed about its contract and lets it pass, or refuses it whole: then all its
+/// records are received and rejected, and none of them is kept.
+pub(super) fn admit(
+    stream: &Stream,
+    shared: &Shared,
+    page: &Audit,
+    rejects: &[Reject],
+    progress: &mut Progress,
+) -> Result<(), Failure> {
+    progress.drift.add(page, stream.drift.max_ratio);
+    for reject in rejects {
+        shared.metrics.rejected(&stream.source, &stream.name, reject.reason, 1);
+    }
+    shared.metrics.audited(&stream.source, &stream.name, page);
+    let verdict = stream.gate.judge(page);
+    if verdict.is_err() {
+        progress.refused += page.records;
+        progress.records.received += page.records;
+        progress.records.rejected += page.records;
+        let others = page.records - rejects.len() as u64;
+        shared.metrics.page_refused(&stream.source, &stream.name, page.records, others);
+    }
+    verdict
+}
+
 /// Adds a committed page to the turn's line and to the metrics.
 pub(super) fn note(
     stream: &Stream,
@@ -217,6 +241,7 @@ pub(super) fn note(
 ) {
     let records = &committed.records;
     progress.records.add(records);
+    shared.metrics.late(&stream.source, &stream.name, committed.late);
     progress.latest = progress.latest.max(committed.latest);
     let counts = [
         records.received,
@@ -225,7 +250,7 @@ pub(super) fn note(
         records.superseded,
         records.duplicate,
     ];
-    shared.metrics.unknown_codes(&stream.source, &stream.name, committed.crowded);
+    shared.metrics.crowded(&stream.source, &stream.name, committed.crowded);
     shared.metrics.committed(&stream.source, &stream.name, counts, since(began));
 }
 
@@ -241,6 +266,7 @@ async fn finish(
         Ok(Ending::Complete) => Outcome::Ok,
         Ok(Ending::Truncated) => Outcome::Truncated,
         Ok(Ending::LoopDetected) => Outcome::LoopDetected,
+        Err(Failure::Contract { by_gate: true, .. }) => Outcome::RejectedByGate,
         Err(_) => Outcome::Failed,
     };
     let kept_order = progress.ascending
@@ -264,6 +290,8 @@ async fn finish(
         data_through,
         targets: progress.targets,
         failure,
+        refused: progress.refused,
+        drift: progress.drift.clone(),
     };
     report(stream, shared, &end, clock);
     if let Err(Failure::Store(error @ StoreError::Fatal(_))) = ending {

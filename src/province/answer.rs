@@ -58,6 +58,7 @@ pub(super) async fn answer(
         Ok(Err(problem)) => return bad_request(&problem),
         Err(_) => return HttpResponse::InternalServerError().finish(),
     };
+    let body = if wanted.system == System::Portal { faults.stray.say(body) } else { body };
     let is_whole = !matches!(trouble, Some(Trouble::CutBody | Trouble::CutConnection));
     here.ledger.enter(wanted.system, is_whole, notes);
     match trouble {

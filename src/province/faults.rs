@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::draw::Draw;
+use super::strays::Stray;
 
 /// Probabilities, all 0 by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -47,6 +48,8 @@ pub struct Faults {
     pub expire: f64,
     /// Per answer: a login page with status 200.
     pub login_page: f64,
+    /// All answers of the portal: it has left its contract in this way.
+    pub stray: Stray,
     /// The most bad answers in a row from one endpoint.
     pub in_a_row: u32,
 }
@@ -70,6 +73,7 @@ impl Faults {
             truncate: 0.05,
             expire: 0.03,
             login_page: 0.02,
+            stray: Stray::Not,
             in_a_row: 2,
         }
     }

@@ -24,6 +24,7 @@ mod procedures;
 mod returns;
 mod serve;
 mod sessions;
+mod strays;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -39,6 +40,7 @@ pub use ledger::{Bad, Dossier, Facility, Fact, Heartbeat, Ledger, Return, Said, 
 pub use page::PAGE_LIMIT;
 pub use procedures::{PROCEDURES, Procedure};
 pub use serve::serve;
+pub use strays::Stray;
 
 use areas::Areas;
 use draw::Draw;

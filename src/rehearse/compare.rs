@@ -132,8 +132,8 @@ impl Compare {
             ("duplicate", expected.duplicate, records.duplicate),
             ("quarantined", expected.quarantined, records.quarantined),
             ("withdrawn", expected.withdrawn, withdrawn),
-            ("unknown_codes", expected.unknown_codes, normalised.unknown_codes),
-            ("warnings", expected.warnings, normalised.warnings),
+            ("unknown_codes", expected.unknown_codes, normalised.unknown_codes()),
+            ("warnings", expected.warnings, normalised.warnings()),
         ];
         for (name, expected, actual) in all {
             if let Some(expected) = expected {

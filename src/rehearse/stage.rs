@@ -303,7 +303,7 @@ fn poll(
         let decoded = answer.as_ref().and_then(|body| stream.decoder.decode(body).ok());
         let picks = stream.normaliser.pointers().len();
         let silent =
-            Records { picks, values: vec![Value::Absent; picks], malformed: Vec::new(), count: 1 };
+            Records { picks, values: vec![Value::Absent; picks], count: 1, ..Records::default() };
         let up = decoded.is_some();
         let records = decoded.map_or(silent, |decoded| decoded.records);
         let polled = Target { name: &target.name, labels: &target.labels, slot, up };
@@ -321,6 +321,5 @@ fn nothing(stream: &CheckedStream) -> Normalised {
 fn absorb(all: &mut Normalised, page: Normalised) {
     all.observations.append(page.observations);
     all.rejects.extend(page.rejects);
-    all.unknown_codes += page.unknown_codes;
-    all.warnings += page.warnings;
+    all.audit.join(page.audit);
 }

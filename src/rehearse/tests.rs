@@ -16,8 +16,16 @@ fn folder() -> PathBuf {
 fn shipped() -> Config {
     let lookup = |_: &str| Some("http://nowhere.invalid".to_owned());
     let (words, identifier_key) = (Dictionaries::default(), b"of a test");
-    config::load(Options { dir: &folder(), lookup: &lookup, words, identifier_key, kept: None })
-        .unwrap()
+    let previous_key = None;
+    config::load(Options {
+        dir: &folder(),
+        kept: None,
+        lookup: &lookup,
+        words,
+        identifier_key,
+        previous_key,
+    })
+    .unwrap()
 }
 
 /// The cases in a text, as if it were the file `case.yaml`.

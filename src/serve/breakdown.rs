@@ -15,7 +15,7 @@ use super::envelope::Envelope;
 use super::error::ApiError;
 use super::number::Number;
 use super::period::asked_period;
-use super::place::{Area, Boundaries, asked_area, layout_by, title};
+use super::place::{self, Area, Boundaries, asked_area, layout_by};
 use super::query::{Query, refused};
 use super::value::Spot;
 use crate::indicator::layout::Cell;
@@ -96,7 +96,7 @@ fn units(
     let row = |cell: Cell| Row {
         from: reported.then_some(cell.period.first),
         to: reported.then_some(cell.period.end),
-        ..row(title(&cell.title), cell.key.unwrap_or_default(), &cell.point)
+        ..row(place::title(&cell.title), cell.key.unwrap_or_default(), &cell.point)
     };
     let layout = layout_by(asked, std::slice::from_ref(period), by)?;
     Ok(layout.cells(&asked.world(), definition).into_iter().map(row).collect())
@@ -138,14 +138,27 @@ fn titles(asked: &Asked<'_>, definition: &Definition, by: &str, key: &str) -> Bi
     match (dictionary, key) {
         (Some("boolean"), "true") => Bilingual { vi: "Có".to_owned(), en: "Yes".to_owned() },
         (Some("boolean"), _) => Bilingual { vi: "Không".to_owned(), en: "No".to_owned() },
-        (Some(name), _) => {
-            let list =
-                name.strip_prefix("list:").and_then(|list| asked.definitions.lists.get(list));
-            let title = list.and_then(|list| list.title(list.number(key)?));
-            title.cloned().unwrap_or_else(|| Bilingual::same(key))
-        }
+        (Some(name), _) => title(asked, name.trim_start_matches("list:"), key),
         (None, _) => Bilingual::same(key),
     }
+}
+
+/// The title of a code of a list, or of a value of one of its attributes (`list.attribute`). Values
+/// without a title are words of the configuration; `yes` and `no` speak for themselves.
+fn title(asked: &Asked<'_>, list: &str, key: &str) -> Bilingual {
+    let lists = &asked.definitions.lists;
+    let known = match list.split_once('.') {
+        Some((list, attribute)) => lists.get(list).and_then(|list| {
+            let column = list.attribute(attribute)?;
+            column.title(*column.values.get(key)?).cloned()
+        }),
+        None => lists.get(list).and_then(|list| list.title(list.number(key)?).cloned()),
+    };
+    known.unwrap_or_else(|| match (list.contains('.'), key) {
+        (true, "yes") => Bilingual { vi: "Có".to_owned(), en: "Yes".to_owned() },
+        (true, "no") => Bilingual { vi: "Không".to_owned(), en: "No".to_owned() },
+        _ => Bilingual::same(key),
+    })
 }
 
 fn row(title: Bilingual, key: String, point: &Point) -> Row {

@@ -8,6 +8,7 @@
 //! with a reason, rows are flat under `items`, links are relative.
 
 mod answer;
+mod breaches;
 mod breakdown;
 mod catalogue;
 mod console;
@@ -62,11 +63,12 @@ const KEEP_ALIVE: Duration = Duration::from_mins(1);
 const DRAIN_SECONDS: u64 = 5;
 
 /// The addresses that hold no name in them, to suggest from.
-const PLAIN_PATHS: [&str; 9] = [
+const PLAIN_PATHS: [&str; 10] = [
     "/v1",
     "/v1/catalogue",
     "/v1/dimensions/area/values",
     "/v1/sources",
+    "/v1/breaches",
     "/v1/quarantine",
     "/livez",
     "/readyz",
@@ -89,6 +91,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(dated("/v1/dimensions/area/values", dimension::areas))
         .service(get("/v1/sources", sources::list))
         .service(get("/v1/sources/{id}", sources::one))
+        .service(get("/v1/breaches", breaches::list))
         .service(resource("/v1/quarantine", quarantine::list))
         .service(get("/docs/problems/{code}", health::problem))
         .service(get("/livez", health::live))

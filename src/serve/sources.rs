@@ -3,16 +3,24 @@
 //! Health is one word, the worst of what is wrong, with the reasons beside it. A source is as fresh
 //! as its stalest stream. The console shows the same [`State`], so that page and API cannot disagree.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use serde::Serialize;
 
 use super::answer::Answer;
+use super::breaches;
 use super::context::{Asked, SourceFacts, StreamFacts};
 use super::error::ApiError;
 use super::query::Query;
 use crate::indicator::reading::FreshnessState;
+use crate::model::drift::Grade;
 use crate::model::nearest::nearest;
 use crate::model::snapshot::{Conservation, RunLine, StreamState, Trouble};
 use crate::model::time::Stamp;
+
+/// What is known of a stream that the store has not heard of.
+static NEVER: LazyLock<StreamState> = LazyLock::new(StreamState::default);
 
 /// How a source fares, in one word, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -45,6 +53,7 @@ pub(super) struct State<'a> {
     pub(super) targets: Option<Targets>,
     pub(super) records: Conservation,
     pub(super) quarantine: Quarantine,
+    pub(super) breaches: Breaches,
     pub(super) streams: Vec<Stream<'a>>,
     /// Of the answer as a whole; in a list it stands beside the items.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,6 +76,16 @@ pub(super) struct Stream<'a> {
     targets: Option<Targets>,
     records: Conservation,
     quarantine: Quarantine,
+    breaches: Breaches,
+    /// Failed checks that only warn, by the check as written; counted each time a record comes.
+    warnings: &'a BTreeMap<String, u64>,
+    /// Codes taken as `other`, by property; counted each time a record comes.
+    unknown_codes: &'a BTreeMap<String, u64>,
+    /// Fields of a record that nobody maps, as of the first complete run.
+    unmapped_fields: Option<u64>,
+    /// The breaches that go on; only when one source is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_breaches: Option<Vec<breaches::Item<'a>>>,
     /// The last runs, oldest first; only when one source is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) history: Option<Vec<RunLine>>,
@@ -76,7 +95,7 @@ pub(super) struct Stream<'a> {
 #[derive(Debug, Serialize)]
 pub(super) struct Unit {
     #[serde(rename = "unit")]
-    id: String,
+    pub(super) id: String,
     pub(super) name: String,
     pub(super) name_en: String,
 }
@@ -103,10 +122,18 @@ pub(super) struct Quarantine {
     pub(super) records: u64,
 }
 
+/// Breaches of contracts that go on, by grade.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(super) struct Breaches {
+    pub(super) breaking: u64,
+    pub(super) additive: u64,
+}
+
 #[derive(Debug, Serialize)]
 struct Links {
     #[serde(rename = "self")]
     this: String,
+    breaches: String,
     quarantine: String,
 }
 
@@ -139,12 +166,17 @@ pub(super) fn one(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 }
 
 /// All sources by name.
-pub(super) fn states<'a>(asked: &Asked<'a>, history: bool) -> Vec<State<'a>> {
+pub(super) fn states<'a>(asked: &'a Asked<'_>, history: bool) -> Vec<State<'a>> {
     let sources = asked.context.sources.iter();
     sources.map(|(name, facts)| state(asked, name, facts, history)).collect()
 }
 
-fn state<'a>(asked: &Asked<'a>, name: &'a str, facts: &'a SourceFacts, history: bool) -> State<'a> {
+fn state<'a>(
+    asked: &'a Asked<'_>,
+    name: &'a str,
+    facts: &'a SourceFacts,
+    history: bool,
+) -> State<'a> {
     let streams: Vec<Stream<'a>> =
         facts.streams.iter().map(|each| stream(asked, name, each, history)).collect();
     let mut records = Conservation::default();
@@ -155,11 +187,22 @@ fn state<'a>(asked: &Asked<'a>, name: &'a str, facts: &'a SourceFacts, history: 
     let last_error =
         streams.iter().filter_map(|stream| stream.last_error.clone()).max_by_key(|e| e.count);
     let quarantine = Quarantine { records: streams.iter().map(|s| s.quarantine.records).sum() };
+    let breaches = Breaches {
+        breaking: streams.iter().map(|s| s.breaches.breaking).sum(),
+        additive: streams.iter().map(|s| s.breaches.additive).sum(),
+    };
     let targets = streams
         .iter()
         .filter_map(|stream| stream.targets)
         .reduce(|a, b| Targets { answered: a.answered + b.answered, all: a.all + b.all });
-    let (health, reasons) = health(&freshness, last_error.is_some(), targets, &records, quarantine);
+    let found = Found {
+        is_failing: last_error.is_some(),
+        has_silent_targets: targets.is_some_and(|t| t.answered < t.all),
+        balances: records.balances(),
+        is_breached: breaches.breaking > 0,
+        has_quarantine: quarantine.records > 0,
+    };
+    let (health, reasons) = health(&freshness, &found);
     let unit = asked.unit_name(&facts.accountable_unit);
     State {
         source: name,
@@ -176,25 +219,26 @@ fn state<'a>(asked: &Asked<'a>, name: &'a str, facts: &'a SourceFacts, history: 
         targets,
         records,
         quarantine,
+        breaches,
         streams,
         as_of: None,
         revision: None,
         links: Links {
             this: format!("/v1/sources/{name}"),
+            breaches: format!("/v1/breaches?source={name}"),
             quarantine: format!("/v1/quarantine?source={name}"),
         },
     }
 }
 
 fn stream<'a>(
-    asked: &Asked<'a>,
+    asked: &'a Asked<'_>,
     source: &str,
     facts: &'a StreamFacts,
     history: bool,
 ) -> Stream<'a> {
-    let never = StreamState::default();
     let known = asked.snapshot.streams.get(&format!("{source}.{}", facts.name));
-    let known = known.map_or(&never, AsRef::as_ref);
+    let known: &'a StreamState = known.map_or(&NEVER, AsRef::as_ref);
     let limit = asked.definitions.contracts.get(&facts.contract);
     let limit = limit.map(|contract| contract.fresh_within.as_seconds());
     let age = known.data_through.map(|through| (asked.now.0 - through.0).max(0));
@@ -219,6 +263,15 @@ fn stream<'a>(
         targets: known.targets.map(|(answered, all)| Targets { answered, all }),
         records: known.total,
         quarantine: Quarantine { records: known.quarantined },
+        breaches: Breaches {
+            breaking: known.register.count(Grade::Breaking),
+            additive: known.register.count(Grade::Additive),
+        },
+        warnings: &known.register.warnings,
+        unknown_codes: &known.register.unknown_codes,
+        unmapped_fields: known.register.unmapped,
+        open_breaches: history
+            .then(|| known.register.open().map(|each| breaches::item(asked, each)).collect()),
         history: history.then(|| known.runs.iter().cloned().collect()),
     }
 }
@@ -247,20 +300,25 @@ fn oldest(stamps: impl Iterator<Item = Option<Stamp>>) -> Option<Stamp> {
     stamps.collect::<Option<Vec<_>>>()?.into_iter().min()
 }
 
-fn health(
-    freshness: &Freshness,
-    failing: bool,
-    targets: Option<Targets>,
-    records: &Conservation,
-    quarantine: Quarantine,
-) -> (Health, Vec<&'static str>) {
+/// What is wrong with a source besides its age. An additive note is nothing wrong.
+#[expect(clippy::struct_excessive_bools, reason = "independent findings, each a reason of its own")]
+struct Found {
+    is_failing: bool,
+    has_silent_targets: bool,
+    balances: bool,
+    is_breached: bool,
+    has_quarantine: bool,
+}
+
+fn health(freshness: &Freshness, found: &Found) -> (Health, Vec<&'static str>) {
     let found = [
         (freshness.state == FreshnessState::NeverReported, Health::Unknown, "never_reported"),
         (freshness.state == FreshnessState::Stale, Health::Degraded, "stale"),
-        (!records.balances(), Health::Degraded, "records_do_not_balance"),
-        (failing, Health::Warning, "failing"),
-        (targets.is_some_and(|t| t.answered < t.all), Health::Warning, "silent_targets"),
-        (quarantine.records > 0, Health::Warning, "quarantine"),
+        (!found.balances, Health::Degraded, "records_do_not_balance"),
+        (found.is_failing, Health::Warning, "failing"),
+        (found.is_breached, Health::Warning, "contract_breach"),
+        (found.has_silent_targets, Health::Warning, "silent_targets"),
+        (found.has_quarantine, Health::Warning, "quarantine"),
     ];
     let reasons: Vec<_> = found.into_iter().filter(|(holds, ..)| *holds).collect();
     let worst = reasons.iter().map(|(_, health, _)| *health).max().unwrap_or(Health::Healthy);

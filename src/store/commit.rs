@@ -4,6 +4,7 @@
 use rusqlite::TransactionBehavior;
 
 use super::held::{Quarantine, Released};
+use super::keys::{self, Rekeyed};
 use super::save;
 use super::sqlite::failure;
 use super::writer::Writer;
@@ -27,13 +28,16 @@ impl Writer {
             over_before: over.day().0.into(),
             built: &built,
         };
+        let schema = &contract.plan.schema;
+        let rekeyed = keys::rekey(&mut contract.entities, schema, &batch.observations);
         let folded = against(&mut contract.entities, &contract.plan, &batch.observations, bringer);
         failpoint::pass("folded");
         let log_bytes = contract.log_bytes;
         let before = contract.cubes.before();
-        match self.write(batch, &folded, position, at) {
-            Ok(Written { records, state, cursor, released }) => {
+        match self.write(batch, (&rekeyed, &folded), position, at) {
+            Ok(Written { records, state, cursor, released, under_previous_key }) => {
                 failpoint::pass("committed");
+                self.contracts[position].under_previous_key = under_previous_key;
                 let stream = &mut self.streams[batch.stream];
                 (stream.state, stream.cursor) = (state, cursor);
                 self.let_go(position, batch.stream, &released);
@@ -47,6 +51,7 @@ impl Writer {
             Err(error) => {
                 let contract = &mut self.contracts[position];
                 folded.undo(&mut contract.entities);
+                rekeyed.undo(&mut contract.entities);
                 contract.log_bytes = log_bytes;
                 contract.cubes.put_back(before);
                 Err(failure(&error))
@@ -70,7 +75,7 @@ impl Writer {
     fn write(
         &mut self,
         batch: &Batch,
-        folded: &Folded,
+        (rekeyed, folded): (&Rekeyed, &Folded),
         position: usize,
         at: Stamp,
     ) -> Result<Written, rusqlite::Error> {
@@ -80,6 +85,8 @@ impl Writer {
         let contract = &mut self.contracts[position];
         let stream = &self.streams[batch.stream];
         contract.texts.save(&transaction)?;
+        let under_previous_key =
+            contract.keep_keys(&transaction, &batch.observations, rekeyed, &mut self.buffer)?;
         contract.append(&transaction, folded, &mut self.buffer)?;
         contract.cubes.append(&transaction, folded, commit, &mut self.buffer)?;
         let (is_log_long, is_much_new) = (contract.is_log_long(), contract.cubes.is_much_new());
@@ -126,7 +133,7 @@ impl Writer {
         if is_much_new {
             contract.cubes.written_back();
         }
-        Ok(Written { records, state, cursor, released })
+        Ok(Written { records, state, cursor, released, under_previous_key })
     }
 }
 
@@ -136,4 +143,5 @@ struct Written {
     state: StreamState,
     cursor: Option<i64>,
     released: Released,
+    under_previous_key: u64,
 }

@@ -24,6 +24,10 @@ pub(super) struct Contract {
     pub(super) log_bytes: u64,
     pub(super) held: HashSet<u128>,
     pub(super) texts: Texts,
+    /// Records that stand under the identifier key before the present one.
+    pub(super) under_previous_key: u64,
+    /// Whether the key is being replaced: records are looked up under the previous one as well.
+    pub(super) is_rekeying: bool,
 }
 
 impl Contract {
@@ -34,11 +38,21 @@ impl Contract {
         folded: &Folded,
         buffer: &mut Vec<u8>,
     ) -> Result<(), rusqlite::Error> {
-        if folded.rows.is_empty() {
+        self.append_rows(transaction, &folded.rows, buffer)
+    }
+
+    /// Appends rows to the log, as one blob.
+    pub(super) fn append_rows(
+        &mut self,
+        transaction: &Transaction<'_>,
+        rows: &[u32],
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), rusqlite::Error> {
+        if rows.is_empty() {
             return Ok(());
         }
         buffer.clear();
-        for row in &folded.rows {
+        for row in rows {
             buffer.extend_from_slice(&row.to_le_bytes());
             buffer.extend_from_slice(self.entities.record(*row));
             self.dirty.insert(row / CHUNK as u32);

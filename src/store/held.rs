@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use rusqlite::{Transaction, params};
 
-use super::{Batch, MAX_QUARANTINED, StreamName};
+use super::{Batch, MAX_QUARANTINED, StreamName, keys};
 use crate::model::observation::Reject;
 use crate::model::snapshot::StreamState;
 
@@ -60,6 +60,7 @@ impl Quarantine<'_> {
     ) -> Result<u64, rusqlite::Error> {
         let mut kept = 0;
         for reject in &self.batch.rejects {
+            keys::renew(self.transaction, (&state.source, &state.stream), reject)?;
             let again = self.again(state, reject)?;
             if !again {
                 if state.quarantined >= MAX_QUARANTINED {

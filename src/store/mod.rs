@@ -11,6 +11,7 @@
 //! they see a [`Snapshot`], swapped in after the commit. A commit that fails leaves memory as it was;
 //! an input/output error is fatal and never retried.
 
+mod breaches;
 mod commit;
 mod contract;
 mod cubes;
@@ -18,7 +19,9 @@ mod epoch;
 mod fsck;
 mod held;
 mod journal;
+mod keys;
 mod load;
+mod precedence;
 mod quarantine;
 mod save;
 mod sqlite;
@@ -37,6 +40,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::clock::Clock;
 use crate::fold::Plan;
 use crate::model::dictionary::Dictionaries;
+use crate::model::drift::Drift;
 use crate::model::observation::{Observations, Reject};
 use crate::model::snapshot::{Conservation, Outcome, Snapshot, Trouble};
 use crate::model::time::Stamp;
@@ -45,6 +49,7 @@ use crate::model::units::Span;
 pub use epoch::Epoch;
 pub use fsck::{Checked, Report};
 pub use journal::Entry;
+pub use keys::KeyIds;
 pub use quarantine::{Filter, Quarantined};
 pub use sqlite::Opened;
 pub use vintage::{Vintage, VintageError};
@@ -64,6 +69,9 @@ pub struct StreamName {
     pub stream: String,
     /// Position of the contract among the plans.
     pub plan: usize,
+    /// Its rank among the streams of its contract: of two versions of a record that of the higher
+    /// rank counts. 0 for all of them if the newest does.
+    pub rank: u8,
 }
 
 /// One page's records, to be committed.
@@ -125,6 +133,10 @@ pub struct RunEnd {
     pub targets: Option<(u64, u64)>,
     /// Why it failed: reason and message.
     pub failure: Option<(String, String)>,
+    /// Those of its records that came on pages refused whole; no commit has counted them.
+    pub refused: u64,
+    /// How its records strayed from their contract.
+    pub drift: Drift,
 }
 
 /// Why the store refuses or fails.
@@ -133,6 +145,9 @@ pub enum StoreError {
     /// Another instance owns the file.
     #[error("another instance of iocgw is using {0}; stop it, or give this one another --store")]
     Owned(String),
+    /// The records stand under an identifier key that is not the one given.
+    #[error("{0}")]
+    Key(String),
     /// The file is not one of ours, or of a newer version.
     #[error("{0}")]
     Foreign(String),
@@ -268,6 +283,8 @@ impl Store {
 pub struct Parts {
     /// One plan per contract.
     pub plans: Vec<Plan>,
+    /// The identifier keys of each, in the same order.
+    pub keys: Vec<KeyIds>,
     /// The streams.
     pub streams: Vec<StreamName>,
     /// The dictionaries, with all words of the configuration.

@@ -113,8 +113,16 @@ fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     );
     connection.execute_batch(&settings).map_err(|error| failed(&error))?;
     let steps = match (tables, version) {
-        (0, _) => concat!(include_str!("schema.sql"), include_str!("cubes.sql")),
-        (_, 1) => concat!(include_str!("from_1.sql"), include_str!("cubes.sql")),
+        (0, _) => concat!(
+            include_str!("schema.sql"),
+            include_str!("cubes.sql"),
+            include_str!("drift.sql")
+        ),
+        (_, 1) => concat!(
+            include_str!("from_1.sql"),
+            include_str!("cubes.sql"),
+            include_str!("drift.sql")
+        ),
         _ => "",
     };
     if !steps.is_empty() {

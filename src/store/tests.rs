@@ -4,10 +4,13 @@
 //! Each part has its file; here is the little world that they share. Limits that would take a
 //! million records to reach are small in test builds (see `MIN_LOG` and its like).
 
+mod breaches;
 mod changes;
 mod disk;
 mod files;
+mod keys;
 mod past;
+mod precedence;
 mod properties;
 mod quarantine;
 mod texts;
@@ -60,6 +63,9 @@ struct World {
     contract: String,
     list: String,
     clock: Clock,
+    keys: KeyIds,
+    /// Sources by precedence, highest first; none if the newest version counts.
+    ranks: Vec<&'static str>,
 }
 
 impl World {
@@ -67,7 +73,20 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("iocgw.db");
         let clock = Clock::standing(Stamp(APRIL));
-        Self { _folder: folder, path, contract: CONTRACT.to_owned(), list: LIST.to_owned(), clock }
+        Self {
+            _folder: folder,
+            path,
+            contract: CONTRACT.to_owned(),
+            list: LIST.to_owned(),
+            clock,
+            keys: KeyIds { current: 1, previous: None },
+            ranks: Vec::new(),
+        }
+    }
+
+    fn rank(&self, source: &str) -> u8 {
+        let place = self.ranks.iter().position(|each| *each == source);
+        place.map_or(0, |place| (self.ranks.len() - place) as u8)
     }
 
     /// Changes the contract; what is replaced must be there.
@@ -93,10 +112,12 @@ impl World {
             source: source.to_owned(),
             stream: "visits".to_owned(),
             plan: 0,
+            rank: self.rank(source),
         };
         let files = vec![("contract.yaml".to_owned(), self.contract.clone())];
         let hash = blake3::hash(self.contract.as_bytes()).to_hex().to_string();
         Parts {
+            keys: vec![self.keys],
             plans: vec![plan],
             streams: vec![stream("a"), stream("b")],
             words,
@@ -171,6 +192,8 @@ fn run(stream: usize, number: i64) -> RunEnd {
         data_through: None,
         targets: None,
         failure: None,
+        refused: 0,
+        drift: Drift::default(),
     }
 }
 
@@ -227,5 +250,6 @@ fn reject(fingerprint: u128, key: Option<u128>, reason: Reason) -> Reject {
         fingerprint,
         shape: r#"{"rooms":"string"}"#.to_owned(),
         held: "{}".to_owned(),
+        former: None,
     }
 }

@@ -74,7 +74,15 @@ impl Store {
             (streams(&transaction, revision)?, unbuilt(&transaction, revision)?);
         // Numbers are only ever added, so today's dictionaries tell the texts of every moment.
         let texts = newest.texts.clone();
-        let snapshot = Snapshot { revision, at: made, measures, streams, texts, rebuilding };
+        let snapshot = Snapshot {
+            revision,
+            at: made,
+            measures,
+            streams,
+            texts,
+            rebuilding,
+            ..Snapshot::default()
+        };
         Ok(Vintage { snapshot, epoch })
     }
 

@@ -13,16 +13,19 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, watch};
 
+use super::breaches;
 use super::contract::Contract;
 use super::cubes::{self, Cubes, Opening};
 use super::journal;
+use super::keys;
+use super::precedence;
 use super::save;
 use super::sqlite::{Opened, failure};
 use super::texts::Texts;
 use super::{Command, Parts, QUEUE, RunEnd, Store, StoreError, StreamName, load, trouble};
 use crate::clock::Clock;
 use crate::failpoint;
-use crate::fold::entities::CHUNK;
+use crate::fold::entities::{CHUNK, ORIGINS};
 use crate::model::snapshot::{Outcome, RUNS_KEPT, RunLine, Snapshot, StreamState};
 use crate::model::time::Stamp;
 use crate::model::units::Span;
@@ -36,6 +39,8 @@ pub(super) struct Stream {
     pub(super) cursor: Option<i64>,
     /// Tells it apart from the other streams of its contract.
     pub(super) number: u8,
+    /// Whether the register of breaches has changed since it was last written.
+    pub(super) is_register_unsaved: bool,
 }
 
 pub(super) struct Writer {
@@ -60,6 +65,7 @@ pub(super) struct Writer {
 pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
     let Opened { mut connection, path, lock, .. } = opened;
     let (clock, full_for) = (parts.clock.clone(), parts.journal_full_for);
+    keys::check(&connection, &parts)?;
     let loaded = load_all(&mut connection, parts).map_err(|error| failure(&error))?;
     let (contracts, streams, (revision, at)) = loaded;
     let (announce, revisions) = watch::channel(revision);
@@ -95,13 +101,14 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     load::save_dictionaries(&transaction, &parts.words)?;
     let mut held = load::held_keys(&transaction)?;
-    let (mut contracts, mut repacked) = (Vec::new(), Vec::new());
+    // Contracts whose streams begin anew.
+    let (mut contracts, mut anew) = (Vec::new(), BTreeSet::new());
     let (revision, at) = save::newest(&transaction)?;
     let commit = (revision + 1, at.max(parts.clock.now()));
     let mut opening = Opening { commit, changed: false };
     opening.changed |= parts.epoch.note(&transaction, commit.0)?;
     cubes::forget(&transaction, &parts.plans, &mut opening)?;
-    for plan in parts.plans {
+    for (plan, ids) in parts.plans.into_iter().zip(parts.keys) {
         let loaded = load::contract(&transaction, &plan)?;
         let cubes = Cubes::load(&transaction, &plan, &loaded, &mut opening)?;
         let load::Contract { id, entities, log_bytes, .. } = loaded;
@@ -111,14 +118,32 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
             BTreeSet::new()
         };
         let held = held.remove(&plan.schema.name).unwrap_or_default();
-        repacked.push(loaded.repacked);
         let texts = Texts::new(&plan.schema, &parts.words);
-        let mut contract = Contract { id, plan, entities, cubes, dirty, log_bytes, held, texts };
+        let mut contract = Contract {
+            id,
+            under_previous_key: keys::adopt(&transaction, &plan.schema.name, ids, entities.len())?,
+            is_rekeying: ids.previous.is_some(),
+            plan,
+            entities,
+            cubes,
+            dirty,
+            log_bytes,
+            held,
+            texts,
+        };
         if loaded.repacked {
             contract.dirty = (0..contract.entities.chunks().len() as u32).collect();
             transaction.execute("DELETE FROM entity_chunk WHERE contract = ?1", [id])?;
             contract.write_back(&transaction)?;
             contract.written_back();
+        }
+        let position = contracts.len();
+        let feeding: Vec<_> = parts.streams.iter().filter(|name| name.plan == position).collect();
+        if precedence::note(&transaction, &contract.plan.schema.name, &feeding)? {
+            anew.insert(position);
+        }
+        if loaded.repacked {
+            anew.insert(position);
         }
         contracts.push(contract);
     }
@@ -126,14 +151,20 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
     for name in parts.streams {
         let (mut state, mut cursor, number) =
             load::stream(&transaction, &name, &contracts[name.plan].plan.schema.name)?;
-        if repacked[name.plan] {
+        if anew.contains(&name.plan) {
             (state.cursor, cursor) = (None, None);
             save::stream(&transaction, &state, cursor)?;
         }
         if opening.changed {
             save::known(&transaction, &state, commit.0)?;
         }
-        streams.push(Stream { name, state, cursor, number });
+        state.register = breaches::load(&transaction, &name)?;
+        if name.rank > 0 {
+            let ranks = &mut contracts[name.plan].plan.ranks;
+            ranks.resize(ORIGINS.into(), 0);
+            ranks[usize::from(number)] = name.rank;
+        }
+        streams.push(Stream { name, state, cursor, number, is_register_unsaved: false });
     }
     let mut newest = (revision, at);
     if opening.changed {
@@ -246,6 +277,9 @@ impl Writer {
         let stream = &mut self.streams[end.stream];
         let state = &mut stream.state;
         state.trouble = trouble(state.trouble.as_ref(), end);
+        state.total.received += end.refused;
+        state.total.rejected += end.refused;
+        stream.is_register_unsaved |= breaches::note(state, end);
         if end.failure.is_none() {
             state.last_success = Some(end.ended);
         }
@@ -281,12 +315,21 @@ impl Writer {
     ) -> Result<(), rusqlite::Error> {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Stream { name, state, cursor, .. } = &self.streams[stream];
+        let Stream { name, state, cursor, is_register_unsaved, .. } = &mut self.streams[stream];
         save::stream(&transaction, state, *cursor)?;
         save::run(&transaction, name, line)?;
+        let ids = if *is_register_unsaved {
+            breaches::save(&transaction, name, &state.register)?
+        } else {
+            Vec::new()
+        };
         save::known(&transaction, state, self.revision + 1)?;
         save::revision(&transaction, (self.revision + 1, at))?;
         transaction.commit()?;
+        *is_register_unsaved = false;
+        for (breach, id) in state.register.breaches.iter_mut().zip(ids) {
+            breach.id = id;
+        }
         self.revision += 1;
         Ok(())
     }
@@ -364,7 +407,11 @@ impl Writer {
         let revision = self.revision;
         let texts = self.contracts.iter().flat_map(|contract| contract.texts.dictionaries());
         let texts = texts.collect();
-        let snapshot = Snapshot { revision, at, measures, streams, texts, rebuilding };
+        let rekeying = self.contracts.iter().filter(|contract| contract.is_rekeying);
+        let rekeying = rekeying
+            .map(|contract| (contract.plan.schema.name.clone(), contract.under_previous_key));
+        let rekeying = rekeying.collect();
+        let snapshot = Snapshot { revision, at, measures, streams, texts, rebuilding, rekeying };
         self.snapshot.store(Arc::new(snapshot));
         self.announce.send_replace(self.revision);
     }

@@ -12,12 +12,13 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use crate::model::drift::{Audit, Grade};
 use crate::model::observation::Reason;
 use crate::model::snapshot::{Snapshot, StreamState};
 use crate::model::time::Stamp;
 
 /// The reasons why a run may fail, for labels that begin at zero.
-pub const FAILURES: [&str; 12] = [
+pub const FAILURES: [&str; 13] = [
     "timeout",
     "connect",
     "tls",
@@ -27,6 +28,7 @@ pub const FAILURES: [&str; 12] = [
     "throttled",
     "too_large",
     "decode",
+    "contract",
     "store",
     "stopped",
     "other",
@@ -34,6 +36,9 @@ pub const FAILURES: [&str; 12] = [
 
 /// Classes of answers, in the order of a run's tally.
 const CODES: [&str; 5] = ["2xx", "3xx", "4xx", "5xx", "none"];
+
+/// The rule by which good records are refused together with the bad ones on their page.
+const PAGE_REFUSED: &str = "page_refused";
 
 /// What became of a record.
 const CHANGES: [&str; 4] = ["insert", "update", "superseded", "duplicate"];
@@ -47,8 +52,19 @@ pub struct SourceLabels {
     pub kind: String,
     /// The accountable unit's id.
     pub unit: String,
-    /// Its streams, with the largest allowed age of each one's data in seconds.
-    pub streams: Vec<(String, i64)>,
+    /// Its streams.
+    pub streams: Vec<StreamLabels>,
+}
+
+/// What metrics say of a stream, from the configuration.
+#[derive(Clone, Debug)]
+pub struct StreamLabels {
+    /// The stream's name.
+    pub stream: String,
+    /// The largest allowed age of its data, seconds.
+    pub fresh_within: i64,
+    /// The checks of its contract that only warn, as written.
+    pub warnings: Vec<String>,
 }
 
 /// All families.
@@ -78,6 +94,11 @@ pub struct Metrics {
     applied: IntCounterVec,
     rejected: IntCounterVec,
     unknown_codes: IntCounterVec,
+    warned: IntCounterVec,
+    unknown_fields: IntCounterVec,
+    late: IntCounterVec,
+    rekeying: IntGaugeVec,
+    breaches: IntGaugeVec,
     unbalanced: IntCounterVec,
     commit_duration: Histogram,
     http_requests: IntCounterVec,
@@ -221,6 +242,31 @@ impl Metrics {
                 "Codes that are not in their list and were taken as other.",
                 &["source", "stream"],
             ),
+            warned: make.counters(
+                "records_warned_total",
+                "Records accepted although a check of their contract that only warns fails.",
+                &["source", "stream", "rule"],
+            ),
+            late: make.counters(
+                "records_late_total",
+                "New records that count on a day that was over, its deadline included.",
+                &["source", "stream"],
+            ),
+            rekeying: make.gauges(
+                "identifier_records_under_previous_key",
+                "Records known only under the previous identifier key, while it is replaced.",
+                &["contract"],
+            ),
+            unknown_fields: make.counters(
+                "contract_unknown_fields_total",
+                "Fields seen that nobody maps, the most in one record of each page; never named.",
+                &["source", "stream"],
+            ),
+            breaches: make.gauges(
+                "contract_breaches",
+                "Breaches of contracts that go on, by grade.",
+                &["source", "stream", "grade"],
+            ),
             unbalanced: make.counters(
                 "runs_unbalanced_total",
                 "Runs whose records do not add up: received is not the sum of what became of them.",
@@ -274,7 +320,7 @@ impl Metrics {
         for source in &self.sources {
             info.with_label_values(&[&source.source, &source.kind, &source.unit]).set(1);
             enabled.with_label_values(&[&source.source]).set(1);
-            let strictest = source.streams.iter().map(|(_, seconds)| *seconds).min().unwrap_or(0);
+            let strictest = source.streams.iter().map(|each| each.fresh_within).min().unwrap_or(0);
             limit.with_label_values(&[&source.source]).set(strictest as f64);
         }
         #[cfg(target_os = "linux")]
@@ -298,9 +344,20 @@ impl Metrics {
             }
             self.pull_duration.with_label_values(&[name]);
             self.request_duration.with_label_values(&[name]);
-            for (stream, _) in &source.streams {
-                for family in [&self.received, &self.unknown_codes, &self.unbalanced] {
+            for StreamLabels { stream, warnings, .. } in &source.streams {
+                let families = [
+                    &self.received,
+                    &self.unknown_codes,
+                    &self.unknown_fields,
+                    &self.late,
+                    &self.unbalanced,
+                ];
+                for family in families {
                     family.with_label_values(&[name, stream]);
+                }
+                self.rejected.with_label_values(&[name, stream, PAGE_REFUSED]);
+                for rule in warnings {
+                    self.warned.with_label_values(&[name, stream, rule]);
                 }
                 for change in CHANGES {
                     self.applied.with_label_values(&[name, stream, change]);
@@ -354,9 +411,31 @@ impl Metrics {
         self.rejected.with_label_values(&[source, stream, reason.as_str()]).inc_by(count);
     }
 
-    /// Codes were taken as `other`.
-    pub fn unknown_codes(&self, source: &str, stream: &str, count: u64) {
+    /// A page was looked at: unknown codes, failed warnings, unmapped fields. Rules come from the
+    /// contract, so there are as many labels as checks that only warn.
+    pub fn audited(&self, source: &str, stream: &str, page: &Audit) {
+        let labels = [source, stream];
+        self.unknown_codes.with_label_values(&labels).inc_by(page.unknown_codes.values().sum());
+        self.unknown_fields.with_label_values(&labels).inc_by(page.unmapped.unwrap_or(0));
+        for (rule, count) in &page.warnings {
+            self.warned.with_label_values(&[source, stream, rule]).inc_by(*count);
+        }
+    }
+
+    /// Texts came for which a property has no room any more.
+    pub fn crowded(&self, source: &str, stream: &str, count: u64) {
         self.unknown_codes.with_label_values(&[source, stream]).inc_by(count);
+    }
+
+    /// New records came for days that were over.
+    pub fn late(&self, source: &str, stream: &str, count: u64) {
+        self.late.with_label_values(&[source, stream]).inc_by(count);
+    }
+
+    /// A page was refused whole: its records, and those among them that broke nothing themselves.
+    pub fn page_refused(&self, source: &str, stream: &str, records: u64, others: u64) {
+        self.received.with_label_values(&[source, stream]).inc_by(records);
+        self.rejected.with_label_values(&[source, stream, PAGE_REFUSED]).inc_by(others);
     }
 
     /// A run did not balance.
@@ -385,12 +464,23 @@ impl Metrics {
     }
 
     fn look(&self, snapshot: &Snapshot) {
+        for (contract, remaining) in &snapshot.rekeying {
+            self.rekeying.with_label_values(&[contract]).set(*remaining as i64);
+        }
         for source in &self.sources {
+            for StreamLabels { stream, .. } in &source.streams {
+                let state = snapshot.streams.get(&format!("{}.{stream}", source.source));
+                for grade in Grade::ALL {
+                    let count = state.map_or(0, |state| state.register.count(grade));
+                    let labels = [source.source.as_str(), stream, grade.as_str()];
+                    self.breaches.with_label_values(&labels).set(count as i64);
+                }
+            }
             let name = [source.source.as_str()];
             let states: Vec<&StreamState> = source
                 .streams
                 .iter()
-                .filter_map(|(stream, _)| {
+                .filter_map(|StreamLabels { stream, .. }| {
                     snapshot
                         .streams
                         .get(&format!("{}.{stream}", source.source))
@@ -449,7 +539,11 @@ mod tests {
             source: "portal".to_owned(),
             kind: "public_service_portal".to_owned(),
             unit: "vp-ubnd".to_owned(),
-            streams: vec![("dossiers".to_owned(), 1800)],
+            streams: vec![StreamLabels {
+                stream: "dossiers".to_owned(),
+                fresh_within: 1800,
+                warnings: vec!["a <= b".to_owned()],
+            }],
         };
         let text =
             Metrics::new(vec![source]).render(&Snapshot::default(), Path::new("none.db"), true);
@@ -459,6 +553,9 @@ mod tests {
             "iocgw_source_freshness_limit_seconds{source=\"portal\"} 1800",
             "iocgw_source_up{source=\"portal\"} 0",
             "iocgw_source_last_success_timestamp_seconds{source=\"portal\"} 0",
+            "iocgw_records_warned_total{rule=\"a <= b\",source=\"portal\",stream=\"dossiers\"} 0",
+            "iocgw_contract_breaches{grade=\"breaking\",source=\"portal\",stream=\"dossiers\"} 0",
+            "iocgw_contract_unknown_fields_total{source=\"portal\",stream=\"dossiers\"} 0",
             "iocgw_ready 1",
             "process_resident_memory_bytes",
         ] {

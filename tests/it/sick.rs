@@ -9,29 +9,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::certification::{addresses, page, points, record};
-use crate::support::{Gateway, Reply, Upstream};
+use crate::support::{Gateway, Moody, Reply, Upstream};
 
 /// One of the codes that vanished on 1 December 2024 without a known successor.
 const VANISHED: &str = "16684";
-
-/// An upstream whose answer can be changed while it runs.
-struct Moody {
-    upstream: Upstream,
-    reply: Arc<Mutex<Reply>>,
-}
-
-impl Moody {
-    fn start(reply: Reply) -> Self {
-        let reply = Arc::new(Mutex::new(reply));
-        let current = Arc::clone(&reply);
-        let upstream = Upstream::start(move |_| current.lock().unwrap().clone());
-        Self { upstream, reply }
-    }
-
-    fn now(&self, reply: Reply) {
-        *self.reply.lock().unwrap() = reply;
-    }
-}
 
 /// A good answer with one record.
 fn good(site: &str) -> Reply {

@@ -6,6 +6,7 @@
 //! makes the whole page, so its figures fit each other and those of the API at the same revision.
 //! Further pages of the console belong into this folder, one file each.
 
+mod breaches;
 mod format;
 mod indicator;
 mod sources;
@@ -60,7 +61,8 @@ pub(super) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         tiles.push(Tile::new(asked, definition, chosen)?);
     }
     let sources = states(asked, true);
-    let markup = layout(asked, &choices, chosen, &tiles, &sources);
+    let breaches = super::breaches::open(asked);
+    let markup = layout(asked, &choices, chosen, &tiles, &sources, &breaches);
     Ok(Answer::new("text/html; charset=utf-8", markup.into_string(), Keep::Briefly))
 }
 
@@ -135,12 +137,14 @@ fn layout(
     chosen: &str,
     tiles: &[Tile<'_>],
     sources: &[State<'_>],
+    breaches: &[super::breaches::Item<'_>],
 ) -> Markup {
     let body = html! {
         (bar(choices, chosen, tiles))
         main id="main" {
             (attention(tiles, sources))
             (groups(tiles))
+            (breaches::table(breaches))
             (sources::table(sources))
         }
     };
@@ -300,6 +304,7 @@ fn footer(asked: &Asked<'_>) -> Markup {
                 li { a href="/v1" { "API" } }
                 li { a href="/v1/catalogue" { (both("Danh mục chỉ số", "catalogue")) } }
                 li { a href="/v1/sources" { (both("Nguồn dữ liệu", "sources")) } }
+                li { a href="/v1/breaches" { (both("Sai lệch hợp đồng", "breaches")) } }
                 li { a href="/v1/quarantine" { (both("Bản ghi cách ly", "quarantine")) } }
                 li { a href="/metrics" { (both("Số đo vận hành", "metrics")) } }
                 li { "iocgw " (asked.context.version) }

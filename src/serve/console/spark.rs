@@ -172,7 +172,9 @@ const fn height(outcome: Outcome) -> u32 {
     match outcome {
         Outcome::Ok => 24,
         Outcome::Truncated => 17,
-        Outcome::LoopDetected | Outcome::Failed | Outcome::Unbalanced => 11,
+        Outcome::LoopDetected | Outcome::Failed | Outcome::RejectedByGate | Outcome::Unbalanced => {
+            11
+        }
     }
 }
 

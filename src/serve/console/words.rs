@@ -113,6 +113,7 @@ pub(super) fn reason(reason: &str) -> Both {
         "stale" => ("dữ liệu quá hạn", "data too old"),
         "records_do_not_balance" => ("số bản ghi không khớp", "records do not balance"),
         "failing" => ("lượt gần nhất lỗi", "last run failed"),
+        "contract_breach" => ("sai lệch so với hợp đồng dữ liệu", "breaks its contract"),
         "silent_targets" => ("có thiết bị không trả lời", "some targets are silent"),
         _ => ("có bản ghi bị cách ly", "records in quarantine"),
     }
@@ -141,6 +142,7 @@ pub(super) const fn outcome(outcome: Outcome) -> (Tone, Both) {
         Outcome::Truncated => (Tone::Near, ("dở dang", "truncated")),
         Outcome::LoopDetected => (Tone::Bad, ("lặp trang", "loop")),
         Outcome::Failed => (Tone::Bad, ("lỗi", "failed")),
+        Outcome::RejectedByGate => (Tone::Bad, ("bị chặn", "rejected by the gate")),
         Outcome::Unbalanced => (Tone::Bad, ("không khớp", "unbalanced")),
     }
 }

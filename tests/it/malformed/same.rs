@@ -35,7 +35,7 @@ fn the_same_records_are_the_same_observations_in_json_ndjson_csv_and_xml() {
     for (name, other) in rest {
         assert_eq!(other.observations, first.1.observations, "{name}");
         assert_eq!(reasons(&other), reasons(&first.1), "{name}");
-        assert_eq!(other.unknown_codes, first.1.unknown_codes, "{name}");
+        assert_eq!(other.audit.unknown_codes, first.1.audit.unknown_codes, "{name}");
     }
 }
 

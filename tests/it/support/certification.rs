@@ -38,7 +38,7 @@ pub(crate) fn points(sources: &[&str]) -> Overlay {
     assert!(contract.contains("fresh_within: 1h"));
     overlay.write(
         "contracts/certification_acts.yaml",
-        &contract.replace("fresh_within: 1h", "fresh_within: 2s"),
+        &contract.replace("fresh_within: 1h}", "fresh_within: 2s}\nprecedence: newest"),
     );
     secrets(&overlay.folder().join("secrets"));
     overlay

@@ -11,7 +11,7 @@ pub(crate) use browser::Browser;
 pub(crate) use gateway::{Gateway, program, request, run_in};
 pub(crate) use overlay::{Overlay, cases, copy, edit, named};
 pub(crate) use province::{Pulled, Systems};
-pub(crate) use upstream::{Reply, Upstream};
+pub(crate) use upstream::{Moody, Reply, Upstream};
 
 /// The shipped configuration.
 pub(crate) fn shipped() -> std::path::PathBuf {

@@ -131,3 +131,22 @@ fn target(stream: &mut TcpStream) -> Option<String> {
     let head = String::from_utf8(head).ok()?;
     head.split(' ').nth(1).map(str::to_owned)
 }
+
+/// An upstream whose answer can be changed while it runs.
+pub(crate) struct Moody {
+    pub(crate) upstream: Upstream,
+    reply: Arc<Mutex<Reply>>,
+}
+
+impl Moody {
+    pub(crate) fn start(reply: Reply) -> Self {
+        let reply = Arc::new(Mutex::new(reply));
+        let current = Arc::clone(&reply);
+        let upstream = Upstream::start(move |_| current.lock().unwrap().clone());
+        Self { upstream, reply }
+    }
+
+    pub(crate) fn now(&self, reply: Reply) {
+        *self.reply.lock().unwrap() = reply;
+    }
+}
