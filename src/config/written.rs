@@ -10,7 +10,7 @@ use crate::indicator;
 use crate::model::text::Bilingual;
 use crate::model::units::Span;
 use crate::normalise::{Coercion, MapSettings};
-use crate::pipeline::{BodyRule, CursorSettings, DataThrough};
+use crate::pipeline::{BodyRule, CursorSettings, DataThrough, ReconcileSettings};
 use crate::pull::{Authenticator, Paginator, RateLimit, Requester, Retry, Scalar};
 
 /// `iocgw.yaml`
@@ -174,6 +174,9 @@ pub struct Stream {
     /// Which wire types may stand for another in all properties that name none themselves.
     #[serde(default)]
     pub coerce: Vec<Coercion>,
+    /// When it is asked for everything, to notice what has vanished.
+    #[serde(default)]
+    pub reconcile: Option<ReconcileSettings>,
     /// Where each property stands.
     pub map: BTreeMap<String, MapSettings>,
 }

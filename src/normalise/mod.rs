@@ -5,6 +5,7 @@
 
 mod coerce;
 mod date;
+mod held;
 mod key;
 mod mapping;
 mod reduce;
@@ -21,11 +22,11 @@ use crate::model::observation::{Observations, Reason, Reject};
 use crate::model::record::{Records, Value};
 use crate::model::row::NULL;
 use crate::model::schema::{At, Schema};
-use crate::model::text::normal;
 use crate::model::time::{DAY, Day, LOCAL_OFFSET, Stamp};
 
 pub use coerce::{Coercion, coerced};
 pub use date::Format;
+pub use held::{Replayer, Unreplayable};
 pub use key::KeyHasher;
 use mapping::{Entry, Origin, Wanted};
 pub use mapping::{Poll, Settings as MapSettings};
@@ -34,12 +35,6 @@ use value::Horizon;
 
 /// How far a source's clock may be ahead of ours, in seconds.
 pub const MAX_AHEAD: i64 = 600;
-
-/// The longest wire value kept for a replay, in characters.
-const MAX_HELD: usize = 64;
-
-/// The most items of an array kept for a replay.
-const MAX_HELD_ITEMS: usize = 100;
 
 /// Turns the records of one stream into observations.
 #[derive(Clone, Debug)]
@@ -51,6 +46,8 @@ pub struct Normaliser {
     texts: Vec<usize>,
     wanted: Wanted,
     hasher: KeyHasher,
+    /// Identifiers come as the hashes that they were held as.
+    is_replay: bool,
 }
 
 /// What the gateway knows besides the page.
@@ -136,7 +133,7 @@ impl Normaliser {
         let is_text = |slot: &usize| schema.fields[*slot].kind == PropertyType::Text;
         let texts = (0..stored).filter(is_text).collect();
         let (schema, areas) = (Arc::clone(schema), Arc::clone(areas));
-        Ok(Self { schema, areas, entries, texts, wanted, hasher })
+        Ok(Self { schema, areas, entries, texts, wanted, hasher, is_replay: false })
     }
 
     /// The wanted paths, in the order of a record's picks.
@@ -156,12 +153,19 @@ impl Normaliser {
 
     /// Normalises a page.
     pub fn page(&self, records: &Records<'_>, around: Surroundings<'_>) -> Normalised {
+        self.page_until(records, around, Horizon::of(around.now))
+    }
+
+    fn page_until(
+        &self,
+        records: &Records<'_>,
+        around: Surroundings<'_>,
+        horizon: Horizon,
+    ) -> Normalised {
         let mut out = Normalised {
             observations: Observations::new(self.schema.fields.len()),
             ..Normalised::default()
         };
-        let horizon =
-            Horizon { moment: around.now.0 + MAX_AHEAD, day: i64::from(around.now.day().0) + 1 };
         let mut work = Work {
             row: vec![NULL; self.schema.fields.len()],
             message: Vec::with_capacity(64),
@@ -171,7 +175,8 @@ impl Normaliser {
         for index in 0..records.count {
             let record = records.record(index);
             if malformed.next_if_eq(&index).is_some() {
-                out.rejects.push(self.reject(record, around, None, Reason::Malformed, ""));
+                let nothing = Found { key: None, version: NULL };
+                out.rejects.push(self.reject(record, around, nothing, Reason::Malformed, ""));
                 continue;
             }
             self.record(record, around, horizon, &mut work, &mut out);
@@ -189,7 +194,7 @@ impl Normaliser {
     ) {
         work.problem = None;
         for slot in 0..self.schema.stored() {
-            work.row[slot] = match self.slot(slot, record, around, horizon) {
+            work.row[slot] = match self.slot(slot, record, around, horizon, &mut work.message) {
                 Ok(read) => {
                     out.unknown_codes += u64::from(read.is_other);
                     read.value
@@ -217,11 +222,12 @@ impl Normaliser {
                 work.fail(Reason::Missing, slot);
             }
         }
+        let found = Found { key, version };
         if let Some((reason, slot)) = work.problem {
             out.rejects.push(self.reject(
                 record,
                 around,
-                key,
+                found,
                 reason,
                 &self.schema.fields[slot].name,
             ));
@@ -233,7 +239,7 @@ impl Normaliser {
                     out.rejects.push(self.reject(
                         record,
                         around,
-                        key,
+                        found,
                         Reason::CheckFailed,
                         &rule.text,
                     ));
@@ -254,6 +260,7 @@ impl Normaliser {
         record: &[Value<'_>],
         around: Surroundings<'_>,
         horizon: Horizon,
+        message: &mut Vec<u8>,
     ) -> Result<value::Slot, Reason> {
         let (field, entry) = (&self.schema.fields[slot], &self.entries[slot]);
         match field.kind {
@@ -262,15 +269,15 @@ impl Normaliser {
                 Ok(value::Slot { value: NULL, is_other: false })
             }
             PropertyType::Identifier => {
-                let mut message = Vec::new();
+                // A part of the key lives in the key alone.
                 let hash = if self.schema.key.contains(&slot) {
-                    NULL
-                } else if self.identifier(slot, record, around, &mut message)? {
-                    // The one pattern that means null is given up to its neighbour.
-                    (self.hasher.hash(&message) as i64).max(NULL + 1)
+                    None
                 } else {
-                    NULL
+                    message.clear();
+                    self.identifier(slot, record, around, message)?
                 };
+                // The one pattern that means null is given up to its neighbour.
+                let hash = hash.map_or(NULL, |hash| (hash as i64).max(NULL + 1));
                 Ok(value::Slot { value: hash, is_other: false })
             }
             _ => {
@@ -312,32 +319,47 @@ impl Normaliser {
         Cow::Owned(owned.unwrap_or_default())
     }
 
-    /// Appends an identifier's text; whether there is one.
+    /// The keyed hash of an identifier; `None` if there is none. `message` is a buffer, written from
+    /// its end on and left as long as it was.
     fn identifier(
         &self,
         slot: usize,
         record: &[Value<'_>],
         around: Surroundings<'_>,
         message: &mut Vec<u8>,
-    ) -> Result<bool, Reason> {
+    ) -> Result<Option<u128>, Reason> {
         let wire = self.wire(slot, record, around);
-        Ok(value::text(&wire, &self.entries[slot])?.is_some_and(|text| {
-            key::part(message, text.as_bytes());
-            true
-        }))
+        let Some(text) = value::text(&wire, &self.entries[slot])? else { return Ok(None) };
+        if self.is_replay {
+            return u128::from_str_radix(&text, 16).map(Some).map_err(|_| Reason::WrongType);
+        }
+        let start = message.len();
+        key::part(message, text.as_bytes());
+        let hash = self.hasher.hash(&message[start..]);
+        message.truncate(start);
+        Ok(Some(hash))
     }
 
     /// The keyed hash of the key; `None`, with the problem noted, if a part is missing.
+    ///
+    /// A key of one identifier is that identifier's hash; else it is the hash of its parts, in which
+    /// identifiers stand as hashes themselves: so the key can be made of what a reject holds, too.
     fn key(&self, record: &[Value<'_>], around: Surroundings<'_>, work: &mut Work) -> Option<u128> {
         work.message.clear();
-        let mut whole = true;
+        let (mut whole, mut only) = (true, None);
         for slot in &self.schema.key {
             let there = if self.schema.fields[*slot].kind == PropertyType::Identifier {
-                self.identifier(*slot, record, around, &mut work.message)
+                self.identifier(*slot, record, around, &mut work.message).map(|hash| {
+                    only = hash.filter(|_| self.schema.key.len() == 1);
+                    if let (Some(hash), None) = (hash, only) {
+                        key::part(&mut work.message, &hash.to_le_bytes());
+                    }
+                    hash.is_some()
+                })
             } else {
                 let value = work.row[*slot];
                 key::part(&mut work.message, &value.to_le_bytes());
-                if value == NULL { Ok(false) } else { Ok(true) }
+                Ok(value != NULL)
             };
             if let Some(reason) = match there {
                 Ok(true) => None,
@@ -348,7 +370,7 @@ impl Normaliser {
                 work.fail(reason, *slot);
             }
         }
-        whole.then(|| self.hasher.hash(&work.message))
+        whole.then(|| only.unwrap_or_else(|| self.hasher.hash(&work.message)))
     }
 
     /// The area, by the code and the day that gives the code its meaning.
@@ -408,63 +430,33 @@ impl Normaliser {
         &self,
         record: &[Value<'_>],
         around: Surroundings<'_>,
-        key: Option<u128>,
+        found: Found,
         reason: Reason,
         rule: &str,
     ) -> Reject {
-        let (mut shape, mut held) = (serde_json::Map::new(), serde_json::Map::new());
+        let mut shape = serde_json::Map::new();
         for (slot, field) in self.schema.fields[..self.schema.stored()].iter().enumerate() {
             let wire = self.wire(slot, record, around);
             shape.insert(field.name.clone(), wire.shape().into());
-            let value = match &*wire {
-                Value::Absent | Value::Unfit => continue,
-                Value::Text(text) if field.kind == PropertyType::Identifier => {
-                    self.hashed(text).into()
-                }
-                Value::Number(text) if field.kind == PropertyType::Identifier => {
-                    self.hashed(text).into()
-                }
-                Value::Items(items) if items.count > MAX_HELD_ITEMS => continue,
-                Value::Items(items) => items
-                    .iter()
-                    .map(|item| item.iter().map(held_scalar).collect::<Vec<_>>())
-                    .collect(),
-                scalar => held_scalar(scalar),
-            };
-            held.insert(field.name.clone(), value);
         }
-        let held = serde_json::Value::Object(held).to_string();
-        let mut message = Vec::new();
-        key::part(&mut message, reason.as_str().as_bytes());
-        key::part(&mut message, rule.as_bytes());
-        key::part(&mut message, held.as_bytes());
-        let fingerprint = self.hasher.hash(&message);
+        let (held, fingerprint) = self.hold(record, around, reason == Reason::Malformed);
         Reject {
             reason,
             rule: rule.to_owned(),
-            key,
+            key: found.key,
+            version: (found.version != NULL).then_some(found.version),
             fingerprint,
             shape: serde_json::Value::Object(shape).to_string(),
             held,
         }
     }
-
-    fn hashed(&self, text: &str) -> String {
-        let mut message = Vec::new();
-        key::part(&mut message, normal(text).as_bytes());
-        format!("{:032x}", self.hasher.hash(&message))
-    }
 }
 
-/// A plain value as it is held for a replay; what is not there or cannot be read is null.
-fn held_scalar(value: &Value<'_>) -> serde_json::Value {
-    let cut = |text: &str| text.chars().take(MAX_HELD).collect::<String>().into();
-    match value {
-        Value::Absent | Value::Null | Value::Unfit | Value::Items(_) => serde_json::Value::Null,
-        Value::Boolean(value) => (*value).into(),
-        Value::Text(text) => cut(text),
-        Value::Number(digits) => cut(digits),
-    }
+/// What could be read of a record that is refused.
+#[derive(Clone, Copy)]
+struct Found {
+    key: Option<u128>,
+    version: i64,
 }
 
 /// Buffers that are used again for each record.

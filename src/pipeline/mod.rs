@@ -6,6 +6,8 @@
 //! turn always ends with a run line: what was received and what became of it.
 
 mod fleet;
+mod reconcile;
+mod replay;
 mod schedule;
 mod turn;
 
@@ -27,6 +29,8 @@ use crate::pull;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
+pub use reconcile::{Reconcile, ReconcileSettings};
+pub use replay::replay;
 pub use schedule::run;
 pub use turn::take as turn;
 
@@ -159,6 +163,8 @@ pub struct Stream {
     pub data_through: DataThrough,
     /// Present if the stream polls a fleet.
     pub fleet: Option<Fleet>,
+    /// Present if it is asked for everything now and then.
+    pub reconcile: Option<Reconcile>,
 }
 
 /// A checked cursor.
@@ -233,6 +239,8 @@ struct Progress {
     /// Whether every page so far kept the ascending order.
     ascending: bool,
     targets: Option<(u64, u64)>,
+    /// What a full pass has come across; `None` in an ordinary turn.
+    seen: Option<reconcile::Seen>,
 }
 
 /// How a turn ended, for the schedule.

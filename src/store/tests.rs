@@ -10,6 +10,7 @@ mod files;
 mod past;
 mod properties;
 mod quarantine;
+mod replay;
 mod texts;
 
 use std::collections::BTreeMap;
@@ -224,6 +225,7 @@ fn reject(fingerprint: u128, key: Option<u128>, reason: Reason) -> Reject {
         reason,
         rule: "rooms".to_owned(),
         key,
+        version: None,
         fingerprint,
         shape: r#"{"rooms":"string"}"#.to_owned(),
         held: "{}".to_owned(),
