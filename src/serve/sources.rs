@@ -11,7 +11,7 @@ use super::error::ApiError;
 use super::query::Query;
 use crate::indicator::reading::FreshnessState;
 use crate::model::nearest::nearest;
-use crate::model::snapshot::{Conservation, RunLine, StreamState, Trouble};
+use crate::model::snapshot::{Conservation, Refused, RunLine, StreamState, Trouble};
 use crate::model::time::Stamp;
 
 /// How a source fares, in one word, best first.
@@ -67,6 +67,10 @@ pub(super) struct Stream<'a> {
     targets: Option<Targets>,
     records: Conservation,
     quarantine: Quarantine,
+    /// When vanished records were last noticed.
+    reconciled_at: Option<Stamp>,
+    /// The full pass that was refused, until one is not.
+    reconcile_refused: Option<Refused>,
     /// The last runs, oldest first; only when one source is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) history: Option<Vec<RunLine>>,
@@ -98,9 +102,11 @@ pub(super) struct Targets {
     pub(super) all: u64,
 }
 
+/// Records in quarantine, and when the oldest of them came.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Quarantine {
     pub(super) records: u64,
+    oldest_at: Option<Stamp>,
 }
 
 #[derive(Debug, Serialize)]
@@ -154,7 +160,10 @@ fn state<'a>(asked: &Asked<'a>, name: &'a str, facts: &'a SourceFacts, history: 
     let freshness = stalest(&streams);
     let last_error =
         streams.iter().filter_map(|stream| stream.last_error.clone()).max_by_key(|e| e.count);
-    let quarantine = Quarantine { records: streams.iter().map(|s| s.quarantine.records).sum() };
+    let quarantine = Quarantine {
+        records: streams.iter().map(|s| s.quarantine.records).sum(),
+        oldest_at: streams.iter().filter_map(|s| s.quarantine.oldest_at).min(),
+    };
     let targets = streams
         .iter()
         .filter_map(|stream| stream.targets)
@@ -218,7 +227,9 @@ fn stream<'a>(
         last_error: known.trouble.clone(),
         targets: known.targets.map(|(answered, all)| Targets { answered, all }),
         records: known.total,
-        quarantine: Quarantine { records: known.quarantined },
+        quarantine: Quarantine { records: known.quarantined, oldest_at: known.quarantined_since },
+        reconciled_at: known.reconciled,
+        reconcile_refused: known.refused.clone(),
         history: history.then(|| known.runs.iter().cloned().collect()),
     }
 }

@@ -6,11 +6,14 @@
 
 mod changes;
 mod disk;
+mod equals;
 mod files;
 mod past;
 mod properties;
 mod quarantine;
 mod replay;
+mod replay;
+mod sweep;
 mod texts;
 
 use std::collections::BTreeMap;
