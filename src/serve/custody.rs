@@ -187,6 +187,10 @@ async fn admit<T: DeserializeOwned>(
         }
         body.extend_from_slice(&piece);
     }
+    // A list would be taken for an object's values in their order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(bad("The body is one JSON object."));
+    }
     let read = serde_json::from_slice(&body);
     // The parser's words name fields and places, and a value only where it stands for a field.
     let read = read.map_err(|error| bad(&super::error::brief(&error.to_string())))?;
