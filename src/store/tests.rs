@@ -12,7 +12,6 @@ mod past;
 mod properties;
 mod quarantine;
 mod replay;
-mod replay;
 mod sweep;
 mod texts;
 
