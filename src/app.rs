@@ -17,6 +17,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+mod custody;
+
 use crate::clock::Clock;
 use crate::config::{self, Config, Options, Problem};
 use crate::model::contract::Otherwise;
@@ -24,10 +26,10 @@ use crate::model::dictionary::Dictionaries;
 use crate::model::nearest::nearest;
 use crate::model::schema::Schema;
 use crate::normalise::KeyHasher;
-use crate::pipeline::{self, Fleet, Shared, Stream};
+use crate::pipeline::{self, Fleet, Reconcile, Shared, Stream};
 use crate::pull;
 use crate::serve;
-use crate::store::{Epoch, Filter, KeyIds, Opened, Parts, Report, Store, StoreError, StreamName};
+use crate::store::{Epoch, KeyIds, Opened, Parts, Report, Store, StoreError, StreamName};
 use crate::telemetry::{Metrics, SourceLabels, StreamLabels};
 use past::Past;
 
@@ -73,6 +75,7 @@ pub struct Gateway {
     streams: Vec<Arc<Stream>>,
     clock: Clock,
     stop: CancellationToken,
+    allows_writes: bool,
 }
 
 impl Settings {
@@ -117,7 +120,16 @@ impl Gateway {
             seed: fastrand::u64(..),
         };
         let streams = streams(&config, &context)?;
-        Ok(Self { settings: settings.clone(), config, store, metrics, streams, clock, stop })
+        Ok(Self {
+            settings: settings.clone(),
+            config,
+            store,
+            metrics,
+            streams,
+            clock,
+            stop,
+            allows_writes: false,
+        })
     }
 
     /// Recounts everything in the store; changes nothing.
@@ -155,6 +167,13 @@ impl Gateway {
     /// The store, for those who look at snapshots.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Lets the API's few writes in.
+    #[must_use]
+    pub fn allowing_writes(mut self, allows: bool) -> Self {
+        self.allows_writes = allows;
+        self
     }
 
     /// The configuration in use.
@@ -234,7 +253,8 @@ impl Gateway {
             definitions,
             sources: config.sources.iter().map(source_facts).collect(),
             clock: self.clock.clone(),
-            quarantine: Arc::new(Quarantine(self.store.clone())),
+            quarantine: Arc::new(custody::Quarantine(self.store.clone())),
+            custodian: self.allows_writes.then(|| self.custodian()),
             metrics: Arc::new(move || {
                 metrics.render(&store.snapshot(), store.path(), store.failures().borrow().is_none())
             }),
@@ -253,42 +273,6 @@ impl Gateway {
             }),
             version: env!("CARGO_PKG_VERSION"),
         }
-    }
-}
-
-struct Quarantine(Store);
-
-impl serve::QuarantineReader for Quarantine {
-    fn list(
-        &self,
-        source: Option<&str>,
-        reason: Option<&str>,
-        after: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<serve::Quarantined>, String> {
-        let filter = Filter {
-            source: source.map(str::to_owned),
-            reason: reason.map(str::to_owned),
-            after,
-            limit,
-        };
-        let listed = self.0.quarantine(&filter).map_err(|error| error.to_string())?;
-        Ok(listed
-            .into_iter()
-            .map(|record| serve::Quarantined {
-                id: record.id,
-                source: record.source,
-                stream: record.stream,
-                contract: record.contract,
-                contract_version: record.contract_version,
-                reason: record.reason,
-                rule: record.rule,
-                shape: record.shape,
-                first_seen: record.first_seen,
-                last_seen: record.last_seen,
-                attempts: record.attempts,
-            })
-            .collect())
     }
 }
 
@@ -419,6 +403,7 @@ fn streams(config: &Config, context: &pull::Context) -> anyhow::Result<Vec<Arc<S
                 drift: written.streams[&stream.name].drift,
                 unit: written.accountable_unit.clone(),
                 fleet,
+                reconcile: written.streams[&stream.name].reconcile.clone().map(Reconcile::new),
             }));
         }
     }

@@ -10,6 +10,8 @@ mod demo;
 mod fsck;
 mod health;
 mod measure;
+mod quarantine;
+mod remote;
 mod serve;
 mod source;
 mod terminal;
@@ -68,6 +70,9 @@ enum Command {
     /// Try and pull sources
     #[command(subcommand)]
     Source(source::Command),
+    /// List, replay and discard records that broke their contract
+    #[command(subcommand)]
+    Quarantine(quarantine::Command),
     /// Look at the cubes of a store that no gateway is using
     #[command(subcommand)]
     Measure(measure::Command),
@@ -136,6 +141,7 @@ pub fn run() -> ExitCode {
             Command::Config(command) => config::run(&command),
             Command::Contract(command) => contract::run(&command),
             Command::Source(command) => source::run(&command).await,
+            Command::Quarantine(command) => quarantine::run(&command).await,
             Command::Measure(command) => measure::run(&command).await,
             Command::Test(arguments) => test::run(&arguments),
             Command::Fsck(arguments) => fsck::check(&arguments),
@@ -157,9 +163,12 @@ fn report(error: &anyhow::Error) -> ExitCode {
     }
     terminal::message(&format!("iocgw: {error:#}"));
     let is_invalid = error.downcast_ref::<Invalid>().is_some();
+    let is_unreachable = error.downcast_ref::<remote::Unreachable>().is_some();
     let is_busy = matches!(error.downcast_ref(), Some(StoreError::Owned(_) | StoreError::Full));
     ExitCode::from(if is_invalid {
         INVALID
+    } else if is_unreachable {
+        UNREACHABLE
     } else if is_busy {
         TRY_AGAIN
     } else {

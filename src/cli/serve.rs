@@ -24,6 +24,10 @@ pub(super) struct Arguments {
     /// How log lines are written: text or json
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
     log_format: String,
+    /// Let the API replay and discard quarantined records and confirm retractions; there is no access
+    /// control yet, so only where the address is reached by those who may
+    #[arg(long)]
+    allow_writes: bool,
 }
 
 pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
@@ -39,7 +43,7 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     )?;
     let listener = listen(&arguments.listen)?;
     cancel_on_signal(stop)?;
-    gateway.serve(listener).await?;
+    gateway.allowing_writes(arguments.allow_writes).serve(listener).await?;
     Ok(0)
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use tokio_util::sync::CancellationToken;
 
+use super::quarantine::Whose;
 use super::{PROBLEM, Place, UNREACHABLE, terminal};
 use crate::app::{self, Gateway};
 use crate::clock::Clock;
@@ -33,6 +34,16 @@ pub(super) enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Confirm that the records that a refused full pass missed are really gone; holds for the next pass
+    ConfirmRetractions {
+        /// The stream, as source.stream
+        name: String,
+        /// Who says so (a position)
+        #[arg(long)]
+        by: String,
+        #[command(flatten)]
+        whose: Whose,
+    },
     /// Take one turn of every stream of every source into a store, then end
     Pull {
         #[command(flatten)]
@@ -47,6 +58,7 @@ pub(super) async fn run(command: &Command) -> anyhow::Result<u8> {
     match command {
         Command::List { place } => Ok(list(&place.settings("unused".into()).check()?)),
         Command::Test { name, place } => test(name, place).await,
+        Command::ConfirmRetractions { name, by, whose } => confirm(name, by, whose).await,
         Command::Pull { place, store } => pull(place, store).await,
     }
 }
@@ -65,6 +77,26 @@ fn list(config: &Config) -> u8 {
         }
     }
     0
+}
+
+async fn confirm(name: &str, by: &str, whose: &Whose) -> anyhow::Result<u8> {
+    let Some((source, stream)) = name.split_once('.') else {
+        return Err(anyhow!("'{name}' is not a stream; write source.stream"));
+    };
+    let records = if let Some(remote) = whose.remote()? {
+        let body = serde_json::json!({"stream": stream, "by": by});
+        let path = format!("/v1/sources/{source}/confirmations");
+        remote.post(&path, &body).await?["records"].to_string()
+    } else {
+        let gateway = whose.gateway()?;
+        let confirmed = gateway.confirm(source, stream, by.to_owned()).await?;
+        gateway.store().close().await;
+        let nothing =
+            || anyhow!("no full pass of '{name}' is refused: there is nothing to confirm");
+        confirmed.ok_or_else(nothing)?.to_string()
+    };
+    terminal::data(&format!("{name}: the next full pass may take {records} records back"));
+    Ok(0)
 }
 
 async fn pull(place: &Place, store: &std::path::Path) -> anyhow::Result<u8> {

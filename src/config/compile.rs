@@ -440,6 +440,15 @@ impl Compiler<'_> {
         if read.value.fleet.is_some() && (stream.records.is_some() || stream.cursor.is_some()) {
             self.files.problem(read, &at, "a stream of a fleet has neither 'records' nor 'cursor': each target's answer is one record");
         }
+        if let Some(reconcile) = &stream.reconcile {
+            for (key, message) in reconcile.check() {
+                self.files.problem(read, &format!("{at}.reconcile.{key}"), &message);
+            }
+            if read.value.fleet.is_some() {
+                let message = "a fleet has no list to compare with: its targets are the list";
+                self.files.problem(read, &format!("{at}.reconcile"), message);
+            }
+        }
         if !contracts.contains_key(&stream.contract) {
             let hint = nearest(&stream.contract, contracts.keys().map(String::as_str))
                 .map_or(String::new(), |near| format!(" – did you mean '{near}'?"));

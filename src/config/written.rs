@@ -10,7 +10,9 @@ use crate::indicator;
 use crate::model::text::Bilingual;
 use crate::model::units::Span;
 use crate::normalise::{Coercion, MapSettings};
-use crate::pipeline::{BodyRule, CursorSettings, DataThrough, DriftSettings, Gate};
+use crate::pipeline::{
+    BodyRule, CursorSettings, DataThrough, DriftSettings, Gate, ReconcileSettings,
+};
 use crate::pull::{Authenticator, Paginator, RateLimit, Requester, Retry, Scalar};
 
 /// `iocgw.yaml`
@@ -180,6 +182,9 @@ pub struct Stream {
     /// When flaws are a breach of the contract.
     #[serde(default)]
     pub drift: DriftSettings,
+    /// When it is asked for everything, to notice what has vanished.
+    #[serde(default)]
+    pub reconcile: Option<ReconcileSettings>,
     /// Where each property stands.
     pub map: BTreeMap<String, MapSettings>,
 }

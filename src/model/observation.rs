@@ -96,6 +96,21 @@ impl Observations {
         })
     }
 
+    /// Drops the records whose place in `kept` is false.
+    pub fn retain(&mut self, kept: &[bool]) {
+        let mut to = 0;
+        for from in (0..self.len()).filter(|at| kept.get(*at) == Some(&true)) {
+            self.keys[to] = self.keys[from];
+            self.retracted[to] = self.retracted[from];
+            let start = from * self.width;
+            self.rows.copy_within(start..start + self.width, to * self.width);
+            to += 1;
+        }
+        self.keys.truncate(to);
+        self.retracted.truncate(to);
+        self.rows.truncate(to * self.width);
+    }
+
     /// Adds one record.
     pub fn push(&mut self, key: u128, row: &[i64], retracted: bool) {
         self.keys.push(key);
@@ -167,11 +182,13 @@ pub struct Reject {
     pub rule: String,
     /// The keyed hash of the key, if the key could be read.
     pub key: Option<u128>,
-    /// What tells this reject from others: a keyed hash of everything that was mapped.
+    /// The moment that orders its versions, if it could be read.
+    pub version: Option<i64>,
+    /// What tells this record from others: a keyed hash of everything that was mapped.
     pub fingerprint: u128,
     /// The mapped properties with the JSON type that each had; no values.
     pub shape: String,
-    /// The mapped values for a later replay, as a JSON object; identifiers only as keyed hashes.
+    /// The mapped values for a later replay; identifiers only as keyed hashes.
     pub held: String,
     /// While the identifier key is being replaced: the fingerprint under the previous one.
     pub former: Option<u128>,

@@ -96,8 +96,15 @@ pub struct StreamState {
     pub cursor: Option<String>,
     /// The trouble it is in, if any.
     pub trouble: Option<Trouble>,
+    /// When all that the source lists was last compared with what is known, so that what had vanished
+    /// was noticed; the first good run counts.
+    pub reconciled: Option<Stamp>,
+    /// The full pass that was refused, until one is not.
+    pub refused: Option<Refused>,
     /// Records in quarantine now.
     pub quarantined: u64,
+    /// When the oldest of them first came.
+    pub quarantined_since: Option<Stamp>,
     /// Targets that answered last time, and all of them, for a fleet.
     pub targets: Option<(u64, u64)>,
     /// All records of all runs, by what became of them.
@@ -119,6 +126,19 @@ pub struct Trouble {
     pub since: Stamp,
     /// How many runs have failed in a row.
     pub count: u64,
+}
+
+/// A full pass that found far more records vanished than usual, and took none of them back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// How many records had vanished.
+    pub records: u64,
+    /// Of how many.
+    pub of: u64,
+    /// When.
+    pub at: Stamp,
+    /// Who said that they are really gone, and when; holds for the next full pass.
+    pub confirmed: Option<(String, Stamp)>,
 }
 
 /// What became of the records of a run: `received` is the sum of the others.
@@ -166,6 +186,8 @@ pub enum Outcome {
     Truncated,
     /// The source sent the same page or link again.
     LoopDetected,
+    /// Everything came through, but far more records have vanished than usual: none was taken back.
+    ReconcileRefused,
     /// The source did not answer as it should.
     Failed,
     /// A page had too many records that break their contract, and was refused whole.
@@ -181,6 +203,7 @@ impl Outcome {
             Self::Ok => "ok",
             Self::Truncated => "truncated",
             Self::LoopDetected => "loop_detected",
+            Self::ReconcileRefused => "reconcile_refused",
             Self::Failed => "failed",
             Self::RejectedByGate => "rejected_by_gate",
             Self::Unbalanced => "unbalanced",
@@ -193,6 +216,7 @@ impl Outcome {
             Self::Ok,
             Self::Truncated,
             Self::LoopDetected,
+            Self::ReconcileRefused,
             Self::Failed,
             Self::RejectedByGate,
             Self::Unbalanced,
@@ -215,6 +239,6 @@ pub struct RunLine {
     pub pages: u64,
     /// What became of its records.
     pub records: Conservation,
-    /// Why it failed, in plain words.
+    /// Why it failed, or what a full pass took back, in plain words.
     pub message: Option<String>,
 }

@@ -5,6 +5,7 @@
 
 mod coerce;
 mod date;
+mod held;
 mod key;
 mod mapping;
 mod reduce;
@@ -22,11 +23,11 @@ use crate::model::observation::{Observations, Reason, Reject};
 use crate::model::record::{Records, Value};
 use crate::model::row::NULL;
 use crate::model::schema::{At, Schema};
-use crate::model::text::normal;
 use crate::model::time::{DAY, Day, LOCAL_OFFSET, Stamp};
 
 pub use coerce::{Coercion, coerced};
 pub use date::Format;
+pub use held::{Replayer, Unreplayable};
 pub use key::KeyHasher;
 use mapping::{Entry, Origin, Wanted};
 pub use mapping::{Poll, Settings as MapSettings};
@@ -35,12 +36,6 @@ use value::Horizon;
 
 /// How far a source's clock may be ahead of ours, in seconds.
 pub const MAX_AHEAD: i64 = 600;
-
-/// The longest wire value kept for a replay, in characters.
-const MAX_HELD: usize = 64;
-
-/// The most items of an array kept for a replay.
-const MAX_HELD_ITEMS: usize = 100;
 
 /// Turns the records of one stream into observations.
 #[derive(Clone, Debug)]
@@ -56,6 +51,8 @@ pub struct Normaliser {
     previous: Option<KeyHasher>,
     /// Slots of codes whose lists change with time, and of the moments that decide.
     dated: Vec<(usize, usize)>,
+    /// Identifiers come as the hashes that they were held as.
+    is_replay: bool,
 }
 
 /// What the gateway knows besides the page.
@@ -153,7 +150,17 @@ impl Normaliser {
         let (schema, areas) = (Arc::clone(schema), Arc::clone(areas));
         let dated = schema.fields.iter().enumerate();
         let dated = dated.filter_map(|(slot, field)| Some((slot, field.list_at?))).collect();
-        Ok(Self { schema, areas, entries, texts, wanted, hasher, previous: None, dated })
+        Ok(Self {
+            schema,
+            areas,
+            entries,
+            texts,
+            wanted,
+            hasher,
+            previous: None,
+            dated,
+            is_replay: false,
+        })
     }
 
     /// Tells for each record also what its key was under this hasher.
@@ -185,12 +192,19 @@ impl Normaliser {
 
     /// Normalises a page.
     pub fn page(&self, records: &Records<'_>, around: Surroundings<'_>) -> Normalised {
+        self.page_until(records, around, Horizon::of(around.now))
+    }
+
+    fn page_until(
+        &self,
+        records: &Records<'_>,
+        around: Surroundings<'_>,
+        horizon: Horizon,
+    ) -> Normalised {
         let mut out = Normalised {
             observations: Observations::new(self.schema.fields.len()),
             ..Normalised::default()
         };
-        let horizon =
-            Horizon { moment: around.now.0 + MAX_AHEAD, day: i64::from(around.now.day().0) + 1 };
         let mut work = Work {
             row: vec![NULL; self.schema.fields.len()],
             message: Vec::with_capacity(64),
@@ -203,7 +217,8 @@ impl Normaliser {
         for index in 0..records.count {
             let record = records.record(index);
             if malformed.next_if_eq(&index).is_some() {
-                out.rejects.push(self.reject(record, around, None, Reason::Malformed, ""));
+                let nothing = Found { key: None, version: NULL };
+                out.rejects.push(self.reject(record, around, nothing, Reason::Malformed, ""));
                 continue;
             }
             self.record(record, around, horizon, &mut work, &mut out);
@@ -254,7 +269,7 @@ impl Normaliser {
     ) {
         work.problem = None;
         for slot in 0..self.schema.stored() {
-            work.row[slot] = match self.slot(slot, record, around, horizon) {
+            work.row[slot] = match self.slot(slot, record, around, horizon, &mut work.message) {
                 Ok(read) => {
                     if read.is_other {
                         work.others[slot] += 1;
@@ -267,8 +282,9 @@ impl Normaliser {
         for (slot, at) in &self.dated {
             self.outdated(*slot, *at, around, work);
         }
-        let key = self.key(record, around, work);
-        let former = self.previous.as_ref().map(|previous| previous.hash(&work.message));
+        let key = self.key(record, around, work, &self.hasher);
+        let previous = self.previous.as_ref();
+        let former = previous.and_then(|hasher| self.key(record, around, work, hasher));
         self.place(record, around, work);
         for slot in &self.texts {
             self.text(*slot, record, around, work, &mut out.observations);
@@ -289,11 +305,12 @@ impl Normaliser {
                 work.fail(Reason::Missing, slot);
             }
         }
+        let found = Found { key, version };
         if let Some((reason, slot)) = work.problem {
             out.rejects.push(self.reject(
                 record,
                 around,
-                key,
+                found,
                 reason,
                 &self.schema.fields[slot].name,
             ));
@@ -307,7 +324,7 @@ impl Normaliser {
                 Otherwise::Warn => work.warned[i] += 1,
                 Otherwise::Quarantine => {
                     let reason = Reason::CheckFailed;
-                    out.rejects.push(self.reject(record, around, key, reason, &rule.text));
+                    out.rejects.push(self.reject(record, around, found, reason, &rule.text));
                     return;
                 }
                 Otherwise::RejectPage => {
@@ -329,6 +346,7 @@ impl Normaliser {
         record: &[Value<'_>],
         around: Surroundings<'_>,
         horizon: Horizon,
+        message: &mut Vec<u8>,
     ) -> Result<value::Slot, Reason> {
         let (field, entry) = (&self.schema.fields[slot], &self.entries[slot]);
         match field.kind {
@@ -337,15 +355,15 @@ impl Normaliser {
                 Ok(value::Slot { value: NULL, is_other: false })
             }
             PropertyType::Identifier => {
-                let mut message = Vec::new();
+                // A part of the key lives in the key alone.
                 let hash = if self.schema.key.contains(&slot) {
-                    NULL
-                } else if self.identifier(slot, record, around, &mut message)? {
-                    // The one pattern that means null is given up to its neighbour.
-                    (self.hasher.hash(&message) as i64).max(NULL + 1)
+                    None
                 } else {
-                    NULL
+                    message.clear();
+                    self.identifier(slot, record, around, message, &self.hasher)?
                 };
+                // The one pattern that means null is given up to its neighbour.
+                let hash = hash.map_or(NULL, |hash| (hash as i64).max(NULL + 1));
                 Ok(value::Slot { value: hash, is_other: false })
             }
             _ => {
@@ -387,32 +405,54 @@ impl Normaliser {
         Cow::Owned(owned.unwrap_or_default())
     }
 
-    /// Appends an identifier's text; whether there is one.
+    /// The keyed hash of an identifier; `None` if there is none. `message` is a buffer, written from
+    /// its end on and left as long as it was.
     fn identifier(
         &self,
         slot: usize,
         record: &[Value<'_>],
         around: Surroundings<'_>,
         message: &mut Vec<u8>,
-    ) -> Result<bool, Reason> {
+        hasher: &KeyHasher,
+    ) -> Result<Option<u128>, Reason> {
         let wire = self.wire(slot, record, around);
-        Ok(value::text(&wire, &self.entries[slot])?.is_some_and(|text| {
-            key::part(message, text.as_bytes());
-            true
-        }))
+        let Some(text) = value::text(&wire, &self.entries[slot])? else { return Ok(None) };
+        if self.is_replay {
+            return u128::from_str_radix(&text, 16).map(Some).map_err(|_| Reason::WrongType);
+        }
+        let start = message.len();
+        key::part(message, text.as_bytes());
+        let hash = hasher.hash(&message[start..]);
+        message.truncate(start);
+        Ok(Some(hash))
     }
 
     /// The keyed hash of the key; `None`, with the problem noted, if a part is missing.
-    fn key(&self, record: &[Value<'_>], around: Surroundings<'_>, work: &mut Work) -> Option<u128> {
+    ///
+    /// A key of one identifier is that identifier's hash; else it is the hash of its parts, in which
+    /// identifiers stand as hashes themselves: so the key can be made of what a reject holds, too.
+    fn key(
+        &self,
+        record: &[Value<'_>],
+        around: Surroundings<'_>,
+        work: &mut Work,
+        hasher: &KeyHasher,
+    ) -> Option<u128> {
         work.message.clear();
-        let mut whole = true;
+        let (mut whole, mut only) = (true, None);
         for slot in &self.schema.key {
             let there = if self.schema.fields[*slot].kind == PropertyType::Identifier {
-                self.identifier(*slot, record, around, &mut work.message)
+                self.identifier(*slot, record, around, &mut work.message, hasher).map(|hash| {
+                    only = hash.filter(|_| self.schema.key.len() == 1);
+                    if let (Some(hash), None) = (hash, only) {
+                        key::part(&mut work.message, &hash.to_le_bytes());
+                    }
+                    hash.is_some()
+                })
             } else {
                 let value = work.row[*slot];
                 key::part(&mut work.message, &value.to_le_bytes());
-                if value == NULL { Ok(false) } else { Ok(true) }
+                Ok(value != NULL)
             };
             if let Some(reason) = match there {
                 Ok(true) => None,
@@ -423,7 +463,7 @@ impl Normaliser {
                 work.fail(reason, *slot);
             }
         }
-        whole.then(|| self.hasher.hash(&work.message))
+        whole.then(|| only.unwrap_or_else(|| hasher.hash(&work.message)))
     }
 
     /// The day in a slot of a moment or a day; today where there is none.
@@ -503,78 +543,37 @@ impl Normaliser {
         &self,
         record: &[Value<'_>],
         around: Surroundings<'_>,
-        key: Option<u128>,
+        found: Found,
         reason: Reason,
         rule: &str,
     ) -> Reject {
         let mut shape = serde_json::Map::new();
         for (slot, field) in self.schema.fields[..self.schema.stored()].iter().enumerate() {
-            shape.insert(field.name.clone(), self.wire(slot, record, around).shape().into());
+            let wire = self.wire(slot, record, around);
+            shape.insert(field.name.clone(), wire.shape().into());
         }
-        let held = self.held(record, around, &self.hasher);
-        let fingerprint = |hasher: &KeyHasher, held: &str| {
-            let mut message = Vec::new();
-            key::part(&mut message, reason.as_str().as_bytes());
-            key::part(&mut message, rule.as_bytes());
-            key::part(&mut message, held.as_bytes());
-            hasher.hash(&message)
-        };
-        let former = self
-            .previous
-            .as_ref()
-            .map(|previous| fingerprint(previous, &self.held(record, around, previous)));
+        let is_malformed = reason == Reason::Malformed;
+        let (held, fingerprint) = self.hold(record, around, is_malformed, &self.hasher);
+        let previous = self.previous.as_ref();
+        let former = previous.map(|hasher| self.hold(record, around, is_malformed, hasher).1);
         Reject {
             reason,
             rule: rule.to_owned(),
-            key,
-            fingerprint: fingerprint(&self.hasher, &held),
+            key: found.key,
+            version: (found.version != NULL).then_some(found.version),
+            fingerprint,
             shape: serde_json::Value::Object(shape).to_string(),
             held,
             former,
         }
     }
-
-    /// The mapped values of a record, for a replay.
-    fn held(&self, record: &[Value<'_>], around: Surroundings<'_>, hasher: &KeyHasher) -> String {
-        let mut held = serde_json::Map::new();
-        for (slot, field) in self.schema.fields[..self.schema.stored()].iter().enumerate() {
-            let wire = self.wire(slot, record, around);
-            let value = match &*wire {
-                Value::Absent | Value::Unfit => continue,
-                Value::Text(text) if field.kind == PropertyType::Identifier => {
-                    hashed(hasher, text).into()
-                }
-                Value::Number(text) if field.kind == PropertyType::Identifier => {
-                    hashed(hasher, text).into()
-                }
-                Value::Items(items) if items.count > MAX_HELD_ITEMS => continue,
-                Value::Items(items) => items
-                    .iter()
-                    .map(|item| item.iter().map(held_scalar).collect::<Vec<_>>())
-                    .collect(),
-                scalar => held_scalar(scalar),
-            };
-            held.insert(field.name.clone(), value);
-        }
-        serde_json::Value::Object(held).to_string()
-    }
 }
 
-fn hashed(hasher: &KeyHasher, text: &str) -> String {
-    let mut message = Vec::new();
-    key::part(&mut message, normal(text).as_bytes());
-    format!("{:032x}", hasher.hash(&message))
-}
-
-/// A plain value as it is held for a replay; what is not there or cannot be read is null.
-fn held_scalar(value: &Value<'_>) -> serde_json::Value {
-    let cut = |text: &str| text.chars().take(MAX_HELD).collect::<String>().into();
-    match value {
-        Value::Absent | Value::Null | Value::Unfit | Value::Items(_) => serde_json::Value::Null,
-        Value::Boolean(value) => (*value).into(),
-        Value::Text(text) => cut(text),
-        Value::Number(digits) => cut(digits),
-    }
+/// What could be read of a record that is refused.
+#[derive(Clone, Copy)]
+struct Found {
+    key: Option<u128>,
+    version: i64,
 }
 
 /// Buffers that are used again for each record.

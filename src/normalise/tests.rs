@@ -1,6 +1,7 @@
 //! Records that keep their contract, and records that do not.
 
 mod arrays;
+mod replay;
 mod strict;
 mod texts;
 
@@ -58,15 +59,15 @@ received_at: {at: /nhan, format: yyyyMMddHHmmss}
 updated_at: {at: /capnhat, format: yyyyMMddHHmmss}
 ";
 
+const CHANNELS: &str = "code,wire,vi,en\nonline,2,a,a\ncounter,1,b,b\n";
+
 fn normaliser() -> Normaliser {
-    normaliser_of(CONTRACT)
+    normaliser_of(CONTRACT, MAP, CHANNELS)
 }
 
-fn normaliser_of(contract: &str) -> Normaliser {
+pub(super) fn normaliser_of(contract: &str, map: &str, channels: &str) -> Normaliser {
     let mut words = Dictionaries::default();
-    let channel =
-        CodeList::read("channel", "code,wire,vi,en\nonline,2,a,a\ncounter,1,b,b\n", &mut words)
-            .unwrap();
+    let channel = CodeList::read("channel", channels, &mut words).unwrap();
     let procedure =
         CodeList::read("procedure", "code,vi,en\n1.000001,a,a\nother,b,b\n", &mut words).unwrap();
     let lists = Lists::from([
@@ -98,12 +99,15 @@ fn normaliser_of(contract: &str) -> Normaliser {
         Arc::new(Areas::read(&areas, "old_code,new_code\n16681,16681\n", &mut words).unwrap());
     let contract: Contract = serde_saphyr::from_str(contract).unwrap();
     let schema = Arc::new(Schema::compile(&contract, &lists, &words).unwrap());
-    let map = coerced(&serde_saphyr::from_str(MAP).unwrap(), &Coercion::ALL_TEXT);
+    let map = coerced(&serde_saphyr::from_str(map).unwrap(), &Coercion::ALL_TEXT);
     Normaliser::compile(&schema, &areas, &map, KeyHasher::new(b"k", "dossiers")).unwrap()
 }
 
 fn normalise(records: &str) -> Normalised {
-    let normaliser = normaliser();
+    normalise_by(&normaliser(), records)
+}
+
+fn normalise_by(normaliser: &Normaliser, records: &str) -> Normalised {
     let picks = Picks::new(Some(""), normaliser.pointers(), &[]).unwrap();
     let now = Stamp::parse("2024-04-02T12:00:00+07:00").unwrap();
     normaliser.page(
@@ -319,7 +323,7 @@ fn unmapped_fields_are_counted_in_the_first_records_of_a_page_only() {
 fn a_record_that_fails_a_check_that_refuses_pages_ends_its_page() {
     let strict =
         CONTRACT.replace("'fee != 13', otherwise: warn", "'fee != 13', otherwise: reject_page");
-    let normaliser = normaliser_of(&strict);
+    let normaliser = normaliser_of(&strict, MAP, CHANNELS);
     let picks = Picks::new(Some(""), normaliser.pointers(), &[]).unwrap();
     let now = Stamp::parse("2024-04-02T12:00:00+07:00").unwrap();
     let page = record(&serde_json::json!({"phi": 13}));

@@ -14,12 +14,20 @@ use crate::model::record::Value;
 use crate::model::row::{EARLIEST, EARLIEST_DAY, LATEST, LATEST_DAY, NULL};
 use crate::model::schema::Field;
 use crate::model::text::normal;
+use crate::model::time::Stamp;
 
 /// The latest moment and day that are believed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Horizon {
     pub(super) moment: i64,
     pub(super) day: i64,
+}
+
+impl Horizon {
+    /// What is believed at `now`.
+    pub(super) fn of(now: Stamp) -> Self {
+        Self { moment: now.0 + super::MAX_AHEAD, day: i64::from(now.day().0) + 1 }
+    }
 }
 
 /// A slot's value, and whether an unknown code was taken as `other`.

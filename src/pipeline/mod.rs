@@ -7,6 +7,8 @@
 
 mod fleet;
 mod gate;
+mod reconcile;
+mod replay;
 mod schedule;
 mod turn;
 
@@ -30,6 +32,8 @@ use crate::store::Store;
 use crate::telemetry::Metrics;
 
 pub use gate::{DriftSettings, Gate};
+pub use reconcile::{Reconcile, ReconcileSettings};
+pub use replay::replay;
 pub use schedule::run;
 pub use turn::take as turn;
 
@@ -168,6 +172,8 @@ pub struct Stream {
     pub unit: String,
     /// Present if the stream polls a fleet.
     pub fleet: Option<Fleet>,
+    /// Present if it is asked for everything now and then.
+    pub reconcile: Option<Reconcile>,
 }
 
 /// A checked cursor.
@@ -265,6 +271,8 @@ struct Progress {
     /// Whether every page so far kept the ascending order.
     ascending: bool,
     targets: Option<(u64, u64)>,
+    /// What a full pass has come across; `None` in an ordinary turn.
+    seen: Option<reconcile::Seen>,
 }
 
 /// How a turn ended, for the schedule.

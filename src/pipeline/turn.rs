@@ -5,8 +5,10 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::reconcile::Seen;
 use super::{
-    Action, Cursor, DataThrough, Failure, Finished, Order, Progress, Shared, Stream, fleet, since,
+    Action, Cursor, DataThrough, Failure, Finished, Order, Progress, Shared, Stream, fleet,
+    reconcile, since,
 };
 use crate::decode::DecodeError;
 use crate::failpoint;
@@ -39,19 +41,25 @@ pub async fn take(stream: &Arc<Stream>, shared: &Shared) -> Result<Finished, Sto
         Progress { ascending: true, drift: stream.no_drift(), ..Progress::default() };
     let ending = if stream.fleet.is_some() {
         fleet::poll(stream, shared, started, &mut progress).await
+    } else if reconcile::is_due(stream, shared, started) {
+        reconcile::pull_everything(stream, shared, started, &mut progress).await
     } else {
         pull_pages(stream, shared, started, &mut progress).await
     };
-    finish(stream, shared, started, &progress, ending, clock).await
+    let seen = progress.seen.take();
+    finish(stream, shared, started, &progress, ending, clock, seen).await
 }
 
-async fn pull_pages(
+/// Pulls page after page, from the cursor on or, in a full pass, from the beginning.
+pub(super) async fn pull_pages(
     stream: &Arc<Stream>,
     shared: &Shared,
     started: Stamp,
     progress: &mut Progress,
 ) -> Result<Ending, Failure> {
-    let vars = Vars { cursor: begin_at(stream, shared), target: None, run_start: started };
+    let is_full = progress.seen.is_some();
+    let cursor = if is_full { None } else { begin_at(stream, shared) };
+    let vars = Vars { cursor, target: None, run_start: started };
     let mut run = stream.puller.run(&stream.request, &vars);
     let mut commits = Commits { stream, shared, under_way: None };
     let walked = walk(stream, shared, &mut run, &mut commits, progress).await;
@@ -165,6 +173,9 @@ impl Commits<'_> {
     ) -> Result<(), Failure> {
         let (stream, shared) = (self.stream, self.shared);
         self.settle(progress).await?;
+        if let Some(seen) = &mut progress.seen {
+            seen.note(&read.observations, &read.rejects);
+        }
         let cursor = self.checkpoint(&read.observations, progress);
         let batch = Batch {
             stream: stream.index,
@@ -192,7 +203,8 @@ impl Commits<'_> {
 
     /// The cursor as it may stand after this page, if order was promised and has been kept.
     fn checkpoint(&self, page: &Observations, progress: &mut Progress) -> Option<i64> {
-        if self.stream.cursor.as_ref()?.order != Order::Ascending {
+        // A full pass begins long before the cursor, which must not go back there with it.
+        if self.stream.cursor.as_ref()?.order != Order::Ascending || progress.seen.is_some() {
             return None;
         }
         let slot = self.stream.schema().version_slot;
@@ -261,6 +273,7 @@ async fn finish(
     progress: &Progress,
     ending: Result<Ending, Failure>,
     clock: Instant,
+    seen: Option<Seen>,
 ) -> Result<Finished, StoreError> {
     let outcome = match &ending {
         Ok(Ending::Complete) => Outcome::Ok,
@@ -269,17 +282,24 @@ async fn finish(
         Err(Failure::Contract { by_gate: true, .. }) => Outcome::RejectedByGate,
         Err(_) => Outcome::Failed,
     };
-    let kept_order = progress.ascending
+    let kept_order = seen.is_none()
+        && progress.ascending
         && stream.cursor.as_ref().is_some_and(|cursor| cursor.order == Order::Ascending);
     // An unfinished turn may move the cursor only as far as everything before it has been seen.
-    let moves = outcome == Outcome::Ok || (outcome == Outcome::Truncated && kept_order);
+    // A full pass leaves it alone: the next ordinary turn goes on where the last one ended.
+    let moves =
+        seen.is_none() && (outcome == Outcome::Ok || (outcome == Outcome::Truncated && kept_order));
     let data_through = match (outcome, stream.data_through) {
         (Outcome::Ok, DataThrough::RunStart) => Some(started),
         (Outcome::Ok, DataThrough::LatestRecord) => progress.latest.map(Stamp),
         _ => None,
     };
-    let failure = ending.as_ref().err().map(|error| (error.reason().to_owned(), error.to_string()));
-    let end = RunEnd {
+    let has_more = outcome == Outcome::Truncated && kept_order && progress.records.accepted > 0;
+    let failure = match &ending {
+        Err(error) => Some((error.reason().to_owned(), error.to_string())),
+        Ok(ending) => unfinished(*ending, has_more, progress.pages),
+    };
+    let mut end = RunEnd {
         stream: stream.index,
         started,
         ended: shared.clock.now(),
@@ -293,17 +313,41 @@ async fn finish(
         refused: progress.refused,
         drift: progress.drift.clone(),
     };
-    report(stream, shared, &end, clock);
     if let Err(Failure::Store(error @ StoreError::Fatal(_))) = ending {
+        report(stream, shared, &end, clock);
         return Err(error);
     }
-    match shared.store.end(end).await {
+    let ended = match seen.filter(|_| outcome == Outcome::Ok) {
+        Some(seen) => reconcile::finish(stream, shared, seen, &mut end).await,
+        None => shared.store.end(end.clone()).await,
+    };
+    report(stream, shared, &end, clock);
+    match ended {
         Ok(()) | Err(StoreError::Full) => {}
         Err(error) => return Err(error),
     }
-    Ok(Finished {
-        has_more: outcome == Outcome::Truncated && kept_order && progress.records.accepted > 0,
-    })
+    Ok(Finished { has_more })
+}
+
+/// The trouble of a turn that ended without an error and without everything. One that stopped at the
+/// page cap and goes on where it stopped is none: that is how a long history comes in.
+fn unfinished(ending: Ending, has_more: bool, pages: u64) -> Option<(String, String)> {
+    let (reason, message) = match ending {
+        Ending::Truncated if !has_more => (
+            Outcome::Truncated,
+            format!(
+                "stopped at the cap of {pages} pages with more to come, and the next run begins at the same place: raise max_pages, or declare `order: ascending` if the source keeps it"
+            ),
+        ),
+        Ending::LoopDetected => (
+            Outcome::LoopDetected,
+            format!(
+                "after {pages} pages the source sent a page or link again that it had sent before; what came until then is taken in, the cursor stays"
+            ),
+        ),
+        Ending::Complete | Ending::Truncated => return None,
+    };
+    Some((reason.as_str().to_owned(), message))
 }
 
 fn report(stream: &Stream, shared: &Shared, end: &RunEnd, clock: Instant) {

@@ -14,6 +14,7 @@ use actix_web::HttpRequest;
 use actix_web::http::{Uri, header};
 use arc_swap::ArcSwap;
 
+use super::custody::{Custodian, QuarantineReader};
 use super::past::written;
 use crate::clock::Clock;
 use crate::indicator::{Catalogue, ContractFacts, UnitName, World};
@@ -48,6 +49,8 @@ pub struct Context {
     pub clock: Clock,
     /// Lists quarantined records.
     pub quarantine: Arc<dyn QuarantineReader>,
+    /// Carries out what people decide; `None` refuses every write.
+    pub custodian: Option<Arc<dyn Custodian>>,
     /// The text of `/metrics`.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// The readiness checks. A sick source is not one of them.
@@ -156,45 +159,6 @@ pub struct StreamFacts {
     pub name: String,
     /// The contract its records keep.
     pub contract: String,
-}
-
-/// Reads the list of quarantined records; called on a thread that may block.
-pub trait QuarantineReader: Send + Sync {
-    /// At most `limit` records with an id greater than `after`, by id. The error is for the log.
-    fn list(
-        &self,
-        source: Option<&str>,
-        reason: Option<&str>,
-        after: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Quarantined>, String>;
-}
-
-/// A record in quarantine, without its values.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quarantined {
-    /// Its number in the store.
-    pub id: u64,
-    /// The source it came from.
-    pub source: String,
-    /// The stream it came in.
-    pub stream: String,
-    /// The contract it broke.
-    pub contract: String,
-    /// That contract's version at the time.
-    pub contract_version: u32,
-    /// Why, from a closed list.
-    pub reason: String,
-    /// The property or check that broke.
-    pub rule: String,
-    /// Names and JSON types of its properties; no values.
-    pub shape: String,
-    /// When it came first.
-    pub first_seen: Stamp,
-    /// When it came last.
-    pub last_seen: Stamp,
-    /// How often it came.
-    pub attempts: u64,
 }
 
 /// What was asked: all of a request that an answer depends on, free to move to another thread.

@@ -43,6 +43,18 @@ kinds! {
         "The journal begins later than the moment asked for; `earliest` is its first moment.";
     VINTAGE_COMPACTED "vintage-compacted" GONE "Only the end of that day is kept"
         "Of older days the journal keeps what was known at the end of each; `nearest` is the last such moment before the one asked for.";
+    UNKNOWN_RECORD "unknown-record" NOT_FOUND "Unknown record"
+        "/v1/quarantine lists the records with their numbers.";
+    ONLY_POST "only-post" METHOD_NOT_ALLOWED "Method not allowed"
+        "This address carries something out: it is written to with POST.";
+    WRITES_ARE_OFF "writes-are-off" FORBIDDEN "Writes are switched off"
+        "There is no access control yet, so writes are refused unless the gateway was started with `iocgw serve --allow-writes`. On the gateway's own machine the command line does the same on a stopped store.";
+    MEDIA_TYPE "media-type" UNSUPPORTED_MEDIA_TYPE "The body is not application/json"
+        "Send `Content-Type: application/json`; forms of web pages cannot, which is the point.";
+    BAD_BODY "bad-body" BAD_REQUEST "The body cannot be used"
+        "The body is one JSON object of at most 64 KiB; unknown fields are refused, `detail` says what is wrong.";
+    CONFLICT "nothing-to-confirm" CONFLICT "There is nothing to confirm"
+        "Only a stream whose last full pass was refused can be confirmed; /v1/sources/{id} tells its last error.";
     METHOD_NOT_ALLOWED "method-not-allowed" METHOD_NOT_ALLOWED "Method not allowed"
         "Every address of this API is read with GET or HEAD.";
     UNKNOWN_PARAMETER "unknown-parameter" BAD_REQUEST "Unknown or repeated query parameter"
@@ -80,6 +92,18 @@ pub(super) enum ApiError {
     VintageCompacted { at: Stamp, nearest: Stamp },
     #[error("This address is read with GET or HEAD.")]
     MethodNotAllowed,
+    #[error("There is no record {0} in quarantine.")]
+    UnknownRecord(String),
+    #[error("This address is written to with POST.")]
+    OnlyPost,
+    #[error("This gateway was started without --allow-writes.")]
+    WritesAreOff,
+    #[error("The body must be sent as application/json.")]
+    MediaType,
+    #[error("{0}")]
+    BadBody(String),
+    #[error("{0}")]
+    NothingToConfirm(String),
     #[error("{}", said(.0))]
     UnknownParameters(Vec<ParameterError>),
     #[error("{}", said(std::slice::from_ref(.0)))]
@@ -165,6 +189,12 @@ impl ApiError {
             Self::UnknownSource { .. } => &UNKNOWN_SOURCE,
             Self::NoVintage { .. } => &NO_VINTAGE,
             Self::VintageCompacted { .. } => &VINTAGE_COMPACTED,
+            Self::UnknownRecord(_) => &UNKNOWN_RECORD,
+            Self::OnlyPost => &ONLY_POST,
+            Self::WritesAreOff => &WRITES_ARE_OFF,
+            Self::MediaType => &MEDIA_TYPE,
+            Self::BadBody(_) => &BAD_BODY,
+            Self::NothingToConfirm(_) => &CONFLICT,
             Self::MethodNotAllowed => &METHOD_NOT_ALLOWED,
             Self::UnknownParameters(_) => &UNKNOWN_PARAMETER,
             Self::BadParameter(_) => &BAD_PARAMETER,
@@ -216,6 +246,9 @@ impl ApiError {
         match self {
             Self::MethodNotAllowed => {
                 response.insert_header((header::ALLOW, "GET, HEAD"));
+            }
+            Self::OnlyPost => {
+                response.insert_header((header::ALLOW, "POST"));
             }
             Self::NotReady(_) => {
                 response.insert_header((header::RETRY_AFTER, "5"));

@@ -3,8 +3,9 @@
 //! All routes stand in `routes`, on one page. A handler is a plain function from what was asked
 //! (`Asked`: the request and *one* snapshot) to an answer or a refusal; tags, caching,
 //! HEAD and problem bodies are done once, around them. A question about the past (`as_of=`) is put to
-//! the same functions, with what was known then. Everything is read-only, so only GET and HEAD
-//! exist. Conventions: `snake_case`, RFC 3339 with +07:00, ratios 0 to 1, a missing value is null
+//! the same functions, with what was known then. Reading is GET and HEAD; the few writes (`custody`)
+//! are POST, and refused unless the program was started to allow them. Conventions:
+//! `snake_case`, RFC 3339 with +07:00, ratios 0 to 1, a missing value is null
 //! with a reason, rows are flat under `items`, links are relative.
 
 mod answer;
@@ -13,6 +14,7 @@ mod breakdown;
 mod catalogue;
 mod console;
 mod context;
+mod custody;
 mod dimension;
 mod envelope;
 mod error;
@@ -33,9 +35,10 @@ mod tests;
 mod value;
 
 pub use context::{
-    Check, Context, Definitions, Learned, NoVintage, Observe, Province, QuarantineReader,
-    Quarantined, SourceFacts, StreamFacts, Vintage, Vintages,
+    Check, Context, Definitions, Learned, NoVintage, Observe, Province, SourceFacts, StreamFacts,
+    Vintage, Vintages,
 };
+pub use custody::{Confirmed, Custodian, Pending, QuarantineReader};
 
 use std::io;
 use std::net::TcpListener;
@@ -92,7 +95,11 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(get("/v1/sources", sources::list))
         .service(get("/v1/sources/{id}", sources::one))
         .service(get("/v1/breaches", breaches::list))
+        .service(post("/v1/sources/{id}/confirmations", custody::confirm))
         .service(resource("/v1/quarantine", quarantine::list))
+        .service(post("/v1/quarantine/replays", custody::replay))
+        .service(post("/v1/quarantine/discards", custody::discard))
+        .service(resource("/v1/quarantine/{id}", quarantine::one))
         .service(get("/docs/problems/{code}", health::problem))
         .service(get("/livez", health::live))
         .service(get("/readyz", health::ready))
@@ -167,6 +174,20 @@ where
         .route(web::get().to(handler.clone()))
         .route(web::head().to(handler))
         .default_service(web::to(method_not_allowed))
+}
+
+/// An address that is written to, and refuses everything else.
+fn post<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    F::Output: Responder + 'static,
+    Args: FromRequest + 'static,
+{
+    web::resource(path).route(web::post().to(handler)).default_service(web::to(only_post))
+}
+
+async fn only_post(request: HttpRequest) -> HttpResponse {
+    ApiError::OnlyPost.response(request.path())
 }
 
 fn respond(request: &HttpRequest, result: Result<Answer, ApiError>) -> HttpResponse {

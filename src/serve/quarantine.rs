@@ -1,20 +1,23 @@
 //! `/v1/quarantine`: records that broke their contract, as shapes without values.
 //!
-//! The only address that asks the store, on a thread that may block. Pages follow the record's
-//! number, so none is skipped or repeated while new ones come in.
+//! The only addresses that ask the store, on a thread that may block. Pages follow the record's
+//! number, so none is skipped or repeated while new ones come in. What is held is listed unless
+//! another state is asked for; `group=rule` sums up instead of listing.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use super::answer::Answer;
-use super::context::{Context, Quarantined};
-use super::error::{ApiError, ParameterError};
+use super::context::Context;
+use super::custody::QuarantineReader;
+use super::error::{ApiError, ParameterError, brief};
 use super::query::{Query, refused};
 use super::respond;
 use crate::model::observation::Reason;
 use crate::model::time::Stamp;
+use crate::store::{Filter, Group, Quarantined, State};
 
-/// The most records in one answer.
+/// The most records or groups in one answer.
 const LIMIT: usize = 1000;
 
 /// One record.
@@ -31,60 +34,123 @@ struct Item {
     first_seen_at: Stamp,
     last_seen_at: Stamp,
     attempts: u64,
+    state: State,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    discarded: Option<Discarded>,
+}
+
+/// Who discarded a record, and why.
+#[derive(Serialize)]
+struct Discarded {
+    at: Stamp,
+    by: String,
+    reason: String,
+}
+
+/// Records that broke the same rule.
+#[derive(Serialize)]
+struct GroupItem {
+    source: String,
+    stream: String,
+    contract: String,
+    reason: String,
+    rule: String,
+    records: u64,
+    first_seen_at: Stamp,
+    last_seen_at: Stamp,
+    shape: String,
 }
 
 #[derive(Serialize)]
-struct Body {
-    items: Vec<Item>,
+struct Body<T> {
+    items: Vec<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
 /// What is asked for.
 struct Question {
-    source: Option<String>,
-    reason: Option<String>,
-    after: Option<u64>,
-    limit: usize,
+    filter: Filter,
+    by_rule: bool,
 }
 
-/// `/v1/quarantine?source=&reason=&cursor=&limit=`.
+/// `/v1/quarantine?source=&stream=&contract=&reason=&rule=&state=&group=&cursor=&limit=`.
 pub(super) async fn list(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
     let result = match question(request.query_string(), &context) {
-        Ok(question) => answer(question, &context).await,
+        Ok(Question { filter, by_rule: true }) => groups(filter, &context).await,
+        Ok(Question { filter, by_rule: false }) => records(filter, &context).await,
         Err(error) => Err(error),
     };
     respond(&request, result)
 }
 
-async fn answer(question: Question, context: &Context) -> Result<Answer, ApiError> {
-    let reader = context.quarantine.clone();
-    let Question { source, reason, after, limit } = question;
-    let (by_source, by_reason) = (source.clone(), reason.clone());
-    let read = web::block(move || {
-        reader.list(by_source.as_deref(), by_reason.as_deref(), after, limit + 1)
-    });
-    let mut records = read
-        .await
-        .map_err(|error| ApiError::Internal(error.to_string()))?
-        .map_err(ApiError::Internal)?;
-    let more = records.len() > limit;
-    records.truncate(limit);
-    let next = records.last().filter(|_| more).map(|last| {
-        let mut link = url::form_urlencoded::Serializer::new(String::new());
-        let filters = [("source", &source), ("reason", &reason)];
-        for (name, value) in filters.into_iter().filter_map(|(n, v)| Some((n, v.as_deref()?))) {
-            link.append_pair(name, value);
+/// `/v1/quarantine/{id}`: one record, whatever its state.
+pub(super) async fn one(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
+    let id = request.match_info().query("id").to_owned();
+    let found = match (Query::read(request.query_string(), &[]), id.parse()) {
+        (Err(error), _) => Err(error),
+        (Ok(_), Err(_)) => Ok(Vec::new()),
+        (Ok(_), Ok(number)) => {
+            let filter = Filter { ids: vec![number], limit: 1, ..Filter::default() };
+            ask(&context, move |reader| reader.list(&filter)).await
         }
-        link.append_pair("cursor", &last.id.to_string());
-        link.append_pair("limit", &limit.to_string());
-        format!("/v1/quarantine?{}", link.finish())
-    });
+    };
+    let unknown = || ApiError::UnknownRecord(brief(&id));
+    let found = found.and_then(|found| found.into_iter().next().ok_or_else(unknown));
+    respond(&request, found.and_then(|record| Answer::json(&Item::from(record))))
+}
+
+async fn records(filter: Filter, context: &Context) -> Result<Answer, ApiError> {
+    let asked = Filter { limit: filter.limit + 1, ..filter.clone() };
+    let mut records = ask(context, move |reader| reader.list(&asked)).await?;
+    let more = records.len() > filter.limit;
+    records.truncate(filter.limit);
+    let next = records.last().filter(|_| more).map(|last| link(&filter, last.id));
     Answer::json(&Body { items: records.into_iter().map(Item::from).collect(), next })
 }
 
+async fn groups(filter: Filter, context: &Context) -> Result<Answer, ApiError> {
+    let groups = ask(context, move |reader| reader.groups(&filter)).await?;
+    Answer::json(&Body { items: groups.into_iter().map(GroupItem::from).collect(), next: None })
+}
+
+/// Asks the reader on a thread that may block.
+async fn ask<T: Send + 'static>(
+    context: &Context,
+    question: impl FnOnce(&dyn QuarantineReader) -> Result<T, String> + Send + 'static,
+) -> Result<T, ApiError> {
+    let reader = context.quarantine.clone();
+    web::block(move || question(&*reader))
+        .await
+        .map_err(|error| ApiError::Internal(error.to_string()))?
+        .map_err(ApiError::Internal)
+}
+
+/// The address of the next page.
+fn link(filter: &Filter, last: u64) -> String {
+    let mut link = url::form_urlencoded::Serializer::new(String::new());
+    let state = filter.state.filter(|state| *state != State::Held).map(State::as_str);
+    let filters = [
+        ("source", filter.source.as_deref()),
+        ("stream", filter.stream.as_deref()),
+        ("contract", filter.contract.as_deref()),
+        ("reason", filter.reason.as_deref()),
+        ("rule", filter.rule.as_deref()),
+        ("state", if filter.state.is_none() { Some("all") } else { state }),
+    ];
+    for (name, value) in filters.into_iter().filter_map(|(n, v)| Some((n, v?))) {
+        link.append_pair(name, value);
+    }
+    link.append_pair("cursor", &last.to_string());
+    link.append_pair("limit", &filter.limit.to_string());
+    format!("/v1/quarantine?{}", link.finish())
+}
+
 fn question(text: &str, context: &Context) -> Result<Question, ApiError> {
-    let query = Query::read(text, &["source", "reason", "cursor", "limit"])?;
+    let query = Query::read(
+        text,
+        &["source", "stream", "contract", "reason", "rule", "state", "group", "cursor", "limit"],
+    )?;
     let source = query.filter("source");
     if let Some(source) = source.filter(|source| !context.sources.contains_key(*source)) {
         return Err(refused("source", source, context.sources.keys().map(String::as_str)));
@@ -94,18 +160,29 @@ fn question(text: &str, context: &Context) -> Result<Question, ApiError> {
     if let Some(reason) = reason.filter(|reason| !reasons.contains(reason)) {
         return Err(refused("reason", reason, reasons));
     }
+    let mut states = State::ALL.map(|state| (state.as_str(), Some(state))).to_vec();
+    states.push(("all", None));
+    let state = query.one_of("state", &states, Some(State::Held))?;
+    let by_rule = query.one_of("group", &[("rule", true)], false)?;
     let after = match query.get("cursor") {
         None => None,
         Some(cursor) => Some(cursor.parse::<u64>().map_err(|_| {
             ParameterError::new("cursor", "must be taken from the `next` of an earlier answer")
         })?),
     };
-    Ok(Question {
-        source: source.map(str::to_owned),
-        reason: reason.map(str::to_owned),
+    let text = |name| query.filter(name).map(str::to_owned);
+    let filter = Filter {
+        source: text("source"),
+        stream: text("stream"),
+        contract: text("contract"),
+        reason: text("reason"),
+        rule: text("rule"),
+        state,
+        ids: Vec::new(),
         after,
         limit: query.count("limit", 100, LIMIT)?,
-    })
+    };
+    Ok(Question { filter, by_rule })
 }
 
 impl From<Quarantined> for Item {
@@ -122,6 +199,24 @@ impl From<Quarantined> for Item {
             first_seen_at: record.first_seen,
             last_seen_at: record.last_seen,
             attempts: record.attempts,
+            state: record.state,
+            discarded: record.discarded.map(|(at, by, reason)| Discarded { at, by, reason }),
+        }
+    }
+}
+
+impl From<Group> for GroupItem {
+    fn from(group: Group) -> Self {
+        Self {
+            source: group.source,
+            stream: group.stream,
+            contract: group.contract,
+            reason: group.reason,
+            rule: group.rule,
+            records: group.records,
+            first_seen_at: group.first_seen,
+            last_seen_at: group.last_seen,
+            shape: group.shape,
         }
     }
 }

@@ -16,7 +16,7 @@ use super::query::Query;
 use crate::indicator::reading::FreshnessState;
 use crate::model::drift::Grade;
 use crate::model::nearest::nearest;
-use crate::model::snapshot::{Conservation, RunLine, StreamState, Trouble};
+use crate::model::snapshot::{Conservation, Refused, RunLine, StreamState, Trouble};
 use crate::model::time::Stamp;
 
 /// What is known of a stream that the store has not heard of.
@@ -86,6 +86,10 @@ pub(super) struct Stream<'a> {
     /// The breaches that go on; only when one source is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     open_breaches: Option<Vec<breaches::Item<'a>>>,
+    /// When vanished records were last noticed.
+    reconciled_at: Option<Stamp>,
+    /// The full pass that was refused, until one is not.
+    reconcile_refused: Option<Refused>,
     /// The last runs, oldest first; only when one source is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) history: Option<Vec<RunLine>>,
@@ -117,9 +121,11 @@ pub(super) struct Targets {
     pub(super) all: u64,
 }
 
+/// Records in quarantine, and when the oldest of them came.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Quarantine {
     pub(super) records: u64,
+    oldest_at: Option<Stamp>,
 }
 
 /// Breaches of contracts that go on, by grade.
@@ -186,7 +192,10 @@ fn state<'a>(
     let freshness = stalest(&streams);
     let last_error =
         streams.iter().filter_map(|stream| stream.last_error.clone()).max_by_key(|e| e.count);
-    let quarantine = Quarantine { records: streams.iter().map(|s| s.quarantine.records).sum() };
+    let quarantine = Quarantine {
+        records: streams.iter().map(|s| s.quarantine.records).sum(),
+        oldest_at: streams.iter().filter_map(|s| s.quarantine.oldest_at).min(),
+    };
     let breaches = Breaches {
         breaking: streams.iter().map(|s| s.breaches.breaking).sum(),
         additive: streams.iter().map(|s| s.breaches.additive).sum(),
@@ -262,7 +271,6 @@ fn stream<'a>(
         last_error: known.trouble.clone(),
         targets: known.targets.map(|(answered, all)| Targets { answered, all }),
         records: known.total,
-        quarantine: Quarantine { records: known.quarantined },
         breaches: Breaches {
             breaking: known.register.count(Grade::Breaking),
             additive: known.register.count(Grade::Additive),
@@ -272,6 +280,9 @@ fn stream<'a>(
         unmapped_fields: known.register.unmapped,
         open_breaches: history
             .then(|| known.register.open().map(|each| breaches::item(asked, each)).collect()),
+        quarantine: Quarantine { records: known.quarantined, oldest_at: known.quarantined_since },
+        reconciled_at: known.reconciled,
+        reconcile_refused: known.refused.clone(),
         history: history.then(|| known.runs.iter().cloned().collect()),
     }
 }

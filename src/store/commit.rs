@@ -5,6 +5,7 @@ use rusqlite::TransactionBehavior;
 
 use super::held::{Quarantine, Released};
 use super::keys::{self, Rekeyed};
+use super::replay::Marks;
 use super::save;
 use super::sqlite::failure;
 use super::writer::Writer;
@@ -15,8 +16,12 @@ use crate::model::snapshot::{Conservation, StreamState};
 use crate::model::time::Stamp;
 
 impl Writer {
-    /// Folds and commits a page.
-    pub(super) fn commit(&mut self, batch: &mut Batch) -> Result<Committed, StoreError> {
+    /// Folds and commits a page, or held records that are replayed.
+    pub(super) fn commit(
+        &mut self,
+        batch: &mut Batch,
+        marks: Option<&Marks>,
+    ) -> Result<Committed, StoreError> {
         let position = self.streams[batch.stream].name.plan;
         let at = self.next_at();
         let contract = &mut self.contracts[position];
@@ -34,7 +39,7 @@ impl Writer {
         failpoint::pass("folded");
         let log_bytes = contract.log_bytes;
         let before = contract.cubes.before();
-        match self.write(batch, (&rekeyed, &folded), position, at) {
+        match self.write(batch, (&rekeyed, &folded), position, at, marks) {
             Ok(Written { records, state, cursor, released, under_previous_key }) => {
                 failpoint::pass("committed");
                 self.contracts[position].under_previous_key = under_previous_key;
@@ -42,6 +47,10 @@ impl Writer {
                 (stream.state, stream.cursor) = (state, cursor);
                 self.let_go(position, batch.stream, &released);
                 self.contracts[position].texts.saved();
+                let has_changed = !batch.rejects.is_empty() || !released.records.is_empty();
+                if has_changed || marks.is_some() {
+                    self.note_oldest().map_err(|error| failure(&error))?;
+                }
                 self.revision += 1;
                 self.publish(at);
                 failpoint::pass("published");
@@ -78,6 +87,7 @@ impl Writer {
         (rekeyed, folded): (&Rekeyed, &Folded),
         position: usize,
         at: Stamp,
+        marks: Option<&Marks>,
     ) -> Result<Written, rusqlite::Error> {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -97,10 +107,11 @@ impl Writer {
             contract.cubes.write_back(&transaction, commit.0, &mut self.buffer)?;
         }
         let (mut state, mut cursor) = (stream.state.clone(), stream.cursor);
-        let kept =
-            Quarantine { transaction: &transaction, batch, contract: &contract.plan.schema.name }
-                .keep(&mut state, &mut contract.held)?;
-        let released = contract.release(&transaction, folded)?;
+        let kept = Quarantine { transaction: &transaction, batch, number: stream.number }
+            .keep(&mut state, contract)?;
+        let marked = marks.map(|marks| marks.apply(&transaction, batch, &mut state, contract));
+        let mut released = contract.release(&transaction, folded, &stream.name)?;
+        released.keys.extend(marked.transpose()?.unwrap_or_default());
         state.quarantined -= released.of(&stream.name).min(state.quarantined);
         let records = Conservation {
             received: batch.received,
@@ -110,7 +121,10 @@ impl Writer {
             quarantined: kept,
             rejected: batch.rejects.len() as u64 - kept,
         };
-        state.total.add(&records);
+        // A replayed record was received long ago and stands in the totals as quarantined.
+        if marks.is_none() {
+            state.total.add(&records);
+        }
         if let Some(moment) = batch.cursor {
             cursor = Some(moment);
             state.cursor = Some(Stamp(moment).rfc3339());

@@ -1,11 +1,10 @@
 //! One contract's entities and cubes, and how its entities get onto the disk.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use rusqlite::{Transaction, params};
 
 use super::cubes::Cubes;
-use super::held::Released;
 use super::texts::Texts;
 use crate::failpoint;
 use crate::fold::entities::CHUNK;
@@ -28,6 +27,8 @@ pub(super) struct Contract {
     pub(super) under_previous_key: u64,
     /// Whether the key is being replaced: records are looked up under the previous one as well.
     pub(super) is_rekeying: bool,
+    /// By stream whose full pass is under way: lower halves of the keys that changed meanwhile.
+    pub(super) passes: BTreeMap<usize, HashSet<u64>>,
 }
 
 impl Contract {
@@ -38,6 +39,7 @@ impl Contract {
         folded: &Folded,
         buffer: &mut Vec<u8>,
     ) -> Result<(), rusqlite::Error> {
+        self.note_changed(folded);
         self.append_rows(transaction, &folded.rows, buffer)
     }
 
@@ -62,34 +64,6 @@ impl Contract {
             .prepare_cached("INSERT INTO entity_log (contract, records) VALUES (?1, ?2)")?
             .execute(params![self.id, &*buffer])?;
         Ok(())
-    }
-
-    /// Lets go of quarantined records whose entity has been accepted since; yields how many.
-    pub(super) fn release(
-        &mut self,
-        transaction: &Transaction<'_>,
-        folded: &Folded,
-    ) -> Result<Released, rusqlite::Error> {
-        let mut released = Released::default();
-        if self.held.is_empty() {
-            return Ok(released);
-        }
-        let mut resolve = transaction.prepare_cached(
-            "UPDATE quarantine SET state = 'resolved' WHERE contract = ?1 AND key = ?2 AND state = 'held'
-             RETURNING source, stream",
-        )?;
-        for row in &folded.rows {
-            let key = self.entities.key(*row);
-            if self.held.contains(&key) {
-                let mut rows =
-                    resolve.query(params![self.plan.schema.name, &key.to_le_bytes()[..]])?;
-                while let Some(row) = rows.next()? {
-                    released.records.push((row.get(0)?, row.get(1)?));
-                }
-                released.keys.push(key);
-            }
-        }
-        Ok(released)
     }
 
     /// Whether the log of entities has outgrown them.

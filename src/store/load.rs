@@ -216,6 +216,7 @@ pub(super) fn stream(
         params![name.source, name.stream],
         |row| row.get::<_, i64>(0).map(|count| count as u64),
     )?;
+    state.quarantined_since = super::held::oldest(transaction, name)?;
     state.runs = runs(transaction, name)?;
     let number = u8::try_from(number).ok().filter(|number| *number < ORIGINS);
     let number = number.ok_or_else(|| {

@@ -23,8 +23,10 @@ mod keys;
 mod load;
 mod precedence;
 mod quarantine;
+mod replay;
 mod save;
 mod sqlite;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -50,8 +52,10 @@ pub use epoch::Epoch;
 pub use fsck::{Checked, Report};
 pub use journal::Entry;
 pub use keys::KeyIds;
-pub use quarantine::{Filter, Quarantined};
+pub use quarantine::{Filter, Group, Quarantined, State};
+pub use replay::{Discard, Held, Replay, ReplaySummary, Replayed};
 pub use sqlite::Opened;
+pub use sweep::{Sweep, Swept};
 pub use vintage::{Vintage, VintageError};
 
 /// Commits that may wait for the writer.
@@ -161,6 +165,12 @@ pub enum StoreError {
 
 pub(crate) enum Command {
     Commit(Box<Batch>, oneshot::Sender<Result<Committed, StoreError>>),
+    Replay(Box<Replay>, oneshot::Sender<Result<Replayed, StoreError>>),
+    Discard(Box<Discard>, oneshot::Sender<Result<u64, StoreError>>),
+    BeginPass(usize),
+    Unseen(usize, Vec<u64>, oneshot::Sender<u64>),
+    Sweep(Box<Sweep>, oneshot::Sender<Result<Swept, StoreError>>),
+    Confirm(usize, String, Stamp, oneshot::Sender<Result<Option<u64>, StoreError>>),
     Begin(usize, Stamp),
     End(Box<RunEnd>, oneshot::Sender<Result<(), StoreError>>),
     Schedule(usize, Stamp),
@@ -198,6 +208,32 @@ impl Store {
     /// Notes that a run begins; not kept on disk.
     pub async fn begin(&self, stream: usize, at: Stamp) {
         let _ = self.commands.send(Command::Begin(stream, at)).await;
+    }
+
+    /// Notes that a full pass of a stream begins: what changes while it is under way is left alone.
+    pub async fn begin_pass(&self, stream: usize) {
+        let _ = self.commands.send(Command::BeginPass(stream)).await;
+    }
+
+    /// How many of a stream's entities a pass has not seen; `seen` as in [`Sweep`].
+    pub async fn unseen(&self, stream: usize, seen: Vec<u64>) -> Result<u64, StoreError> {
+        self.ask(|reply| Command::Unseen(stream, seen, reply)).await
+    }
+
+    /// Ends a complete full pass: takes back what it did not see, or refuses to.
+    pub async fn sweep(&self, sweep: Sweep) -> Result<Swept, StoreError> {
+        self.ask(|reply| Command::Sweep(Box::new(sweep), reply)).await?
+    }
+
+    /// Confirms that what a stream's refused pass missed is gone; yields how many records, or nothing
+    /// if no pass is refused.
+    pub async fn confirm(
+        &self,
+        stream: usize,
+        by: String,
+        at: Stamp,
+    ) -> Result<Option<u64>, StoreError> {
+        self.ask(|reply| Command::Confirm(stream, by, at, reply)).await?
     }
 
     /// Notes how a run ended.
@@ -273,9 +309,30 @@ impl Store {
         &self.path
     }
 
-    /// Lists what is in quarantine; reads from the disk, so not for an async thread.
+    /// Lists records that broke their contract; reads from the disk, so not for an async thread.
     pub fn quarantine(&self, filter: &Filter) -> Result<Vec<Quarantined>, StoreError> {
         quarantine::list(&self.path, filter)
+    }
+
+    /// The same records summed up by source, stream, reason and rule, most first.
+    pub fn quarantine_groups(&self, filter: &Filter) -> Result<Vec<Group>, StoreError> {
+        quarantine::groups(&self.path, filter)
+    }
+
+    /// What a replay needs of the records that match and that may still matter, after `filter.after`;
+    /// reads from the disk.
+    pub fn held(&self, filter: &Filter) -> Result<Vec<Held>, StoreError> {
+        replay::held(&self.path, filter)
+    }
+
+    /// Folds held records that keep their contract now and marks them as replayed, in one commit.
+    pub async fn replay(&self, replay: Replay) -> Result<Replayed, StoreError> {
+        self.ask(|reply| Command::Replay(Box::new(replay), reply)).await?
+    }
+
+    /// Marks held records as discarded; yields how many.
+    pub async fn discard(&self, discard: Discard) -> Result<u64, StoreError> {
+        self.ask(|reply| Command::Discard(Box::new(discard), reply)).await?
     }
 }
 

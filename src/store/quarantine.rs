@@ -2,21 +2,62 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, params};
-use serde::Serialize;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, Row, params_from_iter};
+use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use super::sqlite::failure;
 use crate::model::time::Stamp;
 
-/// Which records to list.
+/// What became of a record that broke its contract.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It waits.
+    #[default]
+    Held,
+    /// A good version of it came.
+    Resolved,
+    /// It was sent through a corrected contract and counts.
+    Replayed,
+    /// Somebody decided that it need not count.
+    Discarded,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Held, Self::Resolved, Self::Replayed, Self::Discarded];
+
+    /// The word used in the API and in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Resolved => "resolved",
+            Self::Replayed => "replayed",
+            Self::Discarded => "discarded",
+        }
+    }
+}
+
+/// Which records are meant; what is `None` or empty does not narrow.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Only of this source.
+    /// Of this source.
     pub source: Option<String>,
-    /// Only with this reason.
+    /// Of this stream.
+    pub stream: Option<String>,
+    /// Of this contract.
+    pub contract: Option<String>,
+    /// With this reason.
     pub reason: Option<String>,
-    /// Only those after this id, for paging.
+    /// That broke this property or check.
+    pub rule: Option<String>,
+    /// In this state.
+    pub state: Option<State>,
+    /// With one of these numbers.
+    pub ids: Vec<u64>,
+    /// After this number, for paging.
     pub after: Option<u64>,
     /// At most so many.
     pub limit: usize,
@@ -45,44 +86,139 @@ pub struct Quarantined {
     pub first_seen: Stamp,
     /// When it last came.
     pub last_seen: Stamp,
-    /// How often it came.
+    /// How often it came or was replayed in vain.
     pub attempts: u64,
+    /// What became of it.
+    pub state: State,
+    /// When, by whom and why it was discarded.
+    pub discarded: Option<(Stamp, String, String)>,
+}
+
+/// Records that broke the same rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Group {
+    /// The source.
+    pub source: String,
+    /// The stream.
+    pub stream: String,
+    /// The contract.
+    pub contract: String,
+    /// Why.
+    pub reason: String,
+    /// The property or check that broke.
+    pub rule: String,
+    /// How many.
+    pub records: u64,
+    /// When the first of them came.
+    pub first_seen: Stamp,
+    /// When the last of them came.
+    pub last_seen: Stamp,
+    /// The shape of the newest.
+    pub shape: String,
+}
+
+impl Filter {
+    /// The condition and its values, to stand after `WHERE`.
+    pub(super) fn condition(&self) -> (String, Vec<Value>) {
+        let mut conditions = vec!["id > ?".to_owned()];
+        let mut values = vec![Value::from(self.after.unwrap_or(0) as i64)];
+        let state = self.state.map(|state| state.as_str().to_owned());
+        let texts = [
+            ("source", &self.source),
+            ("stream", &self.stream),
+            ("contract", &self.contract),
+            ("reason", &self.reason),
+            ("rule", &self.rule),
+            ("state", &state),
+        ];
+        for (column, text) in texts {
+            if let Some(text) = text {
+                conditions.push(format!("{column} = ?"));
+                values.push(Value::from(text.clone()));
+            }
+        }
+        if !self.ids.is_empty() {
+            let places = vec!["?"; self.ids.len()].join(", ");
+            conditions.push(format!("id IN ({places})"));
+            values.extend(self.ids.iter().map(|id| Value::from(*id as i64)));
+        }
+        (conditions.join(" AND "), values)
+    }
+}
+
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(|error| failure(&error))
 }
 
 pub(super) fn list(path: &Path, filter: &Filter) -> Result<Vec<Quarantined>, StoreError> {
+    let (condition, mut values) = filter.condition();
+    values.push(Value::from(filter.limit as i64));
+    let query = format!(
+        "SELECT id, source, stream, contract, contract_version, reason, rule, shape, first_seen, last_seen, attempts, state, closed_at, closed_by, closed_why
+         FROM quarantine WHERE {condition} ORDER BY id LIMIT ?"
+    );
+    rows(path, &query, values, |row| {
+        let closed = (row.get::<_, Option<i64>>(12)?, row.get(13)?, row.get(14)?);
+        let discarded = match closed {
+            (Some(at), Some(by), Some(why)) => Some((Stamp(at), by, why)),
+            _ => None,
+        };
+        let state: String = row.get(11)?;
+        let state = State::ALL.into_iter().find(|known| known.as_str() == state);
+        Ok(Quarantined {
+            id: row.get::<_, i64>(0)? as u64,
+            source: row.get(1)?,
+            stream: row.get(2)?,
+            contract: row.get(3)?,
+            contract_version: row.get(4)?,
+            reason: row.get(5)?,
+            rule: row.get(6)?,
+            shape: row.get(7)?,
+            first_seen: Stamp(row.get(8)?),
+            last_seen: Stamp(row.get(9)?),
+            attempts: row.get::<_, i64>(10)? as u64,
+            state: state.unwrap_or_default(),
+            discarded,
+        })
+    })
+}
+
+pub(super) fn groups(path: &Path, filter: &Filter) -> Result<Vec<Group>, StoreError> {
+    let (condition, mut values) = filter.condition();
+    values.push(Value::from(filter.limit as i64));
+    let query = format!(
+        "WITH chosen AS (SELECT * FROM quarantine WHERE {condition}),
+         summed AS (SELECT source, stream, contract, reason, rule, count(*) AS records, min(first_seen) AS first, max(last_seen) AS last, max(id) AS newest
+                    FROM chosen GROUP BY source, stream, contract, reason, rule)
+         SELECT summed.source, summed.stream, summed.contract, summed.reason, summed.rule, records, first, last, shape
+         FROM summed JOIN quarantine ON quarantine.id = newest ORDER BY records DESC, newest LIMIT ?"
+    );
+    rows(path, &query, values, |row| {
+        Ok(Group {
+            source: row.get(0)?,
+            stream: row.get(1)?,
+            contract: row.get(2)?,
+            reason: row.get(3)?,
+            rule: row.get(4)?,
+            records: row.get::<_, i64>(5)? as u64,
+            first_seen: Stamp(row.get(6)?),
+            last_seen: Stamp(row.get(7)?),
+            shape: row.get(8)?,
+        })
+    })
+}
+
+/// Everything that a query yields.
+pub(super) fn rows<T>(
+    path: &Path,
+    query: &str,
+    values: Vec<Value>,
+    read: impl FnMut(&Row<'_>) -> Result<T, rusqlite::Error>,
+) -> Result<Vec<T>, StoreError> {
     let failed = |error: rusqlite::Error| failure(&error);
-    let connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
-    let mut statement = connection
-        .prepare(
-            "SELECT id, source, stream, contract, contract_version, reason, rule, shape, first_seen, last_seen, attempts
-             FROM quarantine WHERE state = 'held' AND id > ?1 AND (?2 IS NULL OR source = ?2) AND (?3 IS NULL OR reason = ?3) ORDER BY id LIMIT ?4",
-        )
-        .map_err(failed)?;
-    let rows = statement
-        .query_map(
-            params![
-                filter.after.unwrap_or(0) as i64,
-                filter.source,
-                filter.reason,
-                filter.limit as i64
-            ],
-            |row| {
-                Ok(Quarantined {
-                    id: row.get::<_, i64>(0)? as u64,
-                    source: row.get(1)?,
-                    stream: row.get(2)?,
-                    contract: row.get(3)?,
-                    contract_version: row.get(4)?,
-                    reason: row.get(5)?,
-                    rule: row.get(6)?,
-                    shape: row.get(7)?,
-                    first_seen: Stamp(row.get(8)?),
-                    last_seen: Stamp(row.get(9)?),
-                    attempts: row.get::<_, i64>(10)? as u64,
-                })
-            },
-        )
-        .map_err(failed)?;
+    let connection = open(path)?;
+    let mut statement = connection.prepare(query).map_err(failed)?;
+    let rows = statement.query_map(params_from_iter(values), read).map_err(failed)?;
     rows.collect::<Result<_, _>>().map_err(failed)
 }

@@ -27,10 +27,18 @@ CREATE TABLE run (
   quarantined INTEGER NOT NULL, rejected INTEGER NOT NULL, message TEXT);
 CREATE INDEX run_of_stream ON run (source, stream, id);
 
--- Records that broke their contract: shape without values, and what a replay needs.
+-- Records that broke their contract: shape without values, and what a replay needs. State is held,
+-- resolved (a good version came), replayed or discarded; `held` is emptied when no replay can matter.
 CREATE TABLE quarantine (
   id INTEGER PRIMARY KEY, source TEXT NOT NULL, stream TEXT NOT NULL, contract TEXT NOT NULL, contract_version INTEGER NOT NULL,
-  fingerprint BLOB NOT NULL, key BLOB, reason TEXT NOT NULL, rule TEXT NOT NULL, shape TEXT NOT NULL, held TEXT NOT NULL,
+  fingerprint BLOB NOT NULL, key BLOB, version INTEGER, reason TEXT NOT NULL, rule TEXT NOT NULL, shape TEXT NOT NULL, held TEXT NOT NULL,
   first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, attempts INTEGER NOT NULL, state TEXT NOT NULL,
+  closed_at INTEGER, closed_by TEXT, closed_why TEXT,
   UNIQUE (source, stream, fingerprint));
 CREATE INDEX quarantine_by_key ON quarantine (contract, key) WHERE state = 'held';
+CREATE INDEX quarantine_by_state ON quarantine (source, stream, state, first_seen);
+
+-- Full passes of streams: the last complete one that was not refused, and the refused one with its confirmation.
+CREATE TABLE reconcile (
+  source TEXT NOT NULL, stream TEXT NOT NULL, done INTEGER, refused INTEGER, "of" INTEGER, refused_at INTEGER, confirmed_by TEXT, confirmed_at INTEGER,
+  PRIMARY KEY (source, stream)) WITHOUT ROWID;

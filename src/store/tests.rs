@@ -7,12 +7,15 @@
 mod breaches;
 mod changes;
 mod disk;
+mod equals;
 mod files;
 mod keys;
 mod past;
 mod precedence;
 mod properties;
 mod quarantine;
+mod replay;
+mod sweep;
 mod texts;
 
 use std::collections::BTreeMap;
@@ -247,6 +250,7 @@ fn reject(fingerprint: u128, key: Option<u128>, reason: Reason) -> Reject {
         reason,
         rule: "rooms".to_owned(),
         key,
+        version: None,
         fingerprint,
         shape: r#"{"rooms":"string"}"#.to_owned(),
         held: "{}".to_owned(),

@@ -21,6 +21,7 @@ use super::keys;
 use super::precedence;
 use super::save;
 use super::sqlite::{Opened, failure};
+use super::sweep;
 use super::texts::Texts;
 use super::{Command, Parts, QUEUE, RunEnd, Store, StoreError, StreamName, load, trouble};
 use crate::clock::Clock;
@@ -130,6 +131,7 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
             log_bytes,
             held,
             texts,
+            passes: BTreeMap::new(),
         };
         if loaded.repacked {
             contract.dirty = (0..contract.entities.chunks().len() as u32).collect();
@@ -151,6 +153,7 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
     for name in parts.streams {
         let (mut state, mut cursor, number) =
             load::stream(&transaction, &name, &contracts[name.plan].plan.schema.name)?;
+        sweep::load(&transaction, &name, &mut state)?;
         if anew.contains(&name.plan) {
             (state.cursor, cursor) = (None, None);
             save::stream(&transaction, &state, cursor)?;
@@ -185,7 +188,39 @@ impl Writer {
                     None
                 }
                 Command::Commit(mut batch, reply) => {
-                    let answer = self.commit(&mut batch);
+                    let answer = self.commit(&mut batch, None);
+                    let failed = answer.as_ref().err().cloned();
+                    let _ = reply.send(answer);
+                    failed
+                }
+                Command::Replay(replay, reply) => {
+                    let answer = self.replay(*replay);
+                    let failed = answer.as_ref().err().cloned();
+                    let _ = reply.send(answer);
+                    failed
+                }
+                Command::Discard(discard, reply) => {
+                    let answer = self.discard(&discard);
+                    let failed = answer.as_ref().err().cloned();
+                    let _ = reply.send(answer);
+                    failed
+                }
+                Command::BeginPass(stream) => {
+                    self.begin_pass(stream);
+                    None
+                }
+                Command::Unseen(stream, seen, reply) => {
+                    let _ = reply.send(self.count_unseen(stream, &seen));
+                    None
+                }
+                Command::Sweep(sweep, reply) => {
+                    let answer = self.sweep(&sweep);
+                    let failed = answer.as_ref().err().cloned();
+                    let _ = reply.send(answer);
+                    failed
+                }
+                Command::Confirm(stream, by, at, reply) => {
+                    let answer = self.confirm(stream, &by, at);
                     let failed = answer.as_ref().err().cloned();
                     let _ = reply.send(answer);
                     failed
@@ -273,14 +308,23 @@ impl Writer {
         }
     }
 
-    fn end(&mut self, end: &RunEnd) -> RunLine {
+    pub(super) fn end(&mut self, end: &RunEnd) -> RunLine {
         let stream = &mut self.streams[end.stream];
+        self.contracts[stream.name.plan].passes.remove(&end.stream);
         let state = &mut stream.state;
-        state.trouble = trouble(state.trouble.as_ref(), end);
+        state.trouble = match (trouble(state.trouble.as_ref(), end), &state.refused) {
+            (None, Some(refused)) => {
+                Some(sweep::trouble(refused, &stream.name, state.trouble.as_ref()))
+            }
+            (trouble, _) => trouble,
+        };
         state.total.received += end.refused;
         state.total.rejected += end.refused;
         stream.is_register_unsaved |= breaches::note(state, end);
-        if end.failure.is_none() {
+        if end.outcome == Outcome::Ok {
+            state.reconciled.get_or_insert(end.started);
+        }
+        if matches!(end.outcome, Outcome::Ok | Outcome::Truncated | Outcome::ReconcileRefused) {
             state.last_success = Some(end.ended);
         }
         if let Some(moment) = end.cursor {
@@ -317,6 +361,7 @@ impl Writer {
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let Stream { name, state, cursor, is_register_unsaved, .. } = &mut self.streams[stream];
         save::stream(&transaction, state, *cursor)?;
+        sweep::note_first(&transaction, name, state)?;
         save::run(&transaction, name, line)?;
         let ids = if *is_register_unsaved {
             breaches::save(&transaction, name, &state.register)?

@@ -18,7 +18,7 @@ use crate::model::snapshot::{Snapshot, StreamState};
 use crate::model::time::Stamp;
 
 /// The reasons why a run may fail, for labels that begin at zero.
-pub const FAILURES: [&str; 13] = [
+pub const FAILURES: [&str; 16] = [
     "timeout",
     "connect",
     "tls",
@@ -30,6 +30,9 @@ pub const FAILURES: [&str; 13] = [
     "decode",
     "contract",
     "store",
+    "truncated",
+    "loop_detected",
+    "reconcile_refused",
     "stopped",
     "other",
 ];
@@ -41,7 +44,7 @@ const CODES: [&str; 5] = ["2xx", "3xx", "4xx", "5xx", "none"];
 const PAGE_REFUSED: &str = "page_refused";
 
 /// What became of a record.
-const CHANGES: [&str; 4] = ["insert", "update", "superseded", "duplicate"];
+const CHANGES: [&str; 5] = ["insert", "update", "superseded", "duplicate", "retract"];
 
 /// What metrics say of a source, from the configuration.
 #[derive(Clone, Debug)]
@@ -79,6 +82,7 @@ pub struct Metrics {
     targets: IntGaugeVec,
     targets_up: IntGaugeVec,
     quarantine: IntGaugeVec,
+    quarantine_oldest: GaugeVec,
     revision: IntGauge,
     store_size: IntGauge,
     store_available: IntGauge,
@@ -180,6 +184,11 @@ impl Metrics {
                 by_source,
             ),
             quarantine: make.gauges("quarantine_records", "Records in quarantine now.", by_source),
+            quarantine_oldest: make.moments(
+                "quarantine_oldest_timestamp_seconds",
+                "Arrival time of the oldest quarantined record; 0 if there is none.",
+                by_source,
+            ),
             revision: make
                 .gauge("store_revision", "Commit number of the snapshot that readers see."),
             store_size: make.gauge(
@@ -406,6 +415,11 @@ impl Metrics {
         self.commit_duration.observe(took.as_secs_f64());
     }
 
+    /// A full pass has taken records back that its source no longer lists.
+    pub fn retracted(&self, source: &str, stream: &str, count: u64) {
+        self.applied.with_label_values(&[source, stream, "retract"]).inc_by(count);
+    }
+
     /// Records broke their contract.
     pub fn rejected(&self, source: &str, stream: &str, reason: Reason, count: u64) {
         self.rejected.with_label_values(&[source, stream, reason.as_str()]).inc_by(count);
@@ -498,6 +512,8 @@ impl Metrics {
             let oldest = |of: fn(&StreamState) -> Option<Stamp>| {
                 states.iter().map(|state| of(state)).min().flatten()
             };
+            let since = states.iter().filter_map(|state| state.quarantined_since).min();
+            moment(&self.quarantine_oldest, &name, since);
             moment(&self.last_success, &name, oldest(|state| state.last_success));
             moment(&self.last_attempt, &name, oldest(|state| state.last_attempt));
             moment(&self.next_pull, &name, oldest(|state| state.next_run));

@@ -5,6 +5,7 @@
 mod cli;
 mod config;
 mod console;
+mod custody;
 mod demo;
 mod deploy;
 mod drift;

@@ -150,10 +150,21 @@ fn pages_without_end_are_cut_off_and_pages_in_a_circle_are_noticed() {
         (&json!("truncated"), &json!(4))
     );
     assert_eq!(first(&state)["records"]["accepted"], 12);
+    let state = source_when(&gateway, "endless", "trouble", |s| !s["last_error"].is_null());
+    assert_eq!(state["last_error"]["reason"], "truncated", "{state}");
+    assert!(state["last_error"]["message"].as_str().unwrap().contains("max_pages"), "{state}");
     let state = source_when(&gateway, "circle", "a run", |s| !first(s).is_null());
     assert_eq!(first(&state)["outcome"], "loop_detected");
     assert_eq!(first(&state)["records"]["accepted"], 3, "{state}");
     assert_balances(&stream(&state)["records"]);
+    assert_eq!(state["last_error"]["reason"], "loop_detected", "{state}");
+    assert!(state["freshness"]["last_success_at"].is_null(), "{state}");
+    for (source, reason) in [("circle", "loop_detected"), ("endless", "truncated")] {
+        let failures = "iocgw_source_pull_failures_total";
+        let sample = format!("{failures}{{reason=\"{reason}\",source=\"{source}\"}}");
+        assert!(metric(&gateway, &sample) >= 1.0, "{sample}");
+        assert_eq!(metric(&gateway, &format!("iocgw_source_up{{source=\"{source}\"}}")), 0.0);
+    }
     // What came is kept, but nothing is believed complete, so no number is shown as if it were.
     let number = share(&gateway);
     assert!(number["value"].is_null() && !number["reason"].is_null(), "{number}");

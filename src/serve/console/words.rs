@@ -131,6 +131,11 @@ pub(super) fn trouble(reason: &str) -> Both {
         "throttled" => ("Nguồn yêu cầu giảm tần suất", "asked to slow down"),
         "decode" => ("Không đọc được câu trả lời", "unreadable answer"),
         "contract" => ("Dữ liệu không đúng hợp đồng", "records break the contract"),
+        "truncated" => ("Lượt lấy bị cắt ở giới hạn trang", "stopped at the page cap"),
+        "loop_detected" => ("Nguồn lặp lại trang cũ", "pages go in a circle"),
+        "reconcile_refused" => {
+            ("Danh sách đầy đủ hụt quá nhiều bản ghi", "far too many records vanished")
+        }
         "store" => ("Không ghi được vào kho", "cannot write to the store"),
         _ => ("Lỗi khác", "other failure"),
     }
@@ -141,6 +146,7 @@ pub(super) const fn outcome(outcome: Outcome) -> (Tone, Both) {
         Outcome::Ok => (Tone::Good, ("tốt", "ok")),
         Outcome::Truncated => (Tone::Near, ("dở dang", "truncated")),
         Outcome::LoopDetected => (Tone::Bad, ("lặp trang", "loop")),
+        Outcome::ReconcileRefused => (Tone::Near, ("hụt bản ghi", "reconcile refused")),
         Outcome::Failed => (Tone::Bad, ("lỗi", "failed")),
         Outcome::RejectedByGate => (Tone::Bad, ("bị chặn", "rejected by the gate")),
         Outcome::Unbalanced => (Tone::Bad, ("không khớp", "unbalanced")),

@@ -7,6 +7,7 @@ mod api;
 mod boundaries;
 mod caching;
 mod console;
+mod custody;
 mod gallery;
 mod past;
 mod refusals;

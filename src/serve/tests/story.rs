@@ -187,6 +187,7 @@ impl Story {
             sources: old.sources.clone(),
             clock: old.clock.clone(),
             quarantine: Arc::clone(&old.quarantine),
+            custodian: None,
             metrics: Arc::clone(&old.metrics),
             ready: Arc::clone(&old.ready),
             observe: Arc::clone(&old.observe),

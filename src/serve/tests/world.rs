@@ -18,9 +18,10 @@ use crate::model::text::Bilingual;
 use crate::model::time::{Day, Stamp};
 use crate::model::units::Span;
 use crate::serve::{
-    Context, Definitions, Learned, NoVintage, Province, QuarantineReader, Quarantined, SourceFacts,
-    StreamFacts, Vintage, Vintages,
+    Context, Definitions, Learned, NoVintage, Province, QuarantineReader, SourceFacts, StreamFacts,
+    Vintage, Vintages,
 };
+use crate::store::{Filter, Group, Quarantined, State};
 
 pub(super) const AREAS: &str = "code,name\n16663,Phường B\n16681,Phường A\n17000,Xã C\n";
 pub(super) const LIST: &str = "code,vi,en\nonline,Trực tuyến,Online\ncounter,Trực tiếp,Counter\n";
@@ -77,22 +78,37 @@ const RECEIVED: [(&str, &str, &str, i64); 8] = [
 pub(super) struct Listed(pub(super) Vec<Quarantined>);
 
 impl QuarantineReader for Listed {
-    fn list(
-        &self,
-        source: Option<&str>,
-        reason: Option<&str>,
-        after: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Quarantined>, String> {
-        if source == Some("kiosks") {
+    fn list(&self, filter: &Filter) -> Result<Vec<Quarantined>, String> {
+        if filter.source.as_deref() == Some("kiosks") {
             return Err("disk CANARY-PATH is gone".to_owned());
         }
+        let fits =
+            |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|text| text == is);
         let wanted = |record: &&Quarantined| {
-            source.is_none_or(|source| record.source == source)
-                && reason.is_none_or(|reason| record.reason == reason)
-                && after.is_none_or(|after| record.id > after)
+            fits(&filter.source, &record.source)
+                && fits(&filter.reason, &record.reason)
+                && fits(&filter.rule, &record.rule)
+                && filter.state.is_none_or(|state| record.state == state)
+                && (filter.ids.is_empty() || filter.ids.contains(&record.id))
+                && filter.after.is_none_or(|after| record.id > after)
         };
-        Ok(self.0.iter().filter(wanted).take(limit).cloned().collect())
+        Ok(self.0.iter().filter(wanted).take(filter.limit).cloned().collect())
+    }
+
+    fn groups(&self, filter: &Filter) -> Result<Vec<Group>, String> {
+        let records = self.list(filter)?;
+        let group = records.first().map(|first| Group {
+            source: first.source.clone(),
+            stream: first.stream.clone(),
+            contract: first.contract.clone(),
+            reason: first.reason.clone(),
+            rule: first.rule.clone(),
+            records: records.len() as u64,
+            first_seen: now(),
+            last_seen: now(),
+            shape: first.shape.clone(),
+        });
+        Ok(group.into_iter().collect())
     }
 }
 
@@ -199,6 +215,7 @@ impl Ground {
             sources: self.sources,
             clock: Clock::standing(now()),
             quarantine: Arc::new(Listed(Vec::new())),
+            custodian: None,
             metrics: Arc::new(|| "# TYPE iocgw_x gauge\niocgw_x 1\n".to_owned()),
             ready: Arc::new(|| vec![("store", Ok(())), ("config", Ok(()))]),
             observe: Arc::new(|_, _, _, _| {}),
@@ -359,9 +376,11 @@ pub(super) fn quarantined(id: u64, source: &str, reason: &str) -> Quarantined {
         contract_version: 1,
         reason: reason.to_owned(),
         rule: "received_at".to_owned(),
-        shape: "received_at: string".to_owned(),
+        shape: r#"{"received_at":"text"}"#.to_owned(),
         first_seen: now(),
         last_seen: now(),
         attempts: 1,
+        state: State::Held,
+        discarded: None,
     }
 }

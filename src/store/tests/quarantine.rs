@@ -8,7 +8,8 @@ fn rejected(stream: usize, at: i64, rejects: Vec<Reject>) -> Batch {
 }
 
 fn list(store: &Store) -> Vec<Quarantined> {
-    store.quarantine(&Filter { limit: 1000, ..Filter::default() }).unwrap()
+    let filter = Filter { state: Some(State::Held), limit: 1000, ..Filter::default() };
+    store.quarantine(&filter).unwrap()
 }
 
 fn held(store: &Store, stream: &str) -> u64 {
@@ -94,6 +95,7 @@ async fn a_list_can_be_narrowed_and_walked_through() {
             reason: reason.map(str::to_owned),
             after,
             limit,
+            ..Filter::default()
         };
         store.quarantine(&filter).unwrap()
     };

@@ -1,0 +1,74 @@
+//! A running gateway, asked over its API by a command.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use serde_json::Value;
+use url::Url;
+
+/// How long a command waits for an answer: a replay may take its time.
+const PATIENCE: Duration = Duration::from_mins(10);
+
+/// The gateway at an address.
+pub(super) struct Remote {
+    client: reqwest::Client,
+    base: Url,
+}
+
+/// The gateway cannot be reached.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no gateway answers at {0}; is it running? Without --url the command works on the store itself"
+)]
+pub(super) struct Unreachable(String);
+
+impl Remote {
+    pub(super) fn new(base: &Url) -> anyhow::Result<Self> {
+        // Someone else may have installed it before; any provider does.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(5))
+            .timeout(PATIENCE);
+        if base.scheme() == "http" {
+            builder = builder.tls_certs_only([]);
+        }
+        let client = builder.build().context("no HTTP client can be made")?;
+        Ok(Self { client, base: base.clone() })
+    }
+
+    /// Reads a path with query parameters.
+    pub(super) async fn get(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<Value> {
+        let mut url = self.url(path)?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.answer(self.client.get(url)).await
+    }
+
+    /// Writes a JSON body to a path.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let request = self.client.post(self.url(path)?);
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        self.answer(request).await
+    }
+
+    fn url(&self, path: &str) -> anyhow::Result<Url> {
+        self.base.join(path).with_context(|| format!("{} is no address of a gateway", self.base))
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+        let answer =
+            request.send().await.map_err(|_| Unreachable(self.base.as_str().to_owned()))?;
+        let status = answer.status();
+        let body = answer.bytes().await.context("the gateway's answer broke off")?;
+        let body: Value = serde_json::from_slice(&body)
+            .map_err(|_| anyhow!("{} does not answer like a gateway ({status})", self.base))?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+        Err(anyhow!("{} ({status}): {}", text("title"), text("detail")))
+    }
+}

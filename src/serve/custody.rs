@@ -1,0 +1,244 @@
+//! The few writes: send held records through their contract again, discard them, confirm that records
+//! have vanished.
+//!
+//! There is no access control yet, so they are refused unless the program was started to allow them
+//! ([`Context::custodian`]). A page of another site cannot write through somebody's browser: only a
+//! body of type `application/json` is taken, which a browser does not send across sites without
+//! asking first, and nothing here answers that question. All three are idempotent by nature: doing
+//! them twice finds nothing left to do. Every decision carries who made it, and a discard why.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::context::Context;
+use super::error::ApiError;
+use super::query::Query;
+use crate::model::nearest::nearest;
+use crate::model::observation::Reason;
+use crate::store::{Filter, Group, Quarantined, ReplaySummary, State};
+
+/// The largest body, in bytes.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// The most records named by number in one request.
+const MOST_IDS: usize = 1000;
+
+/// Reads the quarantine; called on a thread that may block. Errors are for the log.
+pub trait QuarantineReader: Send + Sync {
+    /// The records that match, by number.
+    fn list(&self, filter: &Filter) -> Result<Vec<Quarantined>, String>;
+
+    /// The records that match, summed up by rule.
+    fn groups(&self, filter: &Filter) -> Result<Vec<Group>, String>;
+}
+
+/// An answer to wait for; the error is for the log.
+pub type Pending<T> = BoxFuture<'static, Result<T, String>>;
+
+/// Carries out what people decide.
+pub trait Custodian: Send + Sync {
+    /// Sends held records through their contract again.
+    fn replay(&self, filter: Filter) -> Pending<ReplaySummary>;
+
+    /// Marks held records as discarded; yields how many.
+    fn discard(&self, filter: Filter, by: String, why: String) -> Pending<u64>;
+
+    /// Confirms that the records that a refused full pass missed have really vanished; `None` if no
+    /// pass of the stream is refused.
+    fn confirm(&self, source: String, stream: String, by: String) -> Pending<Option<Confirmed>>;
+}
+
+/// What was confirmed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Confirmed {
+    /// How many records the next full pass may take back.
+    pub records: u64,
+}
+
+/// The body of a replay: which records; all that are held if nothing narrows.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Chosen {
+    source: Option<String>,
+    stream: Option<String>,
+    contract: Option<String>,
+    reason: Option<String>,
+    rule: Option<String>,
+    ids: Vec<u64>,
+}
+
+/// The body of a discard.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Discard {
+    /// Which records: by number,
+    #[serde(default)]
+    ids: Vec<u64>,
+    /// or by what they have in common.
+    #[serde(default)]
+    filter: Option<Chosen>,
+    by: String,
+    reason: String,
+}
+
+/// The body of a confirmation.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Confirmation {
+    stream: String,
+    by: String,
+}
+
+#[derive(Serialize)]
+struct Discarded {
+    discarded: u64,
+}
+
+/// `POST /v1/quarantine/replays`.
+pub(super) async fn replay(
+    request: HttpRequest,
+    context: web::Data<Context>,
+    body: web::Payload,
+) -> HttpResponse {
+    let work = async {
+        let (custodian, chosen) = admit::<Chosen>(&request, &context, body).await?;
+        let filter = chosen.filter(&context)?;
+        custodian.replay(filter).await.map_err(ApiError::Internal)
+    };
+    done(&request, work.await)
+}
+
+/// `POST /v1/quarantine/discards`.
+pub(super) async fn discard(
+    request: HttpRequest,
+    context: web::Data<Context>,
+    body: web::Payload,
+) -> HttpResponse {
+    let work = async {
+        let (custodian, discard) = admit::<Discard>(&request, &context, body).await?;
+        let Discard { ids, filter, by, reason } = discard;
+        let (by, why) = (said("by", &by, 100)?, said("reason", &reason, 500)?);
+        let chosen = match (filter, ids.is_empty()) {
+            (Some(chosen), true) => chosen,
+            (None, false) => Chosen { ids, ..Chosen::default() },
+            _ => return Err(bad("Name the records under exactly one of 'ids' and 'filter'.")),
+        };
+        if chosen.is_everything() {
+            return Err(bad("A filter that chooses everything is taken for a slip: narrow it."));
+        }
+        let filter = Filter { state: Some(State::Held), ..chosen.filter(&context)? };
+        let discarded = custodian.discard(filter, by, why).await.map_err(ApiError::Internal)?;
+        Ok(Discarded { discarded })
+    };
+    done(&request, work.await)
+}
+
+/// `POST /v1/sources/{id}/confirmations`.
+pub(super) async fn confirm(
+    request: HttpRequest,
+    context: web::Data<Context>,
+    body: web::Payload,
+) -> HttpResponse {
+    let work = async {
+        let id = request.match_info().query("id").to_owned();
+        let Some(facts) = context.sources.get(&id) else {
+            let near = nearest(&id, context.sources.keys().map(String::as_str));
+            let suggestions = near.into_iter().map(str::to_owned).collect();
+            return Err(ApiError::UnknownSource { id, suggestions });
+        };
+        let (custodian, asked) = admit::<Confirmation>(&request, &context, body).await?;
+        let by = said("by", &asked.by, 100)?;
+        if !facts.streams.iter().any(|stream| stream.name == asked.stream) {
+            let names: Vec<_> = facts.streams.iter().map(|stream| stream.name.as_str()).collect();
+            return Err(bad(&format!("'stream' is one of: {}.", names.join(", "))));
+        }
+        let name = format!("{id}.{}", asked.stream);
+        let confirmed = custodian.confirm(id, asked.stream, by).await;
+        confirmed.map_err(ApiError::Internal)?.ok_or_else(|| {
+            ApiError::NothingToConfirm(format!("No full pass of '{name}' is refused."))
+        })
+    };
+    done(&request, work.await)
+}
+
+/// Lets a write in: switched on, of the right type, readable.
+async fn admit<T: DeserializeOwned>(
+    request: &HttpRequest,
+    context: &Context,
+    mut payload: web::Payload,
+) -> Result<(std::sync::Arc<dyn Custodian>, T), ApiError> {
+    let custodian = context.custodian.clone().ok_or(ApiError::WritesAreOff)?;
+    Query::read(request.query_string(), &[])?;
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let essence = content_type.split(';').next().unwrap_or("").trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(ApiError::MediaType);
+    }
+    let mut body = Vec::new();
+    while let Some(piece) = payload.next().await {
+        let piece = piece.map_err(|_| bad("The body broke off."))?;
+        if body.len() + piece.len() > BODY_LIMIT {
+            return Err(bad("The body is longer than 64 KiB."));
+        }
+        body.extend_from_slice(&piece);
+    }
+    // A list would be taken for an object's values in their order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(bad("The body is one JSON object."));
+    }
+    let read = serde_json::from_slice(&body);
+    // The parser's words name fields and places, and a value only where it stands for a field.
+    let read = read.map_err(|error| bad(&super::error::brief(&error.to_string())))?;
+    Ok((custodian, read))
+}
+
+impl Chosen {
+    fn is_everything(&self) -> bool {
+        let texts = [&self.source, &self.stream, &self.contract, &self.reason, &self.rule];
+        self.ids.is_empty() && texts.iter().all(|text| text.is_none())
+    }
+
+    fn filter(self, context: &Context) -> Result<Filter, ApiError> {
+        let Self { source, stream, contract, reason, rule, ids } = self;
+        if ids.len() > MOST_IDS {
+            return Err(bad(&format!("At most {MOST_IDS} records can be named by number.")));
+        }
+        let known: Vec<_> = context.sources.keys().map(String::as_str).collect();
+        let reasons = Reason::ALL.map(Reason::as_str);
+        for (name, text, allowed) in
+            [("source", &source, &known[..]), ("reason", &reason, &reasons[..])]
+        {
+            if text.as_ref().is_some_and(|text| !allowed.contains(&text.as_str())) {
+                return Err(bad(&format!("'{name}' is one of: {}.", allowed.join(", "))));
+            }
+        }
+        Ok(Filter { source, stream, contract, reason, rule, ids, ..Filter::default() })
+    }
+}
+
+/// A text that must be there and stays short.
+fn said(name: &str, text: &str, limit: usize) -> Result<String, ApiError> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > limit {
+        return Err(bad(&format!("'{name}' is needed, of at most {limit} characters.")));
+    }
+    Ok(text.to_owned())
+}
+
+fn bad(what: &str) -> ApiError {
+    ApiError::BadBody(what.to_owned())
+}
+
+fn done<T: Serialize>(request: &HttpRequest, result: Result<T, ApiError>) -> HttpResponse {
+    match result {
+        Ok(body) => {
+            HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body)
+        }
+        Err(error) => error.response(request.path()),
+    }
+}
