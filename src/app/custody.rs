@@ -8,9 +8,10 @@ use futures_util::FutureExt as _;
 
 use super::Gateway;
 use crate::clock::Clock;
+use crate::model::quarantine::{Filter, Group, Quarantined, ReplaySummary};
 use crate::pipeline::{self, Shared, Stream};
 use crate::serve;
-use crate::store::{Discard, Filter, Group, Quarantined, ReplaySummary, Store, StoreError};
+use crate::store::{Discard, Store, StoreError};
 
 /// Reads the quarantine for the API.
 pub(super) struct Quarantine(pub(super) Store);

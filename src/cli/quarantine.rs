@@ -14,7 +14,7 @@ use super::remote::Remote;
 use super::{Place, terminal};
 use crate::app::Gateway;
 use crate::clock::Clock;
-use crate::store::{Filter, Quarantined, State};
+use crate::model::quarantine::{Filter, Quarantined, State};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {

@@ -13,6 +13,7 @@ pub mod expr;
 pub mod list;
 pub mod nearest;
 pub mod observation;
+pub mod quarantine;
 pub mod record;
 pub mod revision;
 pub mod row;

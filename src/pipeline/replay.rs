@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use super::{Shared, Stream};
 use crate::model::observation::Observations;
+use crate::model::quarantine::{Filter, ReplaySummary};
 use crate::model::time::Stamp;
 use crate::normalise::Replayer;
-use crate::store::{Batch, Filter, Held, Replay, ReplaySummary, StoreError};
+use crate::store::{Batch, Held, Replay, StoreError};
 
 /// Records per commit.
 const STEP: usize = 5000;

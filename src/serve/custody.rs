@@ -19,7 +19,7 @@ use super::error::ApiError;
 use super::query::Query;
 use crate::model::nearest::nearest;
 use crate::model::observation::Reason;
-use crate::store::{Filter, Group, Quarantined, ReplaySummary, State};
+use crate::model::quarantine::{Filter, Group, Quarantined, ReplaySummary, State};
 
 /// The largest body, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;

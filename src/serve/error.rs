@@ -48,7 +48,7 @@ kinds! {
     ONLY_POST "only-post" METHOD_NOT_ALLOWED "Method not allowed"
         "This address carries something out: it is written to with POST.";
     WRITES_ARE_OFF "writes-are-off" FORBIDDEN "Writes are switched off"
-        "There is no access control yet, so writes are refused unless the gateway was started with `iocgw serve --allow-writes`. On the gateway's own machine the command line does the same on a stopped store.";
+        "There is no access control yet, so writes are refused unless the gateway was started with `iocgw serve --allow-writes`. The command line does the same on a stopped store.";
     MEDIA_TYPE "media-type" UNSUPPORTED_MEDIA_TYPE "The body is not application/json"
         "Send `Content-Type: application/json`; forms of web pages cannot, which is the point.";
     BAD_BODY "bad-body" BAD_REQUEST "The body cannot be used"

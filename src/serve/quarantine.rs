@@ -14,8 +14,8 @@ use super::error::{ApiError, ParameterError, brief};
 use super::query::{Query, refused};
 use super::respond;
 use crate::model::observation::Reason;
+use crate::model::quarantine::{Filter, Group, Quarantined, State};
 use crate::model::time::Stamp;
-use crate::store::{Filter, Group, Quarantined, State};
 
 /// The most records or groups in one answer.
 const LIMIT: usize = 1000;

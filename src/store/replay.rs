@@ -5,20 +5,19 @@
 //! again before, for they may have been let go or discarded in the meantime. A replayed version that
 //! is older than what is known is superseded, as it would have been in a page.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::types::Value;
 use rusqlite::{Transaction, TransactionBehavior, params, params_from_iter};
-use serde::Serialize;
 
 use super::contract::Contract;
-use super::quarantine::{self, Filter};
+use super::quarantine::{self, Condition as _};
 use super::save;
 use super::sqlite::failure;
 use super::writer::Writer;
 use super::{Batch, StoreError};
 use crate::model::observation::Reject;
+use crate::model::quarantine::Filter;
 use crate::model::snapshot::StreamState;
 use crate::model::time::Stamp;
 
@@ -57,17 +56,6 @@ pub struct Replayed {
     pub records: u64,
     /// How many of them are the newest version of their entity now.
     pub accepted: u64,
-}
-
-/// What became of a replay of everything that a filter chose.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ReplaySummary {
-    /// Records that keep their contract now; those older than what is known count nothing anew.
-    pub replayed: u64,
-    /// Records that still do not.
-    pub still_refused: u64,
-    /// The latter, by reason; `not_replayable` if something is needed that was not kept.
-    pub by_reason: BTreeMap<String, u64>,
 }
 
 /// A decision that records need not count: a mark, nothing is deleted.

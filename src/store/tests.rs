@@ -27,6 +27,7 @@ use crate::model::contract::Contract;
 use crate::model::declared;
 use crate::model::list::CodeList;
 use crate::model::observation::Reason;
+use crate::model::quarantine::State;
 use crate::model::row::NULL;
 use crate::model::schema::{Lists, Schema};
 

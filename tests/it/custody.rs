@@ -213,20 +213,20 @@ fn a_list_that_is_suddenly_short_takes_nothing_back_and_one_that_really_shrank_d
     gateway.wait_until("back", "/v1/indicators/e_copy_share/value?period=2025-08-04", |answer| {
         count(&answer.json()["denominator"]) == 50 * 40
     });
-    // Twenty close for good: refused until the owner's word is given, on the stopped store here.
-    list.now(&of_sites(20..50));
-    gateway.wait_until("a refusal", STREAM, |answer| answer.body.contains("missed 20 of 50"));
+    // Half close for good: refused until the owner's word is given, on the stopped store here.
+    list.now(&of_sites(25..50));
+    gateway.wait_until("a refusal", STREAM, |answer| answer.body.contains("missed 25 of 50"));
     gateway.stop();
     let place = ["--config", "config", "--secrets", "secrets", "--store", "iocgw.db"];
     let words = ["source", "confirm-retractions", "points.acts", "--by", "CANARY steward"];
     let (code, said) = command(&overlay, &[&words[..], &place[..]].concat());
-    assert!(code == Some(0) && said.contains("20 records"), "{said}");
+    assert!(code == Some(0) && said.contains("25 records"), "{said}");
     let gateway = Gateway::start(&overlay.config(), overlay.folder(), &variables);
     let state = gateway.wait_until("taken back", STREAM, |answer| {
         answer.body.contains("as confirmed by CANARY steward")
     });
-    assert_eq!(number(&gateway), 30, "{}", state.body);
+    assert_eq!(number(&gateway), 25, "{}", state.body);
     let retracted =
-        "iocgw_records_applied_total{change=\"retract\",source=\"points\",stream=\"acts\"} 20";
+        "iocgw_records_applied_total{change=\"retract\",source=\"points\",stream=\"acts\"} 25";
     assert!(gateway.get("/metrics").body.contains(retracted), "{}", gateway.get("/metrics").body);
 }

@@ -84,6 +84,10 @@ fn faults(value: &Value, schema: &Value, root: &Value, at: &str, found: &mut Vec
                 let good = if keyword == "oneOf" { count == 1 } else { count > 0 };
                 (!good).then(|| format!("fits {count} of {keyword}"))
             }
+            "minItems" => {
+                let items = value.as_array().map_or(0, |items| items.len() as u64);
+                (items < wanted.as_u64().unwrap()).then(|| format!("has fewer than {wanted} items"))
+            }
             "minimum" => (value.as_f64() < wanted.as_f64()).then(|| format!("is below {wanted}")),
             "maximum" => (value.as_f64() > wanted.as_f64()).then(|| format!("is above {wanted}")),
             other => panic!("the schema uses '{other}', which this test does not know"),

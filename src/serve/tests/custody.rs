@@ -9,8 +9,8 @@ use serde_json::{Value, json as object};
 
 use super::world::{Listed, bare, context, quarantined};
 use super::{Reply, get, json, send};
+use crate::model::quarantine::{Filter, ReplaySummary, State};
 use crate::serve::{Confirmed, Context, Custodian, Pending};
-use crate::store::{Filter, ReplaySummary, State};
 
 /// Notes what it is asked to do.
 #[derive(Default)]

@@ -11,6 +11,7 @@ use crate::model::area::{AreaList, Areas};
 use crate::model::cube::{Cube, Dimension, cell, settle};
 use crate::model::dictionary::Dictionaries;
 use crate::model::list::CodeList;
+use crate::model::quarantine::{Filter, Group, Quarantined, State};
 use crate::model::snapshot::{
     Conservation, Measure, MeasureKind, Outcome, RunLine, Snapshot, StreamState, Trouble,
 };
@@ -21,7 +22,6 @@ use crate::serve::{
     Context, Definitions, Learned, NoVintage, Province, QuarantineReader, SourceFacts, StreamFacts,
     Vintage, Vintages,
 };
-use crate::store::{Filter, Group, Quarantined, State};
 
 pub(super) const AREAS: &str = "code,name\n16663,Phường B\n16681,Phường A\n17000,Xã C\n";
 pub(super) const LIST: &str = "code,vi,en\nonline,Trực tuyến,Online\ncounter,Trực tiếp,Counter\n";
