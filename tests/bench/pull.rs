@@ -193,6 +193,9 @@ fn measure() -> Outcome<()> {
     pinned(&bench, shape, rounds)?;
     row("peak memory, MiB", ours.peak, 0, "must 250, aim 150")?;
     row("store, MiB", size(&store)? / 1_048_576.0, 0, "")?;
+    let journal = journal(&store)?;
+    row("  of it journal, MiB", journal / 1_048_576.0, 1, "")?;
+    row("  journal, bytes per record", journal / shape.records as f64, 1, "")?;
     reader::measure(&bench, &store, &first)?;
     growth(&bench, shape, &first, rounds)
 }
@@ -274,6 +277,14 @@ fn growth(bench: &Bench, shape: Shape, first: &Written, rounds: usize) -> Outcom
 fn cheapest_pair(costs: Vec<(Cost, Cost)>) -> Outcome<(Cost, Cost)> {
     let (starts, pulls) = costs.into_iter().unzip();
     Ok((cheapest(starts)?, cheapest(pulls)?))
+}
+
+/// Bytes of what the store keeps so that earlier figures can be read again.
+fn journal(store: &Path) -> Outcome<f64> {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let file = rusqlite::Connection::open_with_flags(store, flags)?;
+    let bytes = "SELECT coalesce(sum(length(changes)), 0) FROM journal";
+    Ok(file.query_row(bytes, [], |row| row.get::<_, i64>(0))? as f64)
 }
 
 /// Bytes of the store's files.
