@@ -114,9 +114,8 @@ mod live {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(debug_assertions, feature = "failpoints")))]
 mod tests {
-    #![cfg(any(debug_assertions, feature = "failpoints"))]
 
     use super::live::Order;
     use super::{is_on, limit, pass};

@@ -80,7 +80,7 @@ impl Kind {
             Reason::UnknownCode => Some(Self::NewCode),
             Reason::UnknownArea | Reason::AreaWithoutSuccessor => Some(Self::UnknownArea),
             Reason::OutOfRange | Reason::FutureDated => Some(Self::OutOfRange),
-            _ => None,
+            Reason::CheckFailed => None,
         }
     }
 }

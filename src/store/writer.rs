@@ -456,7 +456,7 @@ impl Writer {
         let rekeying = rekeying
             .map(|contract| (contract.plan.schema.name.clone(), contract.under_previous_key));
         let rekeying = rekeying.collect();
-        let snapshot = Snapshot { revision, at, measures, streams, texts, rebuilding, rekeying };
+        let snapshot = Snapshot { revision, at, measures, streams, texts, rekeying, rebuilding };
         self.snapshot.store(Arc::new(snapshot));
         self.announce.send_replace(self.revision);
     }

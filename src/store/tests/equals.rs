@@ -129,7 +129,7 @@ async fn replayed_equals_never_quarantined() {
         }
         let world = World::new();
         let mut gateway = open(&world, false);
-        let corrected_before = random.usize(0..pages.len() + 1);
+        let corrected_before = random.usize(0..=pages.len());
         for (i, page) in pages.iter().enumerate() {
             if i == corrected_before {
                 gateway.store.close().await;
