@@ -114,7 +114,8 @@ mod live {
     }
 }
 
-#[cfg(all(test, any(debug_assertions, feature = "failpoints")))]
+#[cfg(any(debug_assertions, feature = "failpoints"))]
+#[cfg(test)]
 mod tests {
 
     use super::live::Order;

@@ -5,6 +5,7 @@
 //! column. All problems are reported together, and unknown keys are problems. Nothing here touches the
 //! network, and no file of the secrets folder but the identifier key is read.
 
+mod between;
 mod compile;
 mod files;
 pub mod odcs;
