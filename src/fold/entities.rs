@@ -96,9 +96,7 @@ impl Entities {
     /// The key of a row.
     #[inline]
     pub fn key(&self, row: u32) -> u128 {
-        let mut key = [0; 16];
-        key.copy_from_slice(&self.record(row)[..16]);
-        u128::from_le_bytes(key)
+        key_of(self.record(row))
     }
 
     /// The whole record of a row: key, state, packed slots.
@@ -166,15 +164,50 @@ impl Entities {
         self.index.insert_unique(key as u64, row, |row| hash(chunks, width, *row));
     }
 
+    /// Takes an entity out: the newest one moves into its row. Yields the record that was there, for
+    /// [`Entities::put_back`].
+    pub fn take_out(&mut self, row: u32) -> Vec<u8> {
+        let taken = self.record(row).to_vec();
+        let last = self.count as u32 - 1;
+        let moved = self.record(last).to_vec();
+        self.pop();
+        if row != last {
+            self.replace(row, &moved);
+        }
+        taken
+    }
+
+    /// Undoes the last [`Entities::take_out`].
+    pub fn put_back(&mut self, row: u32, record: &[u8]) {
+        let record = if row as usize == self.count {
+            record.to_vec()
+        } else {
+            let moved = self.record(row).to_vec();
+            self.replace(row, record);
+            moved
+        };
+        self.insert(key_of(&record), &record[16..]);
+    }
+
+    /// Gives back the memory of the index that is not needed any more.
+    pub fn shrink(&mut self) {
+        let (chunks, width) = (&self.chunks, self.width);
+        self.index.shrink_to_fit(|row| hash(chunks, width, *row));
+    }
+
+    /// Puts another entity, which is in no row, into a row.
+    fn replace(&mut self, row: u32, record: &[u8]) {
+        self.rekey(row, key_of(record));
+        self.set(row, &record[16..]);
+    }
+
     /// Puts a record as read from a store: overwrites its row, which may have had another key, or
     /// adds it.
     pub fn put(&mut self, row: u32, record: &[u8]) -> Result<(), String> {
         if record.len() != self.width {
             return Err(format!("an entity of {} bytes instead of {}", record.len(), self.width));
         }
-        let mut key = [0; 16];
-        key.copy_from_slice(&record[..16]);
-        let key = u128::from_le_bytes(key);
+        let key = key_of(record);
         match (row as usize).cmp(&self.count) {
             std::cmp::Ordering::Less if self.key(row) == key => self.set(row, &record[16..]),
             std::cmp::Ordering::Less if self.find(key).is_none() => {
@@ -193,6 +226,14 @@ impl Entities {
     pub fn chunks(&self) -> &[Vec<u8>] {
         &self.chunks
     }
+}
+
+/// The key at the beginning of a record.
+#[inline]
+fn key_of(record: &[u8]) -> u128 {
+    let mut key = [0; 16];
+    key.copy_from_slice(&record[..16]);
+    u128::from_le_bytes(key)
 }
 
 /// The hash under which a row stands in the index: the lower half of its key, which is a hash itself.
@@ -230,6 +271,33 @@ mod tests {
         // A record that names a key of another row does not fit: the file is damaged.
         let record = entities.record(0).to_vec();
         assert!(entities.put(1, &record).is_err());
+    }
+
+    #[test]
+    fn what_is_taken_out_is_gone_and_can_be_put_back() {
+        let mut entities = Entities::new(&Layout::new(vec![Packing::Integer64]));
+        let body = |i: u64| [&[LIVE][..], &i.to_le_bytes()].concat();
+        let many = CHUNK as u64 + 10;
+        for i in 0..many {
+            entities.insert(key(i), &body(i));
+        }
+        let whole = entities.chunks().to_vec();
+        let rows = [many as u32 - 1, 0, 5, CHUNK as u32, 5, 0, 17];
+        let taken: Vec<_> = rows.iter().map(|row| (*row, entities.take_out(*row))).collect();
+        assert_eq!(entities.len(), many as usize - rows.len());
+        for (_, record) in &taken {
+            assert_eq!(entities.find(key_of(record)), None);
+        }
+        for row in 0..entities.len() as u32 {
+            assert_eq!(entities.find(entities.key(row)), Some(row));
+        }
+        for (row, record) in taken.iter().rev() {
+            entities.put_back(*row, record);
+        }
+        assert_eq!(entities.chunks(), whole);
+        for i in 0..many {
+            assert_eq!(entities.find(key(i)), Some(i as u32));
+        }
     }
 
     #[test]

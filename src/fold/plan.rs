@@ -106,7 +106,34 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Whether a record belongs to the past altogether: its version and everything that it contributes
+    /// lie before the moment `horizon`, and no stock of it is still open.
+    #[inline]
+    pub fn is_past(&self, row: &[i64], horizon: i64) -> bool {
+        // Nearly every record has a recent version, and for those this is all.
+        let version = row[self.schema.version_slot];
+        if version != NULL && version >= horizon {
+            return false;
+        }
+        let day = (horizon + LOCAL_OFFSET).div_euclid(DAY);
+        self.measures.iter().all(|measure| measure.is_past(row, day))
+    }
+}
+
 impl MeasurePlan {
+    fn is_past(&self, row: &[i64], day: i64) -> bool {
+        let is_before = |moment: Moment| row[moment.slot] == NULL || moment.day(row) < day;
+        let is_past = match self.bucket {
+            Bucket::At(at) => is_before(at),
+            Bucket::Between(from, until) => {
+                let is_open = row[from.slot] != NULL && row[until.slot] == NULL;
+                !is_open && is_before(from) && is_before(until)
+            }
+        };
+        is_past || self.only.as_ref().is_some_and(|only| !only.holds(row))
+    }
+
     /// Appends what a row contributes, times `sign`, to `out` as (cell, amount).
     #[inline]
     pub fn contribute(&self, row: &[i64], sign: i64, out: &mut Vec<(u64, i64)>) {

@@ -72,7 +72,8 @@ impl Kind {
         }
     }
 
-    /// The kind of drift that a reject shows; a failed check is bad data and no drift.
+    /// The kind of drift that a reject shows; a failed check is bad data and an old record is old, and
+    /// neither is drift.
     pub const fn of(reason: Reason) -> Option<Self> {
         match reason {
             Reason::Missing => Some(Self::Missing),
@@ -80,7 +81,7 @@ impl Kind {
             Reason::UnknownCode => Some(Self::NewCode),
             Reason::UnknownArea | Reason::AreaWithoutSuccessor => Some(Self::UnknownArea),
             Reason::OutOfRange | Reason::FutureDated => Some(Self::OutOfRange),
-            Reason::CheckFailed => None,
+            Reason::CheckFailed | Reason::Expired => None,
         }
     }
 }

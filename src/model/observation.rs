@@ -102,12 +102,16 @@ impl Observations {
         for from in (0..self.len()).filter(|at| kept.get(*at) == Some(&true)) {
             self.keys[to] = self.keys[from];
             self.retracted[to] = self.retracted[from];
+            if let Some(former) = self.former.get(from).copied() {
+                self.former[to] = former;
+            }
             let start = from * self.width;
             self.rows.copy_within(start..start + self.width, to * self.width);
             to += 1;
         }
         self.keys.truncate(to);
         self.retracted.truncate(to);
+        self.former.truncate(to);
         self.rows.truncate(to * self.width);
     }
 
@@ -141,11 +145,13 @@ pub enum Reason {
     CheckFailed,
     /// The record is not an object, or names a field twice.
     Malformed,
+    /// It is older than records are kept, or of an entity that has been forgotten for its age.
+    Expired,
 }
 
 impl Reason {
     /// Every reason, for metrics that begin at zero.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Missing,
         Self::WrongType,
         Self::OutOfRange,
@@ -155,6 +161,7 @@ impl Reason {
         Self::AreaWithoutSuccessor,
         Self::CheckFailed,
         Self::Malformed,
+        Self::Expired,
     ];
 
     /// The word used in the API, in metrics and in the store.
@@ -169,6 +176,7 @@ impl Reason {
             Self::AreaWithoutSuccessor => "area_without_successor",
             Self::CheckFailed => "check_failed",
             Self::Malformed => "malformed",
+            Self::Expired => "expired",
         }
     }
 }

@@ -63,6 +63,8 @@ pub struct Schema {
     pub layout: Layout,
     /// The largest allowed age of the data.
     pub fresh_within: Span,
+    /// How long records are kept.
+    pub retention: Span,
 }
 
 /// One property with its slot's meaning.
@@ -198,6 +200,7 @@ impl Schema {
             retracted: None,
             checks: Vec::new(),
             fresh_within: contract.sla.fresh_within,
+            retention: contract.retention,
         };
         schema.place(contract, &mut problems);
         schema.derivations(&contract.derived, words, &mut problems);

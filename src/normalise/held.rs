@@ -30,6 +30,8 @@ const MAX_HELD: usize = 128;
 struct Held {
     /// When it came: by it an area's code is understood if nothing else says when.
     now: i64,
+    /// The id of the key that its identifiers are hashed under.
+    key: u32,
     /// Its values, by where they came from.
     values: BTreeMap<String, HeldValue>,
 }
@@ -64,6 +66,10 @@ pub enum Unreplayable {
     /// The record was no object or named a field twice, so nothing of it was read.
     #[error("nothing of the record could be read when it came")]
     Malformed,
+    /// Its identifiers are hashed under a key that has been replaced: it would be taken for another
+    /// record. It gets the new hashes when its source sends it again.
+    #[error("its identifiers are hashed under a key that has been replaced")]
+    OtherKey,
     /// What is kept makes no sense.
     #[error("what is kept of the record cannot be read")]
     Damaged,
@@ -78,7 +84,7 @@ impl Normaliser {
         is_malformed: bool,
         hasher: &KeyHasher,
     ) -> (String, u128) {
-        let mut held = Held { now: around.now.0, values: BTreeMap::new() };
+        let mut held = Held { now: around.now.0, key: hasher.id(), values: BTreeMap::new() };
         for (slot, field) in self.schema.fields[..self.schema.stored()].iter().enumerate() {
             let Some(name) = self.held_name(slot).filter(|_| !is_malformed) else { continue };
             let wire = self.wire(slot, record, around);
@@ -214,6 +220,9 @@ impl Replayer {
         let held: Held = serde_json::from_str(held).map_err(|_| Unreplayable::Damaged)?;
         if held.values.is_empty() {
             return Err(Unreplayable::Malformed);
+        }
+        if held.key != self.normaliser.hasher.id() {
+            return Err(Unreplayable::OtherKey);
         }
         let values = self.wanted.iter().map(|wanted| {
             let value = held.values.get(&wanted.name);

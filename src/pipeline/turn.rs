@@ -13,7 +13,7 @@ use super::{
 use crate::decode::DecodeError;
 use crate::failpoint;
 use crate::model::drift::Audit;
-use crate::model::observation::{Observations, Reject};
+use crate::model::observation::{Observations, Reason, Reject};
 use crate::model::snapshot::Outcome;
 use crate::model::time::Stamp;
 use crate::normalise::Surroundings;
@@ -256,6 +256,7 @@ pub(super) fn note(
         records.duplicate,
     ];
     shared.metrics.crowded(&stream.source, &stream.name, committed.crowded);
+    shared.metrics.rejected(&stream.source, &stream.name, Reason::Expired, committed.expired);
     shared.metrics.committed(&stream.source, &stream.name, counts, since(began));
 }
 

@@ -109,7 +109,11 @@ fn the_shipped_cases_feed_every_stream_and_contract_and_meet_every_reason() {
             assert!(fed.contains(&name), "no case feeds {name}");
         }
     }
-    assert_eq!(reasons, Reason::ALL.into_iter().collect());
+    // What is too old is refused by the one who keeps the records, and a case keeps none.
+    assert_eq!(
+        reasons,
+        Reason::ALL.into_iter().filter(|reason| *reason != Reason::Expired).collect()
+    );
     assert!(read.len() >= 35, "only {} indicators are read: {read:?}", read.len());
 }
 

@@ -6,6 +6,7 @@ use rusqlite::TransactionBehavior;
 use super::held::{Quarantine, Released};
 use super::keys::{self, Rekeyed};
 use super::replay::Marks;
+use super::retention::{self, Expired};
 use super::save;
 use super::sqlite::failure;
 use super::writer::Writer;
@@ -26,6 +27,9 @@ impl Writer {
         let at = self.next_at();
         let contract = &mut self.contracts[position];
         let crowded = contract.texts.resolve(&mut batch.observations);
+        // Those of a replay have been looked through before.
+        let expired =
+            if marks.is_none() { contract.refuse_expired(batch, at) } else { Expired::default() };
         let built = contract.cubes.built();
         let over = Stamp(at.0 - contract.plan.schema.fresh_within.as_seconds());
         let bringer = Bringer {
@@ -39,7 +43,7 @@ impl Writer {
         failpoint::pass("folded");
         let log_bytes = contract.log_bytes;
         let before = contract.cubes.before();
-        match self.write(batch, (&rekeyed, &folded), position, at, marks) {
+        match self.write(batch, (&rekeyed, &folded), (position, at, &expired), marks) {
             Ok(Written { records, state, cursor, released, under_previous_key }) => {
                 failpoint::pass("committed");
                 self.contracts[position].under_previous_key = under_previous_key;
@@ -47,6 +51,7 @@ impl Writer {
                 (stream.state, stream.cursor) = (state, cursor);
                 self.let_go(position, batch.stream, &released);
                 self.contracts[position].texts.saved();
+                self.contracts[position].remember(&expired.renamed);
                 let has_changed = !batch.rejects.is_empty() || !released.records.is_empty();
                 if has_changed || marks.is_some() {
                     self.note_oldest().map_err(|error| failure(&error))?;
@@ -55,7 +60,8 @@ impl Writer {
                 self.publish(at);
                 failpoint::pass("published");
                 let Folded { inserted, late, updated, latest, .. } = folded;
-                Ok(Committed { records, inserted, late, updated, crowded, latest })
+                let expired = expired.count;
+                Ok(Committed { records, inserted, late, updated, crowded, expired, latest })
             }
             Err(error) => {
                 let contract = &mut self.contracts[position];
@@ -85,8 +91,7 @@ impl Writer {
         &mut self,
         batch: &Batch,
         (rekeyed, folded): (&Rekeyed, &Folded),
-        position: usize,
-        at: Stamp,
+        (position, at, expired): (usize, Stamp, &Expired),
         marks: Option<&Marks>,
     ) -> Result<Written, rusqlite::Error> {
         let transaction =
@@ -95,6 +100,7 @@ impl Writer {
         let contract = &mut self.contracts[position];
         let stream = &self.streams[batch.stream];
         contract.texts.save(&transaction)?;
+        retention::save(&transaction, contract.id, &expired.renamed, &mut self.buffer)?;
         let under_previous_key =
             contract.keep_keys(&transaction, &batch.observations, rekeyed, &mut self.buffer)?;
         contract.append(&transaction, folded, &mut self.buffer)?;
@@ -119,7 +125,7 @@ impl Writer {
             superseded: folded.superseded,
             duplicate: folded.duplicate,
             quarantined: kept,
-            rejected: batch.rejects.len() as u64 - kept,
+            rejected: batch.rejects.len() as u64 - kept + expired.count,
         };
         // A replayed record was received long ago and stands in the totals as quarantined.
         if marks.is_none() {

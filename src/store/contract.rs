@@ -29,6 +29,8 @@ pub(super) struct Contract {
     pub(super) is_rekeying: bool,
     /// By stream whose full pass is under way: lower halves of the keys that changed meanwhile.
     pub(super) passes: BTreeMap<usize, HashSet<u64>>,
+    /// Lower halves of the keys of entities that have expired, sorted.
+    pub(super) expired: Vec<u64>,
 }
 
 impl Contract {

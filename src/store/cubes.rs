@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::journal;
 use super::load::{self, Loaded, damaged};
+use super::retention::residue;
 use crate::failpoint;
 use crate::fold::plan::MeasurePlan;
 use crate::fold::{Entities, Folded, Plan, rebuild, rebuild_some};
@@ -127,9 +128,9 @@ impl Cubes {
                 Some((id, true)) => Stage::Whole(id),
                 Some((id, false)) => {
                     close(transaction, id, opening)?;
-                    Stage::Building { upto: 0, changes: Vec::new() }
+                    Stage::Building { upto: 0, changes: residue(transaction, planned)? }
                 }
-                None => Stage::Building { upto: 0, changes: Vec::new() },
+                None => Stage::Building { upto: 0, changes: residue(transaction, planned)? },
             };
             let mut measure = measure(planned, &plan.schema.name);
             let mut touched = BTreeSet::new();
@@ -172,6 +173,7 @@ impl Cubes {
         for (at, mut changes) in whole.iter().zip(rebuild(entities, plan, &whole)) {
             let kept = &mut self.measures[*at];
             let Stage::Whole(id) = kept.stage else { continue };
+            changes.extend(residue(transaction, &plan.measures[*at])?);
             for (day, cells) in kept.measure.cube.days() {
                 let day = (i64::from(day.0) - EARLIEST_DAY) as u64;
                 changes.extend(cells.iter().map(|(key, value)| (day << 44 | key, -value)));

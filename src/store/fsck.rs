@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::cubes::{self, Cubes, Opening};
 use super::load::{self, Loaded};
+use super::retention::residue;
 use super::sqlite::{Opened, failure};
 use super::{Parts, StoreError, journal, save, vintage};
 use crate::fold::rebuild;
@@ -82,7 +83,8 @@ impl Opened {
             let all: Vec<usize> = (0..plan.measures.len()).collect();
             let counted = rebuild(&loaded.entities, plan, &all);
             let mut opening = Opening { commit: (revision + 1, at), changed: false };
-            for (planned, changes) in plan.measures.iter().zip(counted) {
+            for (planned, mut changes) in plan.measures.iter().zip(counted) {
+                changes.extend(residue(&transaction, planned)?);
                 let mut found = Checked {
                     measure: planned.name.clone(),
                     entities: loaded.entities.len() as u64,
@@ -107,7 +109,11 @@ impl Opened {
                 if let Some(found) = shown.filter(|found| !found.redefined) {
                     let at = plan.measures.iter().position(|one| one.name == measure.name);
                     let one: Vec<usize> = at.into_iter().collect();
-                    let changes = rebuild(&loaded.entities, plan, &one).pop().unwrap_or_default();
+                    let mut changes =
+                        rebuild(&loaded.entities, plan, &one).pop().unwrap_or_default();
+                    for position in &one {
+                        changes.extend(residue(&transaction, &plan.measures[*position])?);
+                    }
                     found.differ_from_entities =
                         found.differ_from_entities.max(differing(&measure.cube, changes));
                 }

@@ -24,6 +24,7 @@ mod load;
 mod precedence;
 mod quarantine;
 mod replay;
+mod retention;
 mod save;
 mod sqlite;
 mod sweep;
@@ -110,6 +111,8 @@ pub struct Committed {
     pub updated: u64,
     /// Texts that became `other` because their property has as many different ones as it may have.
     pub crowded: u64,
+    /// Records refused because they are older than records are kept.
+    pub expired: u64,
     /// The latest version moment on the page, seconds since 1970.
     pub latest: Option<i64>,
 }
@@ -176,12 +179,17 @@ pub(crate) enum Command {
     Schedule(usize, Stamp),
     /// Answered when everything before it has been done.
     Settle(oneshot::Sender<()>),
+    /// Goes on taking out what is older than it may be kept; given by the writer to itself.
+    Expire,
     /// Goes on building measures; given by the writer to itself.
     Build,
     Close(oneshot::Sender<()>),
     /// Runs SQL on the writer's connection: how a test fills the disk and makes room again.
     #[cfg(test)]
     Sql(String),
+    /// Takes at most so many steps of today's expiry; answers whether it is done.
+    #[cfg(test)]
+    ExpireSome(usize, oneshot::Sender<bool>),
 }
 
 /// A handle on the store; cheap to clone.

@@ -118,7 +118,7 @@ impl Marks {
             }
         }
         for (id, reject) in &self.refused {
-            self.refuse(transaction, *id, reject.as_ref(), batch.contract_version)?;
+            Self::refuse(transaction, *id, reject.as_ref(), batch.contract_version)?;
             let key = reject.as_ref().and_then(|reject| reject.key);
             // It may be held under a key that could not be made before.
             if let Some(key) = key
@@ -130,9 +130,7 @@ impl Marks {
         Ok(free)
     }
 
-    #[expect(clippy::unused_self, reason = "it belongs to the marks that are applied")]
     fn refuse(
-        &self,
         transaction: &Transaction<'_>,
         id: u64,
         reject: Option<&Reject>,
@@ -167,8 +165,14 @@ impl Marks {
 impl Writer {
     /// Folds and marks what keeps its contract now.
     pub(super) fn replay(&mut self, replay: Replay) -> Result<Replayed, StoreError> {
-        let Replay { mut batch, mut passed, refused } = replay;
-        let still = self.still(&passed).map_err(|error| failure(&error))?;
+        let Replay { mut batch, mut passed, mut refused } = replay;
+        let mut still = self.still(&passed).map_err(|error| failure(&error))?;
+        let (contract, at) = (self.streams[batch.stream].name.plan, self.next_at());
+        let expired = self.contracts[contract].expired_among(&batch.observations, at);
+        for (i, _) in expired.iter().enumerate().filter(|(_, is_expired)| **is_expired) {
+            still[i] = false;
+            refused.push((passed[i], None));
+        }
         if still.contains(&false) {
             batch.observations.retain(&still);
             let mut still = still.iter();

@@ -42,3 +42,9 @@ CREATE INDEX quarantine_by_state ON quarantine (source, stream, state, first_see
 CREATE TABLE reconcile (
   source TEXT NOT NULL, stream TEXT NOT NULL, done INTEGER, refused INTEGER, "of" INTEGER, refused_at INTEGER, confirmed_by TEXT, confirmed_at INTEGER,
   PRIMARY KEY (source, stream)) WITHOUT ROWID;
+
+-- What has expired: lower halves of keys, so that nothing of them is counted twice, and what their
+-- records had contributed to each measure under its definition of that time.
+CREATE TABLE expired (seq INTEGER PRIMARY KEY, contract INTEGER NOT NULL, keys BLOB NOT NULL);
+CREATE TABLE residue (seq INTEGER PRIMARY KEY, measure TEXT NOT NULL, definition TEXT NOT NULL, changes BLOB NOT NULL);
+CREATE INDEX residue_of_measure ON residue (measure, definition);

@@ -15,6 +15,7 @@ mod precedence;
 mod properties;
 mod quarantine;
 mod replay;
+mod retention;
 mod sweep;
 mod texts;
 

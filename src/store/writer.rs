@@ -19,6 +19,7 @@ use super::cubes::{self, Cubes, Opening};
 use super::journal;
 use super::keys;
 use super::precedence;
+use super::retention::{self, Expiry};
 use super::save;
 use super::sqlite::{Opened, failure};
 use super::sweep;
@@ -56,6 +57,7 @@ pub(super) struct Writer {
     full_for: Span,
     /// The beginning of the first day that has not been compacted.
     compacted: Stamp,
+    pub(super) expiry: Expiry,
     pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(super) announce: watch::Sender<u64>,
     pub(super) fatal: watch::Sender<Option<StoreError>>,
@@ -81,6 +83,7 @@ pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
         clock,
         full_for,
         compacted: Stamp(0),
+        expiry: Expiry::default(),
         snapshot: Arc::clone(&snapshot),
         announce,
         fatal,
@@ -132,6 +135,7 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
             held,
             texts,
             passes: BTreeMap::new(),
+            expired: retention::load(&transaction, id)?,
         };
         if loaded.repacked {
             contract.dirty = (0..contract.entities.chunks().len() as u32).collect();
@@ -183,6 +187,7 @@ impl Writer {
         while let Some(command) = self.next(&mut queue) {
             let failed = match command {
                 Command::Build => self.build(),
+                Command::Expire => self.expire(),
                 Command::Settle(reply) => {
                     let _ = reply.send(());
                     None
@@ -247,6 +252,20 @@ impl Writer {
                     return;
                 }
                 #[cfg(test)]
+                Command::ExpireSome(steps, reply) => {
+                    self.expiry.by_hand = true;
+                    self.begin_expiry(self.next_at());
+                    let mut failed = None;
+                    for _ in 0..steps {
+                        if !self.expiry.is_under_way() || failed.is_some() {
+                            break;
+                        }
+                        failed = self.expire();
+                    }
+                    let _ = reply.send(!self.expiry.is_under_way());
+                    failed
+                }
+                #[cfg(test)]
                 Command::Sql(text) => {
                     self.connection.execute_batch(&text).expect("a test's SQL is right");
                     None
@@ -275,6 +294,7 @@ impl Writer {
         }
         let failed = saved.as_ref().err().cloned();
         let _ = reply.send(saved);
+        self.begin_expiry(at);
         failed.or_else(|| self.compact(at))
     }
 
@@ -384,15 +404,18 @@ impl Writer {
         self.at.max(self.clock.now())
     }
 
-    /// The next command; while measures are being built and nobody asks for anything, to go on with
-    /// that.
+    /// The next command; while measures are being built or entities expire and nobody asks for
+    /// anything, to go on with that.
     fn next(&self, queue: &mut mpsc::Receiver<Command>) -> Option<Command> {
-        if !self.contracts.iter().any(|contract| contract.cubes.is_building()) {
+        let is_building = self.contracts.iter().any(|contract| contract.cubes.is_building());
+        if !is_building && !self.expiry.goes_on() {
             return queue.blocking_recv();
         }
         match queue.try_recv() {
             Ok(command) => Some(command),
-            Err(TryRecvError::Empty) => Some(Command::Build),
+            // What is built is counted row by row, so no row may move meanwhile.
+            Err(TryRecvError::Empty) if is_building => Some(Command::Build),
+            Err(TryRecvError::Empty) => Some(Command::Expire),
             Err(TryRecvError::Disconnected) => None,
         }
     }

@@ -91,6 +91,15 @@ fn a_value_too_long_to_be_kept_is_not_cut_into_another_one() {
 }
 
 #[test]
+fn a_record_hashed_under_a_replaced_key_is_not_taken_for_another_one() {
+    let refused = normalise(&record(&json!({"kenh": "7"}))).rejects.pop().unwrap();
+    let mut renewed = corrected();
+    renewed.hasher = KeyHasher::new(b"another key", "dossiers");
+    let told = Replayer::new(&renewed).record(&refused.held, later()).unwrap_err();
+    assert_eq!(told, Unreplayable::OtherKey);
+}
+
+#[test]
 fn what_could_not_be_read_at_all_stays() {
     let refused = normalise("[5]").rejects.pop().unwrap();
     let replayer = Replayer::new(&corrected());

@@ -144,7 +144,7 @@ async fn a_disk_that_is_full_while_the_log_is_written_back_loses_nothing_later()
     assert_eq!(cells, expected(&world, pages).await);
 }
 
-async fn sql(store: &Store, text: &str) {
+pub(super) async fn sql(store: &Store, text: &str) {
     store.commands.send(Command::Sql(text.to_owned())).await.unwrap();
 }
 
