@@ -399,7 +399,7 @@ fn streams(config: &Config, context: &pull::Context) -> anyhow::Result<Vec<Arc<S
                 interval: written.streams[&stream.name].interval,
                 cursor: stream.cursor.clone(),
                 data_through: stream.data_through,
-                gate: written.streams[&stream.name].gate,
+                gate: stream.gate,
                 drift: written.streams[&stream.name].drift,
                 unit: written.accountable_unit.clone(),
                 fleet,

@@ -465,6 +465,7 @@ impl Compiler<'_> {
             normaliser,
             cursor,
             data_through,
+            gate: stream.gate,
             rank: 0,
         })
     }

@@ -27,7 +27,7 @@ use crate::model::dictionary::Dictionaries;
 use crate::model::schema::Lists;
 use crate::model::units::Span;
 use crate::normalise::Normaliser;
-use crate::pipeline::{BodyRule, Cursor, DataThrough, Target};
+use crate::pipeline::{BodyRule, Cursor, DataThrough, Gate, Target};
 use crate::pull;
 
 pub use files::yaml_files;
@@ -111,6 +111,8 @@ pub struct CheckedStream {
     pub cursor: Option<Cursor>,
     /// Which time it is believed complete to.
     pub data_through: DataThrough,
+    /// When a page is refused whole.
+    pub gate: Gate,
     /// Its rank among the streams of its contract; 0 where the newest version counts.
     pub rank: u8,
 }

@@ -104,6 +104,7 @@ pub(super) fn decode<'a>(page: &'a [u8], columns: &Columns) -> Result<Decoded<'a
     owned.records.values = values;
     owned.records.malformed = malformed;
     owned.records.count = count;
+    owned.records.unmapped = decoded.records.unmapped;
     Ok(owned)
 }
 
@@ -123,6 +124,7 @@ fn table<'a>(text: &'a [u8], columns: &Columns) -> Result<Decoded<'a>, DecodeErr
         return if columns.may_be_empty { Ok(decoded) } else { Err(DecodeError::empty()) };
     }
     let shape = Shape::of(&fields, columns, text)?;
+    decoded.records.unmapped = Some(shape.width.saturating_sub(shape.places.len()) as u64);
     if matches!(columns.wanted, Wanted::Places(_)) {
         take(&mut decoded, &fields, &shape, columns.encoding)?;
     }

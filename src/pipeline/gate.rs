@@ -8,7 +8,6 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Failure;
 use crate::model::drift::{Audit, MAX_RATIO};
 
 /// When a page is refused whole.
@@ -30,6 +29,15 @@ pub struct DriftSettings {
     /// The share of a page's records that may have the same flaw.
     #[serde(default = "one_percent")]
     pub max_ratio: f64,
+}
+
+/// Why a page is refused whole.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// In words that name rules and counts, never values.
+    pub why: String,
+    /// Whether it had too many bad records; otherwise a check refused it.
+    pub by_gate: bool,
 }
 
 const fn half() -> f64 {
@@ -66,14 +74,14 @@ impl Gate {
     }
 
     /// Refuses a page that is not fit to be folded. The words name rules and counts, never values.
-    pub(super) fn judge(&self, page: &Audit) -> Result<(), Failure> {
+    pub fn refuse(&self, page: &Audit) -> Option<Refusal> {
         if let Some(check) = &page.refused_by {
             let why = format!("a page is refused whole: a record fails the check \"{check}\"");
-            return Err(Failure::Contract { why, by_gate: false });
+            return Some(Refusal { why, by_gate: false });
         }
         let share = page.rejects as f64 / page.records.max(1) as f64;
         if page.records < self.min_records || share <= self.max_reject_ratio {
-            return Ok(());
+            return None;
         }
         let worst = page.flaws.iter().max_by_key(|(_, count)| **count);
         let worst = worst.map_or(String::new(), |((kind, property), count)| {
@@ -86,7 +94,7 @@ impl Gate {
             page.records,
             self.max_reject_ratio * 100.0
         );
-        Err(Failure::Contract { why, by_gate: true })
+        Some(Refusal { why, by_gate: true })
     }
 }
 
@@ -111,7 +119,7 @@ mod tests {
     }
 
     fn refused(gate: Gate, page: &Audit) -> Option<String> {
-        gate.judge(page).err().map(|failure| failure.to_string())
+        gate.refuse(page).map(|refusal| refusal.why)
     }
 
     #[test]

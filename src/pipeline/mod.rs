@@ -31,7 +31,7 @@ use crate::pull;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
-pub use gate::{DriftSettings, Gate};
+pub use gate::{DriftSettings, Gate, Refusal};
 pub use reconcile::{Reconcile, ReconcileSettings};
 pub use replay::replay;
 pub use schedule::run;
@@ -242,8 +242,8 @@ enum Failure {
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
     /// A page is not fit to be folded.
-    #[error("{why}")]
-    Contract { why: String, by_gate: bool },
+    #[error("{}", .0.why)]
+    Contract(Refusal),
     #[error("a fault in the gateway itself: {0}")]
     Panicked(String),
 }
@@ -253,7 +253,7 @@ impl Failure {
         match self {
             Self::Pull(error) => error.reason().as_str(),
             Self::Store(_) => "store",
-            Self::Contract { .. } => "contract",
+            Self::Contract(_) => "contract",
             Self::Panicked(_) => "other",
         }
     }

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::reconcile::Seen;
 use super::{
-    Action, Cursor, DataThrough, Failure, Finished, Order, Progress, Shared, Stream, fleet,
-    reconcile, since,
+    Action, Cursor, DataThrough, Failure, Finished, Order, Progress, Refusal, Shared, Stream,
+    fleet, reconcile, since,
 };
 use crate::decode::DecodeError;
 use crate::failpoint;
@@ -225,15 +225,13 @@ pub(super) fn admit(
         shared.metrics.rejected(&stream.source, &stream.name, reject.reason, 1);
     }
     shared.metrics.audited(&stream.source, &stream.name, page);
-    let verdict = stream.gate.judge(page);
-    if verdict.is_err() {
-        progress.refused += page.records;
-        progress.records.received += page.records;
-        progress.records.rejected += page.records;
-        let others = page.records - rejects.len() as u64;
-        shared.metrics.page_refused(&stream.source, &stream.name, page.records, others);
-    }
-    verdict
+    let Some(refusal) = stream.gate.refuse(page) else { return Ok(()) };
+    progress.refused += page.records;
+    progress.records.received += page.records;
+    progress.records.rejected += page.records;
+    let others = page.records - rejects.len() as u64;
+    shared.metrics.page_refused(&stream.source, &stream.name, page.records, others);
+    Err(Failure::Contract(refusal))
 }
 
 /// Adds a committed page to the turn's line and to the metrics.
@@ -273,7 +271,7 @@ async fn finish(
         Ok(Ending::Complete) => Outcome::Ok,
         Ok(Ending::Truncated) => Outcome::Truncated,
         Ok(Ending::LoopDetected) => Outcome::LoopDetected,
-        Err(Failure::Contract { by_gate: true, .. }) => Outcome::RejectedByGate,
+        Err(Failure::Contract(Refusal { by_gate: true, .. })) => Outcome::RejectedByGate,
         Err(_) => Outcome::Failed,
     };
     let kept_order = seen.is_none()

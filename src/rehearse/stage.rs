@@ -283,7 +283,11 @@ fn read(
         let decoded = decoded.map_err(|error| error.to_string())?;
         received += decoded.records.count as u64;
         let around = Surroundings { now, target: None };
-        absorb(&mut all, stream.normaliser.page(&decoded.records, around));
+        let page = stream.normaliser.page(&decoded.records, around);
+        if let Some(refusal) = stream.gate.refuse(&page.audit) {
+            return Err(refusal.why);
+        }
+        absorb(&mut all, page);
     }
     Ok((received, all))
 }

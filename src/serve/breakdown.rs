@@ -138,14 +138,14 @@ fn titles(asked: &Asked<'_>, definition: &Definition, by: &str, key: &str) -> Bi
     match (dictionary, key) {
         (Some("boolean"), "true") => Bilingual { vi: "Có".to_owned(), en: "Yes".to_owned() },
         (Some("boolean"), _) => Bilingual { vi: "Không".to_owned(), en: "No".to_owned() },
-        (Some(name), _) => title(asked, name.trim_start_matches("list:"), key),
+        (Some(name), _) => code_title(asked, name.trim_start_matches("list:"), key),
         (None, _) => Bilingual::same(key),
     }
 }
 
 /// The title of a code of a list, or of a value of one of its attributes (`list.attribute`). Values
 /// without a title are words of the configuration; `yes` and `no` speak for themselves.
-fn title(asked: &Asked<'_>, list: &str, key: &str) -> Bilingual {
+fn code_title(asked: &Asked<'_>, list: &str, key: &str) -> Bilingual {
     let lists = &asked.definitions.lists;
     let known = match list.split_once('.') {
         Some((list, attribute)) => lists.get(list).and_then(|list| {
