@@ -142,7 +142,7 @@ async fn try_stream(
         Err(PullError::Stopped) => return Err(anyhow!("stopped")),
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let decoded = match stream.decoder.decode(&page.body) {
+    let decoded = match stream.decoder.decode_framed(&page.body, page.is_framed) {
         Ok(decoded) => decoded,
         Err(error) => return Ok(Err(format!("{} bytes came, but {error}", page.body.len()))),
     };

@@ -187,13 +187,18 @@ impl Decoder {
         }
     }
 
-    /// Whether the page may have been cut off without anything in it that shows: a row of CSV is
-    /// only known to be whole when its line ends. Such a page is to be believed only if its length
-    /// was announced.
-    pub fn may_hide_a_cut(&self, page: &[u8]) -> bool {
+    /// Decodes a page of which it is known whether its end was announced. A row of CSV is only
+    /// whole beyond doubt when its line ends; without that the page is believed if it was.
+    pub fn decode_framed<'a>(
+        &self,
+        page: &'a [u8],
+        is_framed: bool,
+    ) -> Result<Decoded<'a>, DecodeError> {
         match &self.0 {
-            Kind::Csv(columns) => csv::is_open(page, columns),
-            Kind::Json(_) | Kind::Ndjson { .. } | Kind::Xml(_) | Kind::Prometheus(_) => false,
+            Kind::Csv(columns) if !is_framed && csv::is_open(page, columns) => {
+                Err(DecodeError::Open)
+            }
+            _ => self.decode(page),
         }
     }
 }

@@ -57,6 +57,11 @@ pub enum DecodeError {
     /// It ends too early.
     #[error("the page ends too early, at byte {0}")]
     Truncated(usize),
+    /// Nothing on it shows whether it is whole, and its length was not announced.
+    #[error(
+        "the last row has no line end and the answer did not announce its length: it may be cut"
+    )]
+    Open,
     /// It is not what the stream's format says.
     #[error("the page is not {format}: {what} (line {line}, column {column})")]
     Syntax {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
-use super::turn::{CUT, admit, note};
+use super::turn::{admit, note};
 use super::{Failure, Fleet, Progress, Shared, Stream, Target};
 use crate::decode::Decoded;
 use crate::model::drift::Audit;
@@ -127,10 +127,8 @@ async fn ask(
 
 /// Decodes a target's answer, which is one record in whatever format.
 fn whole<'a>(stream: &Stream, page: &'a Page) -> Result<Decoded<'a>, String> {
-    if !page.is_framed && stream.decoder.may_hide_a_cut(&page.body) {
-        return Err(CUT.to_owned());
-    }
-    let decoded = stream.decoder.decode(&page.body).map_err(|error| error.to_string())?;
+    let decoded = stream.decoder.decode_framed(&page.body, page.is_framed);
+    let decoded = decoded.map_err(|error| error.to_string())?;
     match decoded.records.count {
         1 => Ok(decoded),
         count => Err(format!("a target's answer is one record, this one holds {count}")),

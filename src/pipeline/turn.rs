@@ -18,10 +18,6 @@ use crate::normalise::Surroundings;
 use crate::pull::{Ending, Page, PullError, Run, Turn, Vars};
 use crate::store::{Batch, Committed, RunEnd, StoreError};
 
-/// Why a page is not believed that nothing on it shows to be whole.
-pub(super) const CUT: &str =
-    "the last row has no line end and the answer did not announce its length: it may be cut";
-
 /// A page, decoded and normalised.
 struct Read {
     next: Option<String>,
@@ -112,10 +108,7 @@ async fn read(
     let (stream, now) = (Arc::clone(stream), shared.clock.now());
     let work = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        if !page.is_framed && stream.decoder.may_hide_a_cut(&page.body) {
-            return Err((CUT.to_owned(), Action::Retry));
-        }
-        let decoded = stream.decoder.decode(&page.body);
+        let decoded = stream.decoder.decode_framed(&page.body, page.is_framed);
         failpoint::pass("decoded");
         let none = Vec::new();
         let envelope = match &decoded {
