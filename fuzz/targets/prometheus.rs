@@ -11,8 +11,8 @@ use libfuzzer_sys::fuzz_target;
 static DECODERS: LazyLock<[(Decoder, usize); 2]> = LazyLock::new(|| {
     let map = ["/name", "/value", "/timestamp", "/labels/a"];
     [
-        (decoding::decoder("{kind: prometheus, metrics: [m, n]}", None, &map, &[]), 4),
-        (decoding::decoder("{kind: prometheus}", None, &["m", "n{a=\"b\"}"], &[]), 2),
+        (decoding::decoder("{kind: prometheus, metrics: [m, o]}", None, &map, &[]), 4),
+        (decoding::decoder("{kind: prometheus}", None, &["m", "o{a=\"b\"}"], &[]), 2),
     ]
 });
 

@@ -16,7 +16,7 @@ use super::{
     DecodeError, Decoded, Encoding, MARKUP, MAX_FIELDS, MAX_RECORDS, MAX_VALUE, NUL, is_markup,
     without_bom,
 };
-use crate::model::record::Value;
+use crate::model::record::{Records, Value};
 use crate::model::text::normal;
 
 const FIRST_ROW: &str = "the first row has a quote where none may stand";
@@ -98,14 +98,9 @@ pub(super) fn decode<'a>(page: &'a [u8], columns: &Columns) -> Result<Decoded<'a
         _ => Value::Absent,
     });
     let values = values.collect();
-    let (malformed, count) = (decoded.records.malformed, decoded.records.count);
-    let mut owned = Decoded::default();
-    owned.records.picks = columns.picks();
-    owned.records.values = values;
-    owned.records.malformed = malformed;
-    owned.records.count = count;
-    owned.records.unmapped = decoded.records.unmapped;
-    Ok(owned)
+    let Records { picks, malformed, count, unmapped, .. } = decoded.records;
+    let records = Records { picks, values, malformed, count, unmapped };
+    Ok(Decoded { records, envelope: Vec::new() })
 }
 
 fn table<'a>(text: &'a [u8], columns: &Columns) -> Result<Decoded<'a>, DecodeError> {
@@ -124,7 +119,7 @@ fn table<'a>(text: &'a [u8], columns: &Columns) -> Result<Decoded<'a>, DecodeErr
         return if columns.may_be_empty { Ok(decoded) } else { Err(DecodeError::empty()) };
     }
     let shape = Shape::of(&fields, columns, text)?;
-    decoded.records.unmapped = Some(shape.width.saturating_sub(shape.places.len()) as u64);
+    decoded.records.unmapped = Some(shape.unmapped());
     if matches!(columns.wanted, Wanted::Places(_)) {
         take(&mut decoded, &fields, &shape, columns.encoding)?;
     }
@@ -142,6 +137,11 @@ struct Shape {
 }
 
 impl Shape {
+    /// How many columns nobody wants.
+    fn unmapped(&self) -> u64 {
+        (0..self.width).filter(|place| !self.places.contains(place)).count() as u64
+    }
+
     fn of(first: &[Field<'_>], columns: &Columns, text: &[u8]) -> Result<Self, DecodeError> {
         if first.iter().any(|field| matches!(field, Field::Broken)) {
             return Err(DecodeError::syntax("CSV", FIRST_ROW, text, 0));

@@ -16,7 +16,7 @@ use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 use super::{
     DecodeError, Decoded, MAX_DEPTH, MAX_FIELDS, MAX_RECORDS, MAX_VALUE, Misfit, NUL, without_bom,
 };
-use crate::model::record::Value;
+use crate::model::record::{COUNTED, Value};
 
 const NOT_UTF8: &str = "characters that are not UTF-8";
 const CONTROL: &str = "a control character";
@@ -224,6 +224,8 @@ struct Walk<'p, 'a> {
     is_over: bool,
     /// Whether everything in the record under way could be taken.
     sound: bool,
+    /// Elements of the record under way that nobody wants.
+    skipped: u64,
 }
 
 /// Where an element stands.
@@ -249,8 +251,15 @@ impl<'p, 'a> Walk<'p, 'a> {
     fn new(paths: &'p Paths) -> Self {
         let mut decoded = Decoded { envelope: vec![None; paths.around], ..Decoded::default() };
         decoded.records.picks = paths.picks;
-        // A record that is the root has no element around it whose presence could be asked for.
-        Self { paths, decoded, open: Vec::new(), found: false, is_over: false, sound: true }
+        Self {
+            paths,
+            decoded,
+            open: Vec::new(),
+            found: false,
+            is_over: false,
+            sound: true,
+            skipped: 0,
+        }
     }
 
     fn take(&mut self, event: Event<'a>, at: usize) -> Result<(), Fault> {
@@ -305,6 +314,8 @@ impl<'p, 'a> Walk<'p, 'a> {
             None => (Some(&self.paths.document), Place::Around),
         };
         let mut wanted = parent.and_then(|parent| parent.child(name.as_ref()));
+        let is_field = place == Place::Inside && parent.is_some();
+        self.skipped += u64::from(is_field && wanted.is_none());
         let is_record = place == Place::Around
             && (wanted.is_some_and(|element| element.is_record)
                 || (self.paths.is_single && is_root));
@@ -367,7 +378,7 @@ impl<'p, 'a> Walk<'p, 'a> {
         }
         records.count += 1;
         records.values.resize_with(records.count * records.picks, Value::default);
-        self.sound = true;
+        (self.sound, self.skipped) = (true, 0);
         Ok(())
     }
 
@@ -399,8 +410,14 @@ impl<'p, 'a> Walk<'p, 'a> {
                 self.put(pick, open.text, open.place)?;
             }
         }
-        if open.place == Place::Record && !self.sound {
-            self.decoded.records.malformed.push(self.decoded.records.count - 1);
+        if open.place == Place::Record {
+            let records = &mut self.decoded.records;
+            if !self.sound {
+                records.malformed.push(records.count - 1);
+            }
+            if records.count <= COUNTED {
+                records.unmapped = records.unmapped.max(Some(self.skipped));
+            }
         }
         self.is_over = self.open.is_empty();
         Ok(())

@@ -26,6 +26,18 @@ fn columns_are_found_by_their_names_in_any_order() {
 }
 
 #[test]
+fn columns_and_elements_that_nobody_wants_are_counted_and_not_read() {
+    let csv = decoder("{kind: csv}", None, &["b", "a"], &[]);
+    let page = csv.decode(b"x,a,CANARY,b\n1,2,3,4\n").unwrap();
+    assert_eq!(page.records.unmapped, Some(2));
+    let xml = decoder("{kind: xml}", Some("/r/i"), &["/a", "/b/c"], &[]);
+    let page = b"<r><x/><i><a/><b><c/><d/></b></i><i><x><y/></x><z/></i></r>";
+    assert_eq!(xml.decode(page).unwrap().records.unmapped, Some(2));
+    let lines = decoder("{kind: ndjson}", None, &["/a"], &[]);
+    assert_eq!(lines.decode(b"{\"a\":1,\"x\":2}\n").unwrap().records.unmapped, Some(1));
+}
+
+#[test]
 fn an_empty_field_is_null_quoted_or_not() {
     assert_eq!(plain("a,b\n,\"\"\n\"\",\n").unwrap(), ["0|0", "0|0"]);
 }
