@@ -114,10 +114,9 @@ mod live {
     }
 }
 
+#[cfg(any(debug_assertions, feature = "failpoints"))]
 #[cfg(test)]
 mod tests {
-    #![cfg(any(debug_assertions, feature = "failpoints"))]
-
     use super::live::Order;
     use super::{is_on, limit, pass};
 
