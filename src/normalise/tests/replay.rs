@@ -80,7 +80,7 @@ fn a_field_that_was_not_read_then_is_not_made_up_now() {
 fn a_value_too_long_to_be_kept_is_not_cut_into_another_one() {
     let long = "7".repeat(129);
     let refused = normalise(&record(&json!({"kenh": long}))).rejects.pop().unwrap();
-    assert!(!refused.held.contains("777"));
+    assert!(!refused.held.contains(&"7".repeat(20)));
     let told = Replayer::new(&corrected()).record(&refused.held, later()).unwrap_err();
     assert_eq!(told, Unreplayable::TooLong("channel".to_owned()));
     let whole = "7".repeat(128);
