@@ -66,7 +66,7 @@ const KEEP_ALIVE: Duration = Duration::from_mins(1);
 const DRAIN_SECONDS: u64 = 5;
 
 /// The addresses that hold no name in them, to suggest from.
-const PLAIN_PATHS: [&str; 10] = [
+const PLAIN_PATHS: [&str; 11] = [
     "/v1",
     "/v1/catalogue",
     "/v1/dimensions/area/values",
@@ -76,6 +76,7 @@ const PLAIN_PATHS: [&str; 10] = [
     "/livez",
     "/readyz",
     "/metrics",
+    "/quarantine",
     "/",
 ];
 
@@ -83,6 +84,7 @@ fn routes(config: &mut web::ServiceConfig) {
     config
         .service(get("/", console::page))
         .service(blocking("/indicators/{id}", console::indicator))
+        .service(blocking("/quarantine", console::quarantine))
         .service(get("/assets/{name}", console::asset))
         .service(get("/v1", catalogue::links))
         .service(dated("/v1/catalogue", catalogue::list))

@@ -1,5 +1,5 @@
 //! The console. The first page: every indicator with what qualifies it, and the state of the sources
-//! below; `indicator` has the page of one indicator.
+//! below; `indicator` has the page of one indicator, `quarantine` that of refused records.
 //!
 //! Rendered by the server and readable without script; there is no script at all. Vietnamese first
 //! with English beside it. What needs attention comes first, in words before colours. One snapshot
@@ -9,6 +9,7 @@
 mod breaches;
 mod format;
 mod indicator;
+mod quarantine;
 mod sources;
 mod spark;
 mod tile;
@@ -19,6 +20,7 @@ use std::sync::OnceLock;
 use maud::{DOCTYPE, Markup, html};
 
 pub(super) use self::indicator::page as indicator;
+pub(super) use self::quarantine::page as quarantine;
 
 use self::tile::Tile;
 use self::words::Tone;
@@ -305,7 +307,7 @@ fn footer(asked: &Asked<'_>) -> Markup {
                 li { a href="/v1/catalogue" { (both("Danh mục chỉ số", "catalogue")) } }
                 li { a href="/v1/sources" { (both("Nguồn dữ liệu", "sources")) } }
                 li { a href="/v1/breaches" { (both("Sai lệch hợp đồng", "breaches")) } }
-                li { a href="/v1/quarantine" { (both("Bản ghi cách ly", "quarantine")) } }
+                li { a href="/quarantine" { (both("Bản ghi cách ly", "quarantine")) } }
                 li { a href="/metrics" { (both("Số đo vận hành", "metrics")) } }
                 li { "iocgw " (asked.context.version) }
             }

@@ -178,3 +178,29 @@ async fn one_record_is_shown_whatever_its_state_and_groups_sum_up() {
     assert_eq!(groups["items"][0]["rule"], "received_at");
     problem(&get(&context, "/v1/quarantine?state=gone").await, 400, "bad-parameter");
 }
+
+#[actix_web::test]
+async fn the_page_of_the_quarantine_shows_rules_shapes_and_commands_and_no_values() {
+    let mut context = bare();
+    let mut records: Vec<_> = (1..=3).map(|id| quarantined(id, "portal", "check_failed")).collect();
+    for record in &mut records {
+        record.rule = "kind != 'x' && <b>".to_owned();
+    }
+    context.quarantine = Arc::new(Listed(records));
+    let context = Arc::new(context);
+    let reply = get(&context, "/quarantine").await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let page = reply.text();
+    for part in [
+        "Không đạt phép kiểm tra",
+        "kind != 'x' &amp;&amp; &lt;b&gt;",
+        "<code>received_at</code>: text",
+        r"--reason check_failed --rule 'kind != '\''x'\'' &amp;&amp; &lt;b&gt;'",
+        "--source portal --stream dossiers",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    let empty = get(&Arc::new(bare()), "/quarantine").await;
+    assert!(empty.text().contains("Nothing is in quarantine."));
+    problem(&get(&context, "/quarantine?x=1").await, 400, "unknown-parameter");
+}

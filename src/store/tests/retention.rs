@@ -168,7 +168,9 @@ async fn a_step_that_cannot_be_written_has_not_happened() {
         "CREATE TRIGGER refuse BEFORE INSERT ON expired BEGIN SELECT RAISE(ABORT, 'no'); END";
     disk::sql(&store, refuse).await;
     assert!(!expire(&store, &world, LATER, 1).await);
-    assert!(store.failures().borrow().is_some(), "a store that cannot write says so");
+    // A store that cannot write says so.
+    let mut failures = store.failures();
+    assert!(failures.wait_for(Option::is_some).await.is_ok());
     let connection = rusqlite::Connection::open(&world.path).unwrap();
     connection.execute_batch("DROP TRIGGER refuse").unwrap();
     drop((connection, store));
