@@ -119,7 +119,9 @@ fn command(group: &Group) -> String {
     } else {
         format!(" --rule '{}'", rule.replace('\'', r"'\''"))
     };
-    format!("iocgw quarantine replay --source {source} --stream {stream} --reason {reason}{rule} --url http://127.0.0.1:8080")
+    format!(
+        "iocgw quarantine replay --source {source} --stream {stream} --reason {reason}{rule} --url http://127.0.0.1:8080"
+    )
 }
 
 fn reason(reason: &str) -> Both {
