@@ -195,8 +195,7 @@ fn a_source_that_stumbles_is_asked_again_and_given_the_time_it_asks_for() {
     });
     let variables = addresses(&[("moody", &moody)]);
     let gateway = Gateway::start(&overlay.config(), overlay.folder(), &variables);
-    let well =
-        source_when(&gateway, "moody", "a good run", |s| has_succeeded(s));
+    let well = source_when(&gateway, "moody", "a good run", |s| has_succeeded(s));
     assert!(well["last_error"].is_null());
     assert_eq!(stream(&well)["history"][0]["outcome"], "ok");
     let times = asked.lock().unwrap().clone();
