@@ -274,7 +274,14 @@ impl Schema {
                 let expr = compiled(format!("quality.{i}.check"), check)?;
                 Some(Rule { text: check.clone(), expr, otherwise: *otherwise })
             });
-        let checks = checks.collect();
+        let mut checks: Vec<Rule> = checks.collect();
+        // The hardest first: a record that is kept aside must not hide that it refuses its page, and
+        // only what is accepted is warned of.
+        checks.sort_by_key(|rule| match rule.otherwise {
+            Otherwise::RejectPage => 0,
+            Otherwise::Quarantine => 1,
+            Otherwise::Warn => 2,
+        });
         (self.retracted, self.checks) = (retracted, checks);
     }
 

@@ -4,6 +4,7 @@ mod arrays;
 mod replay;
 mod strict;
 mod texts;
+mod validity;
 
 use super::*;
 use crate::decode::Picks;

@@ -20,3 +20,19 @@ fn the_shipped_configuration_pulls_the_province_and_every_indicator_answers() {
     }
     assert!(silent.is_empty(), "{silent:#?}");
 }
+
+#[test]
+fn parts_of_a_breakdown_have_titles_also_where_they_are_attributes_of_codes() {
+    let Pulled { gateway, .. } = &Pulled::start(8);
+    let titles = |by: &str| -> Vec<(String, String)> {
+        let path = format!("/v1/indicators/dossiers_received/breakdown?period=latest&by={by}");
+        let answer = gateway.get(&path).json();
+        let text = |item: &serde_json::Value, name: &str| item[name].as_str().unwrap().to_owned();
+        let items = answer["items"].as_array().unwrap_or_else(|| panic!("{answer}"));
+        items.iter().map(|item| (text(item, "title"), text(item, "title_en"))).collect()
+    };
+    let pair = |vi: &str, en: &str| (vi.to_owned(), en.to_owned());
+    assert!(titles("procedure.field").contains(&pair("Đất đai", "Land")));
+    assert!(titles("procedure.essential").contains(&pair("Có", "Yes")));
+    assert!(titles("channel").contains(&pair("Trực tuyến", "Online")));
+}

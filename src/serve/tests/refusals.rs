@@ -126,6 +126,10 @@ async fn a_bad_value_is_refused_with_what_is_allowed() {
         ("/v1/quarantine?reason=bad".to_owned(), "reason"),
         ("/v1/quarantine?cursor=x".to_owned(), "cursor"),
         ("/v1/quarantine?limit=100000".to_owned(), "limit"),
+        ("/v1/breaches?source=nobody".to_owned(), "source"),
+        ("/v1/breaches?unit=nobody".to_owned(), "unit"),
+        ("/v1/breaches?state=closed".to_owned(), "state"),
+        ("/v1/breaches?grade=bad".to_owned(), "grade"),
         ("/?period=tomorrow".to_owned(), "period"),
     ] {
         let reply = get(&context(), &path).await;
