@@ -63,7 +63,7 @@ fn a_sick_source_is_told_apart_keeps_its_last_numbers_and_infects_nobody() {
     let variables = addresses(&[("moody", &moody.upstream), ("steady", &steady.upstream)]);
     let gateway = Gateway::start(&overlay.config(), overlay.folder(), &variables);
     for source in ["moody", "steady"] {
-        source_when(&gateway, source, "a good run", |s| has_succeeded(s));
+        source_when(&gateway, source, "a good run", has_succeeded);
     }
     assert_eq!(share(&gateway)["value"], 0.25);
 
@@ -110,7 +110,7 @@ fn while_one_source_hangs_its_numbers_grow_old_visibly_and_the_others_go_on() {
     let variables = addresses(&[("moody", &moody.upstream), ("steady", &steady.upstream)]);
     let gateway = Gateway::start(&overlay.config(), overlay.folder(), &variables);
     for source in ["moody", "steady"] {
-        source_when(&gateway, source, "a good run", |s| has_succeeded(s));
+        source_when(&gateway, source, "a good run", has_succeeded);
     }
     let fresh = share(&gateway);
     assert_eq!(fresh["freshness"]["state"], "fresh", "{fresh}");
@@ -195,7 +195,7 @@ fn a_source_that_stumbles_is_asked_again_and_given_the_time_it_asks_for() {
     });
     let variables = addresses(&[("moody", &moody)]);
     let gateway = Gateway::start(&overlay.config(), overlay.folder(), &variables);
-    let well = source_when(&gateway, "moody", "a good run", |s| has_succeeded(s));
+    let well = source_when(&gateway, "moody", "a good run", has_succeeded);
     assert!(well["last_error"].is_null());
     assert_eq!(stream(&well)["history"][0]["outcome"], "ok");
     let times = asked.lock().unwrap().clone();
