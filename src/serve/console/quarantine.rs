@@ -48,7 +48,7 @@ pub(in crate::serve) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 fn section(groups: &[Group]) -> Markup {
     let records: u64 = groups.iter().map(|group| group.records).sum();
     html! {
-        section.sources aria-labelledby="quarantine" {
+        section.sources.quarantine aria-labelledby="quarantine" {
             h2 id="quarantine" {
                 (both("Bản ghi cách ly", "records in quarantine"))
                 " " span.number { (format::count(records)) }
