@@ -107,19 +107,22 @@ fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreError> {
             path.display()
         )));
     }
+    if tables > 0 && version < VERSION {
+        // Version 1 hashed keys of several parts otherwise: its records would be counted twice.
+        return Err(StoreError::Foreign(format!(
+            "{} was written by a development version of iocgw (tables version {version}) that made the keys of records otherwise, so they would all be counted twice; \
+             keep it, and give --store another path: the sources are asked anew",
+            path.display()
+        )));
+    }
     let settings = format!(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint={};",
         failpoint::limit(CHECKPOINT_PAGES, 8)
     );
     connection.execute_batch(&settings).map_err(|error| failed(&error))?;
-    let steps = match (tables, version) {
-        (0, _) => concat!(
+    let steps = match tables {
+        0 => concat!(
             include_str!("schema.sql"),
-            include_str!("cubes.sql"),
-            include_str!("drift.sql")
-        ),
-        (_, 1) => concat!(
-            include_str!("from_1.sql"),
             include_str!("cubes.sql"),
             include_str!("drift.sql")
         ),

@@ -90,6 +90,20 @@ async fn tables_of_a_newer_version_are_refused_untouched() {
     assert_eq!(stored(&world.path, "SELECT user_version FROM pragma_user_version"), 99);
 }
 
+#[tokio::test]
+async fn tables_whose_keys_were_made_otherwise_are_refused_untouched() {
+    let world = World::new();
+    world.open().close().await;
+    let connection = rusqlite::Connection::open(&world.path).unwrap();
+    connection.execute_batch("PRAGMA user_version=1").unwrap();
+    drop(connection);
+    match Store::open(&world.path) {
+        Err(StoreError::Foreign(words)) => assert!(words.contains("counted twice"), "{words}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(stored(&world.path, "SELECT user_version FROM pragma_user_version"), 1);
+}
+
 #[test]
 fn files_of_other_programs_are_refused_untouched() {
     let folder = tempfile::tempdir().unwrap();
