@@ -206,7 +206,7 @@ pub fn rebuild(entities: &Entities, plan: &Plan, measures: &[usize]) -> Vec<Vec<
     changes
 }
 
-/// One step of [`rebuild`]: adds the rows from `from` on, at most [`STEP`] of them; returns the row
+/// One step of [`rebuild`]: adds the rows from `from` on, some thousands of them; returns the row
 /// at which to go on. The changes stay settled, so that they are as long as the cube and not as the
 /// history.
 pub fn rebuild_some(

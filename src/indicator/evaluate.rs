@@ -39,7 +39,7 @@ pub struct World<'a> {
     pub now: Stamp,
 }
 
-/// Where a value is asked for, on today's boundaries; for others see [`crate::indicator::reported`].
+/// Where a value is asked for, on today's boundaries; for others see [`crate::indicator::layout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// The whole province.
