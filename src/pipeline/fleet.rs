@@ -95,7 +95,7 @@ async fn ask(
     slot: Stamp,
     started: Stamp,
 ) -> Result<Answer, Failure> {
-    let vars = Vars { cursor: None, target: Some(target.name.clone()), run_start: started };
+    let vars = Vars { target: Some(target.name.clone()), ..Vars::at(started) };
     let mut run = stream.puller.run(&stream.request, &vars);
     let mut answer = None;
     loop {

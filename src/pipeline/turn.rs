@@ -55,7 +55,7 @@ pub(super) async fn pull_pages(
 ) -> Result<Ending, Failure> {
     let is_full = progress.seen.is_some();
     let cursor = if is_full { None } else { begin_at(stream, shared) };
-    let vars = Vars { cursor, target: None, run_start: started };
+    let vars = Vars { cursor, ..Vars::at(started) };
     let mut run = stream.puller.run(&stream.request, &vars);
     let mut commits = Commits { stream, shared, under_way: None };
     let walked = walk(stream, shared, &mut run, &mut commits, progress).await;

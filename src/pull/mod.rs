@@ -61,7 +61,7 @@ pub struct Context {
 }
 
 /// The values that `{{ … }}` templates of one run stand for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Vars {
     /// `{{ cursor }}`, already in the source's format; `None` before the first page ever.
     pub cursor: Option<String>,
@@ -69,6 +69,19 @@ pub struct Vars {
     pub target: Option<String>,
     /// `{{ run_start }}`.
     pub run_start: Stamp,
+    /// `{{ slice_start }}`, already in the source's format; `None` outside of time slices.
+    pub slice_start: Option<String>,
+    /// `{{ slice_end }}`, likewise.
+    pub slice_end: Option<String>,
+    /// `{{ area }}`: the place that the run asks for; `None` for the one that the stream names.
+    pub area: Option<String>,
+}
+
+impl Vars {
+    /// The values of a run that begins at `run_start` and knows nothing else.
+    pub fn at(run_start: Stamp) -> Self {
+        Self { run_start, ..Self::default() }
+    }
 }
 
 /// One answer of a source, whole and decompressed.

@@ -178,11 +178,8 @@ mod tests {
     }
 
     fn vars(cursor: Option<&str>, target: Option<&str>) -> Vars {
-        Vars {
-            cursor: cursor.map(str::to_owned),
-            target: target.map(str::to_owned),
-            run_start: Stamp(0),
-        }
+        let (cursor, target) = (cursor.map(str::to_owned), target.map(str::to_owned));
+        Vars { cursor, target, ..Vars::at(Stamp(0)) }
     }
 
     #[test]

@@ -103,7 +103,7 @@ fn now() -> Stamp {
 }
 
 fn vars() -> Vars {
-    Vars { cursor: None, target: None, run_start: now() }
+    Vars::at(now())
 }
 
 fn run(source: &Source, stream: &str) -> Run {
