@@ -126,8 +126,7 @@ mod tests {
     fn vars() -> Vars {
         Vars {
             cursor: Some("20240402170000".to_owned()),
-            target: None,
-            run_start: Stamp::parse("2024-04-02T10:00:00Z").unwrap(),
+            ..Vars::at(Stamp::parse("2024-04-02T10:00:00Z").unwrap())
         }
     }
 
