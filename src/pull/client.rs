@@ -1,23 +1,24 @@
 //! One HTTP exchange under hard limits: the only place where the gateway builds an HTTP client.
 //!
 //! An exchange ends in an [`Answer`] that is whole, or in a [`Failure`]; never in half a body.
-//! The whole of it stands under one deadline, the pieces of the body under another, and the body
-//! is counted *after* decompression, so a small bomb cannot become a large allocation. The body
-//! of a refusal is not read at all: nobody may log it. Redirects are off, and so are proxies of
-//! the environment and silent retries of the library.
+//! The whole of it stands under one deadline, the pieces of the body under another; the head is
+//! counted, the body is counted before and after unpacking, and who answers too slowly is left
+//! alone. The body of a refusal is not read at all: nobody may log it. Redirects are off, and so
+//! are proxies of the environment and silent retries of the library.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
+use super::coding::{self, Body, Bounds, Spoilt};
 use super::error::{self, Failure, PullError, Reason};
 use super::retry::http_date;
 use super::stream::unrendered;
@@ -27,6 +28,9 @@ use crate::model::time::Stamp;
 use crate::model::units::{Size, Span};
 
 const USER_AGENT: &str = concat!("iocgw/", env!("CARGO_PKG_VERSION"));
+
+/// Headers of one answer.
+const MOST_HEADERS: usize = 100;
 
 /// Headers that belong to the authenticator or to HTTP itself.
 const RESERVED: [&str; 10] = [
@@ -61,12 +65,38 @@ pub struct Requester {
     /// Longest body, counted after decompression.
     #[serde(default = "default_body_limit")]
     pub body_limit: Size,
+    /// How many times longer than on the wire a body may be once it is decompressed; one below
+    /// 1MiB may be anything.
+    #[serde(default = "two_hundred")]
+    pub ratio_limit: u64,
+    /// Longest head of an answer: all names and values of its headers, which are at most 100.
+    #[serde(default = "default_header_limit")]
+    pub header_limit: Size,
+    /// The slowest that a body may arrive.
+    #[serde(default)]
+    pub minimum_rate: MinimumRate,
     /// Further request headers; values may hold templates.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     /// How many requests may be under way at once, over all streams and targets.
     #[serde(default = "eight")]
     pub at_once: u32,
+}
+
+/// The slowest that a body may arrive: who drips is taken for one who hangs.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MinimumRate {
+    /// So many bytes on the wire; 0 lets every pace pass.
+    pub bytes: Size,
+    /// In each stretch of this length.
+    pub per: Span,
+}
+
+impl Default for MinimumRate {
+    fn default() -> Self {
+        Self { bytes: Size(1 << 10), per: Span::seconds(10) }
+    }
 }
 
 /// A whole answer; `body` is only read for 2xx.
@@ -85,6 +115,9 @@ pub(super) struct Client {
     http: reqwest::Client,
     deadline: Duration,
     idle: Duration,
+    ratio: u64,
+    header_limit: Size,
+    minimum_rate: MinimumRate,
 }
 
 fn twenty_seconds() -> Span {
@@ -101,6 +134,14 @@ fn five_seconds() -> Span {
 
 fn default_body_limit() -> Size {
     Size(32 << 20)
+}
+
+fn default_header_limit() -> Size {
+    Size(64 << 10)
+}
+
+fn two_hundred() -> u64 {
+    200
 }
 
 fn eight() -> u32 {
@@ -124,6 +165,14 @@ impl Requester {
         }
         let fine = (1..=1 << 30).contains(&self.body_limit.0);
         require(fine, &format!("{at}.body_limit"), "must be 1B to 1GiB", problems);
+        let fine = (1..=100_000).contains(&self.ratio_limit);
+        require(fine, &format!("{at}.ratio_limit"), "must be 1 to 100000", problems);
+        let fine = (256..=256 << 10).contains(&self.header_limit.0);
+        require(fine, &format!("{at}.header_limit"), "must be 256B to 256KiB", problems);
+        let per = self.minimum_rate.per;
+        let fine = !per.0.is_zero() && per <= hour;
+        let message = "must be more than 0 and at most 1h";
+        require(fine, &format!("{at}.minimum_rate.per"), message, problems);
         let fine = (1..=256).contains(&self.at_once);
         require(fine, &format!("{at}.at_once"), "must be 1 to 256", problems);
         for (name, value) in &self.headers {
@@ -158,6 +207,7 @@ impl Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut defaults = HeaderMap::new();
         defaults.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        defaults.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding::ACCEPTED));
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .default_headers(defaults)
@@ -165,6 +215,7 @@ impl Client {
             .retry(reqwest::retry::never())
             .referer(false)
             .no_proxy()
+            .http1_max_headers(MOST_HEADERS)
             .connect_timeout(requester.connect_timeout.0)
             .pool_max_idle_per_host(requester.at_once as usize);
         if !needs_tls {
@@ -174,7 +225,14 @@ impl Client {
             let root = cause.source().map_or_else(|| "unknown".to_owned(), ToString::to_string);
             PullError::refused(Reason::Tls, format!("no HTTP client can be made: {root}"))
         })?;
-        Ok(Self { http, deadline: requester.timeout.0, idle: requester.idle_timeout.0 })
+        Ok(Self {
+            http,
+            deadline: requester.timeout.0,
+            idle: requester.idle_timeout.0,
+            ratio: requester.ratio_limit,
+            header_limit: requester.header_limit,
+            minimum_rate: requester.minimum_rate,
+        })
     }
 
     pub(super) fn get(&self, url: Url) -> RequestBuilder {
@@ -210,6 +268,7 @@ impl Client {
         mut response: Response,
         limit: u64,
     ) -> Result<Answer, PullError> {
+        self.check_head(label, response.headers())?;
         let text = |name| response.headers().get(name)?.to_str().ok().map(str::to_owned);
         let mut answer = Answer {
             status: response.status(),
@@ -221,20 +280,20 @@ impl Client {
         if !answer.status.is_success() {
             return Ok(answer);
         }
-        // What the client understood it has undone and taken away; the rest was never agreed.
-        if text(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
-            let detail = format!("{label}: the body has an encoding that was not asked for");
-            return Err(PullError::unreadable(Reason::Decode, detail));
-        }
-        let too_large = || {
-            let detail = format!("{label}: the body is larger than {} (body_limit)", Size(limit));
-            PullError::unreadable(Reason::TooLarge, detail)
-        };
         let announced = response.content_length().unwrap_or(0);
         if announced > limit {
-            return Err(too_large());
+            return Err(spoilt(label, Spoilt::TooLarge, limit));
         }
-        let mut body = BytesMut::with_capacity(announced as usize);
+        let mut codings = response.headers().get_all(header::CONTENT_ENCODING).into_iter();
+        let coding = codings.next().map_or(Some(""), |coding| coding.to_str().ok());
+        let bounds = Bounds { bytes: limit, ratio: self.ratio };
+        let body = coding.filter(|_| codings.next().is_none());
+        let Some(mut body) = body.and_then(|coding| Body::new(coding, announced, bounds)) else {
+            let detail = format!("{label}: the body has an encoding that was not asked for");
+            return Err(PullError::unreadable(Reason::Decode, detail));
+        };
+        answer.is_framed |= body.is_packed();
+        let mut pace = Pace { rate: self.minimum_rate, since: Instant::now(), wire: 0 };
         while let Some(chunk) = timeout(self.idle, response.chunk())
             .await
             .map_err(|_| {
@@ -244,18 +303,67 @@ impl Client {
             })?
             .map_err(|cause| error::of_body(label, &cause))?
         {
-            if body.len() as u64 + chunk.len() as u64 > limit {
-                return Err(too_large());
-            }
-            body.extend_from_slice(&chunk);
+            body.push(&chunk).map_err(|why| spoilt(label, why, limit))?;
+            pace.check(label, body.wire())?;
         }
-        answer.body = body.freeze();
+        answer.body = body.finish().map_err(|why| spoilt(label, why, limit))?;
         Ok(answer)
+    }
+
+    fn check_head(&self, label: &str, headers: &HeaderMap) -> Result<(), PullError> {
+        let length = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+        if headers.iter().map(length).sum::<usize>() as u64 <= self.header_limit.0 {
+            return Ok(());
+        }
+        let limit = self.header_limit;
+        let detail = format!("{label}: the head is larger than {limit} (header_limit)");
+        Err(PullError::unreadable(Reason::TooLarge, detail))
     }
 }
 
-/// Whether the answer says where its body ends, other than by hanging up. A length that is gone
-/// because the body was decompressed counts as said: a compressed body knows its own end.
+/// How fast a body has been arriving since the last time somebody looked.
+struct Pace {
+    rate: MinimumRate,
+    since: Instant,
+    wire: u64,
+}
+
+impl Pace {
+    /// Refuses a body of which too little came in the stretch that is over.
+    fn check(&mut self, label: &str, wire: u64) -> Result<(), PullError> {
+        let MinimumRate { bytes, per } = self.rate;
+        if self.since.elapsed() < per.0 {
+            return Ok(());
+        }
+        if wire - self.wire < bytes.0 {
+            let detail =
+                format!("{label}: less than {bytes} of the body came in {per} (minimum_rate)");
+            return Err(PullError::transient(Reason::Timeout, detail));
+        }
+        (self.since, self.wire) = (Instant::now(), wire);
+        Ok(())
+    }
+}
+
+/// What a spoilt body means for the run.
+fn spoilt(label: &str, why: Spoilt, limit: u64) -> PullError {
+    match why {
+        Spoilt::TooLarge => {
+            let detail = format!("{label}: the body is larger than {} (body_limit)", Size(limit));
+            PullError::unreadable(Reason::TooLarge, detail)
+        }
+        Spoilt::Bomb => {
+            let what = "the body grows out of proportion when it is decompressed (ratio_limit)";
+            PullError::unreadable(Reason::TooLarge, format!("{label}: {what}"))
+        }
+        Spoilt::Garbled => {
+            let detail = format!("{label}: the body was garbled: it cannot be decompressed");
+            PullError::transient(Reason::Decode, detail)
+        }
+    }
+}
+
+/// Whether the answer says where its body ends, other than by hanging up.
 fn is_framed(response: &Response) -> bool {
     let headers = response.headers();
     let hangs_up = headers.get(header::CONNECTION).is_some_and(|connection| {

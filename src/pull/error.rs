@@ -159,12 +159,8 @@ pub(super) fn of_sending(label: &str, error: &reqwest::Error) -> PullError {
 
 /// Tells what went wrong while the body arrived.
 pub(super) fn of_body(label: &str, error: &reqwest::Error) -> PullError {
-    use std::io::ErrorKind::{InvalidData, InvalidInput};
-    let kinds = causes(error).filter_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
-    let garbled = kinds.into_iter().any(|kind| matches!(kind, InvalidData | InvalidInput));
-    let (reason, what) =
-        if garbled { (Reason::Decode, "garbled") } else { (Reason::Connect, "cut short") };
-    PullError::transient(reason, format!("{label}: the body was {what}: {}", innermost(error)))
+    let detail = format!("{label}: the body was cut short: {}", innermost(error));
+    PullError::transient(Reason::Connect, detail)
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

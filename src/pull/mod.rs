@@ -10,6 +10,7 @@
 
 mod auth;
 mod client;
+mod coding;
 mod error;
 mod limit;
 mod paging;
@@ -32,7 +33,7 @@ use crate::clock::Clock;
 use crate::model::time::Stamp;
 
 pub use auth::{Authenticator, ClientStyle};
-pub use client::Requester;
+pub use client::{MinimumRate, Requester};
 pub use error::{PullError, Reason};
 pub use limit::RateLimit;
 pub use paging::{Ending, Paginator, Turn};

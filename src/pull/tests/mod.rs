@@ -4,6 +4,7 @@
 //! no test sleeps to let something happen.
 
 mod credentials;
+mod hostile;
 mod runs;
 mod transport;
 mod upstream;

@@ -63,6 +63,11 @@ impl Reply {
         Self { pieces: vec![bytes], gap: Duration::ZERO, then: Then::Close }
     }
 
+    /// These bytes, whatever they are.
+    pub(super) fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Self { pieces: vec![bytes.into()], gap: Duration::ZERO, then: Then::Close }
+    }
+
     /// Nothing, and the connection stays open.
     pub(super) fn hang() -> Self {
         Self { pieces: Vec::new(), gap: Duration::ZERO, then: Then::Hang }
