@@ -3,10 +3,10 @@
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture check bench fuzz tools
+.PHONY: help demo test torture check bench bench-fleet fuzz tools
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 demo: ## a simulated province and the gateway on it; prints the addresses to open
 	cargo run --release -- demo
@@ -27,6 +27,9 @@ check: ## formatting, lints and documentation, all without a warning
 
 bench: ## pull a million records and print what it cost
 	cargo bench --bench pull
+
+bench-fleet: tools ## poll 5,000 targets every 10 s for a minute, beside Prometheus doing the same
+	cargo bench --bench fleet
 
 fuzz: ## each fuzz target for SECONDS=10 (needs cargo-fuzz and a nightly toolchain; asks the registry for them when missing)
 	@.ci/fuzz $(or $(SECONDS),10)

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 mod custody;
+mod fleets;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Options, Problem};
@@ -26,7 +27,7 @@ use crate::model::dictionary::Dictionaries;
 use crate::model::nearest::nearest;
 use crate::model::schema::Schema;
 use crate::normalise::KeyHasher;
-use crate::pipeline::{self, Fleet, Reconcile, Shared, Stream};
+use crate::pipeline::{self, Discovery, Fleet, Reconcile, Shared, Stream};
 use crate::pull;
 use crate::serve;
 use crate::store::{Epoch, KeyIds, Opened, Parts, Report, Store, StoreError, StreamName};
@@ -119,7 +120,7 @@ impl Gateway {
             stop: stop.clone(),
             seed: fastrand::u64(..),
         };
-        let streams = streams(&config, &context)?;
+        let streams = streams(&config, &settings.config, &context)?;
         Ok(Self {
             settings: settings.clone(),
             config,
@@ -253,6 +254,7 @@ impl Gateway {
             definitions,
             sources: config.sources.iter().map(source_facts).collect(),
             clock: self.clock.clone(),
+            fleets: Arc::new(fleets::Fleets(self.streams.clone())),
             quarantine: Arc::new(custody::Quarantine(self.store.clone())),
             custodian: self.allows_writes.then(|| self.custodian()),
             metrics: Arc::new(move || {
@@ -356,6 +358,7 @@ fn source_labels(config: &Config) -> Vec<SourceLabels> {
         source: source.written.source.clone(),
         kind: source.written.source_kind.clone(),
         unit: source.written.accountable_unit.clone(),
+        is_fleet: source.written.fleet.is_some(),
         streams: source
             .streams
             .iter()
@@ -375,16 +378,19 @@ fn stream_labels(stream: &config::CheckedStream, schema: &Schema) -> StreamLabel
 }
 
 /// Every stream of every source, in the order in which the store numbers them.
-fn streams(config: &Config, context: &pull::Context) -> anyhow::Result<Vec<Arc<Stream>>> {
+fn streams(
+    config: &Config,
+    folder: &Path,
+    context: &pull::Context,
+) -> anyhow::Result<Vec<Arc<Stream>>> {
     let mut streams = Vec::new();
     for source in &config.sources {
         let written = &source.written;
         let puller = puller(written, context)?;
+        let discovery = discovery(written, folder, context)?;
         for stream in &source.streams {
-            let fleet = written.fleet.as_ref().map(|fleet| Fleet {
-                targets: Arc::clone(&source.targets),
-                slot: fleet.slot,
-                concurrency: fleet.concurrency,
+            let fleet = discovery.as_ref().zip(written.fleet.as_ref()).map(|(discovery, fleet)| {
+                Fleet::new(Arc::clone(discovery), fleet.slot, fleet.concurrency)
             });
             streams.push(Arc::new(Stream {
                 source: written.source.clone(),
@@ -408,6 +414,25 @@ fn streams(config: &Config, context: &pull::Context) -> anyhow::Result<Vec<Arc<S
         }
     }
     Ok(streams)
+}
+
+/// What keeps the list of a fleet's targets.
+fn discovery(
+    written: &config::Source,
+    folder: &Path,
+    context: &pull::Context,
+) -> anyhow::Result<Option<Arc<Discovery>>> {
+    let Some(fleet) = &written.fleet else { return Ok(None) };
+    let service = fleet.service(&written.requester).zip(fleet.http_sd.as_ref());
+    let service = service
+        .map(|(requester, http)| {
+            let (authenticator, retry) = (http.authenticator.clone(), written.retry.clone());
+            pull::Source::new(requester, authenticator, None, retry, context.clone())
+        })
+        .transpose()
+        .with_context(|| format!("source '{}', http_sd", written.source))?;
+    let discovery = Discovery::new(&written.source, folder, fleet.clone(), service);
+    Ok(Some(Arc::new(discovery)))
 }
 
 /// The client of one source.

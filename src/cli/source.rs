@@ -165,7 +165,7 @@ async fn try_stream(
 ) -> anyhow::Result<Result<u8, String>> {
     let now = Clock::System.now();
     let target = source.targets.first();
-    let vars = Vars { target: target.map(|target| target.name.clone()), ..Vars::at(now) };
+    let vars = Vars { target: target.map(|target| target.name.to_string()), ..Vars::at(now) };
     let mut run = puller.run(&stream.request, &vars);
     let page = match run.next().await {
         Ok(Some(page)) => page,

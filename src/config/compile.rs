@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::files::{Files, Read};
-use super::written::{
-    AreaFile, Gateway, Indicators, Province, Source, Stream, TargetGroup, Unit, Units,
-};
+use super::written::{AreaFile, Gateway, Indicators, Province, Source, Stream, Unit, Units};
 use super::yaml::Problem;
 use super::{CheckedSource, CheckedStream, Config, Options};
 use crate::decode::Decoder;
@@ -25,11 +23,8 @@ use crate::model::text::is_name;
 use crate::model::time::Day;
 use crate::model::units::Span;
 use crate::normalise::{Coercion, Format, KeyHasher, Normaliser, coerced};
-use crate::pipeline::{Cursor, CursorSettings, Target};
+use crate::pipeline::{self, Cursor, CursorSettings, List, Target};
 use crate::pull;
-
-/// The most targets of one fleet.
-const MAX_TARGETS: usize = 10_000;
 
 pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
     let mut files = Files::new(&options);
@@ -323,40 +318,48 @@ impl Compiler<'_> {
 
     fn targets(&mut self, read: &Read<Source>) -> Vec<Target> {
         let Some(fleet) = &read.value.fleet else { return Vec::new() };
-        let at = "fleet.targets_file";
-        let Some(text) =
-            self.files.text(&fleet.targets_file, Some(read.node.place_of(&read.file, at)))
-        else {
-            return Vec::new();
-        };
-        let groups: Vec<TargetGroup> = match serde_json::from_str(&text) {
-            Ok(groups) => groups,
-            Err(error) => {
-                let place = self.files.place(&fleet.targets_file, error.line() as u32);
-                self.files.problems.push(Problem::new(
-                    place,
-                    "",
-                    format!("not a list of targets: {error}"),
-                ));
-                return Vec::new();
+        let mut problems = Vec::new();
+        fleet.check("fleet", &mut problems);
+        if let Some(service) = fleet.service(&read.value.requester) {
+            let mut found = Vec::new();
+            service.check("fleet.http_sd", &mut found);
+            problems.extend(found.into_iter().filter(|(at, _)| at == "fleet.http_sd.url"));
+        }
+        problems.iter().for_each(|(at, message)| self.files.problem(read, at, message));
+        if let Err(message) = List::written(&fleet.targets) {
+            self.files.problem(read, "fleet.targets", &message);
+        }
+        for (i, group) in fleet.targets.iter().enumerate() {
+            for (j, name) in group.targets.iter().enumerate().filter(|(_, n)| !pull::is_target(n)) {
+                let at = format!("fleet.targets.{i}.targets.{j}");
+                let message = format!("'{name}' may only hold letters, digits and .-_:[]");
+                self.files.problem(read, &at, &message);
             }
+        }
+        // Files that others write are looked at when the fleet runs: they are no part of this.
+        let mut targets = if self.files.is_of_the_past() {
+            Vec::new()
+        } else {
+            pipeline::at_once(fleet, self.files.folder_path())
         };
-        let targets: Vec<_> = groups
-            .into_iter()
-            .flat_map(|group| {
-                let labels = group.labels;
-                group.targets.into_iter().map(move |name| Target { name, labels: labels.clone() })
-            })
-            .collect();
-        if targets.is_empty() || targets.len() > MAX_TARGETS {
-            self.files.problem(
-                read,
-                at,
-                &format!(
-                    "a fleet has 1 to {MAX_TARGETS} targets, this file names {}",
-                    targets.len()
-                ),
-            );
+        let Some(name) = &fleet.targets_file else { return targets };
+        let at = "fleet.targets_file";
+        let Some(text) = self.files.text(name, Some(read.node.place_of(&read.file, at))) else {
+            return targets;
+        };
+        match List::read(name, &text) {
+            Ok(list) => targets.extend(list.targets),
+            Err((line, error)) => {
+                let place = self.files.place(name, line);
+                let problem = Problem::new(place, "", format!("not a list of targets: {error}"));
+                self.files.problems.push(problem);
+                return targets;
+            }
+        }
+        if targets.is_empty() || targets.len() > fleet.max_targets {
+            let (count, most) = (targets.len(), fleet.max_targets);
+            let message = format!("a fleet has 1 to {most} targets, here are {count}");
+            self.files.problem(read, at, &message);
         }
         targets
     }

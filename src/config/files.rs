@@ -67,6 +67,11 @@ impl<'a> Files<'a> {
         }
     }
 
+    /// The folder itself.
+    pub(super) fn folder_path(&self) -> &Path {
+        &self.dir
+    }
+
     /// Whether an earlier configuration is read again, to know what its numbers meant.
     pub(super) fn is_of_the_past(&self) -> bool {
         self.kept.is_some()

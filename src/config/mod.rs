@@ -31,7 +31,7 @@ use crate::pipeline::{BodyRule, Cursor, DataThrough, Gate, Target};
 use crate::pull;
 
 pub use files::yaml_files;
-pub use written::{ErrorHandler, Fleet, Province, Source, Stream, Unit};
+pub use written::{ErrorHandler, Province, Source, Stream, Unit};
 pub use yaml::Problem;
 
 /// What a configuration is read with.
@@ -86,7 +86,7 @@ pub struct CheckedSource {
     pub written: Source,
     /// Its streams.
     pub streams: Vec<CheckedStream>,
-    /// The targets, if it is a fleet.
+    /// The targets that are known without asking anybody, if it is a fleet.
     pub targets: Arc<[Target]>,
 }
 

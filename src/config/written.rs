@@ -11,7 +11,7 @@ use crate::model::text::Bilingual;
 use crate::model::units::Span;
 use crate::normalise::{Coercion, MapSettings};
 use crate::pipeline::{
-    BodyRule, CursorSettings, DataThrough, DriftSettings, Gate, ReconcileSettings,
+    BodyRule, CursorSettings, DataThrough, DriftSettings, FleetSettings, Gate, ReconcileSettings,
 };
 use crate::pull::{Authenticator, Paginator, RateLimit, Requester, Retry, Scalar};
 
@@ -113,7 +113,7 @@ pub struct Source {
     pub error_handler: ErrorHandler,
     /// Present if it is a fleet of targets.
     #[serde(default)]
-    pub fleet: Option<Fleet>,
+    pub fleet: Option<FleetSettings>,
     /// Its streams.
     pub streams: BTreeMap<String, Stream>,
 }
@@ -125,23 +125,6 @@ pub struct ErrorHandler {
     /// Rules on the body, the first that applies decides.
     #[serde(default)]
     pub on: Vec<BodyRule>,
-}
-
-/// A fleet of targets.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Fleet {
-    /// A file of targets with labels, in the form of Prometheus' `file_sd`.
-    pub targets_file: String,
-    /// The length of the time slots in which polls are counted.
-    pub slot: Span,
-    /// How many targets are asked at once.
-    #[serde(default = "twenty")]
-    pub concurrency: usize,
-}
-
-const fn twenty() -> usize {
-    20
 }
 
 /// One stream of a source.
@@ -198,13 +181,4 @@ const fn single() -> Paginator {
 #[serde(deny_unknown_fields)]
 pub(super) struct Indicators {
     pub(super) indicators: BTreeMap<String, indicator::Settings>,
-}
-
-/// One group of a targets file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TargetGroup {
-    pub(super) targets: Vec<String>,
-    #[serde(default)]
-    pub(super) labels: BTreeMap<String, String>,
 }

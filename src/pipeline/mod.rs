@@ -5,14 +5,15 @@
 //! turn came through, and in mid-turn only if the source promises ascending order *and* keeps it. A
 //! turn always ends with a run line: what was received and what became of it.
 
+mod discovery;
 mod fleet;
 mod gate;
 mod reconcile;
 mod replay;
 mod schedule;
+mod timetable;
 mod turn;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,10 +32,15 @@ use crate::pull;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
+pub use discovery::{
+    Discovered, Discovery, FileDiscovery, FleetSettings, HttpDiscovery, List, TargetGroup, at_once,
+};
+pub use fleet::{Fleet, Target};
 pub use gate::{DriftSettings, Gate, Refusal};
 pub use reconcile::{Reconcile, ReconcileSettings};
 pub use replay::replay;
 pub use schedule::run;
+pub use timetable::{Board, Counts, Seat};
 pub use turn::take as turn;
 
 /// Which time the source is believed complete to after a good turn.
@@ -115,26 +121,6 @@ impl BodyRule {
         let among = |list: &[String]| code.is_some_and(|code| list.iter().any(|one| one == code));
         among(&self.is) || (!self.not.is_empty() && !among(&self.not))
     }
-}
-
-/// One target of a fleet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Its name, as `{{ target }}` in the source's address.
-    pub name: String,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-}
-
-/// A fleet of targets that are polled one by one.
-#[derive(Clone, Debug)]
-pub struct Fleet {
-    /// The targets.
-    pub targets: Arc<[Target]>,
-    /// The length of the time slots in which polls are counted.
-    pub slot: Span,
-    /// How many targets are asked at once.
-    pub concurrency: usize,
 }
 
 /// Everything that one stream needs.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::fleet::Pace;
 use super::{Finished, Shared, Stream, seconds_until, turn};
 use crate::model::snapshot::{Conservation, Outcome};
 use crate::model::time::Stamp;
@@ -21,8 +22,13 @@ pub async fn run(
     shared: Shared,
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
+    if stream.fleet.is_some() {
+        watch(Arc::clone(&stream), shared.clone(), stop.clone());
+    }
+    let mut pace = Pace::AtOnce;
     loop {
-        let finished = one_turn(&stream, &shared).await?;
+        let finished = one_turn(&stream, &shared, pace).await?;
+        pace = Pace::Spread;
         if stop.is_cancelled() {
             return Ok(());
         }
@@ -39,10 +45,23 @@ pub async fn run(
     }
 }
 
+/// Follows the lists of a fleet's targets while its stream runs.
+fn watch(stream: Arc<Stream>, shared: Shared, stop: CancellationToken) {
+    tokio::spawn(async move {
+        if let Some(fleet) = &stream.fleet {
+            fleet.discovery.keep(&shared, &stop).await;
+        }
+    });
+}
+
 /// A turn in a task of its own: a panic there is caught and told.
-async fn one_turn(stream: &Arc<Stream>, shared: &Shared) -> Result<Finished, StoreError> {
+async fn one_turn(
+    stream: &Arc<Stream>,
+    shared: &Shared,
+    pace: Pace,
+) -> Result<Finished, StoreError> {
     let (of, with) = (Arc::clone(stream), shared.clone());
-    match tokio::spawn(async move { turn::take(&of, &with).await }).await {
+    match tokio::spawn(async move { turn::take_at(&of, &with, pace).await }).await {
         Ok(Ok(finished)) => Ok(finished),
         Ok(Err(StoreError::Full)) => Ok(Finished { has_more: false }),
         Ok(Err(error)) => Err(error),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::fleet::Pace;
 use super::reconcile::Seen;
 use super::{
     Action, Cursor, DataThrough, Failure, Finished, Order, Progress, Refusal, Shared, Stream,
@@ -29,21 +30,32 @@ struct Read {
     audit: Audit,
 }
 
-/// Takes one turn and writes its run line.
+/// Takes one turn and writes its run line; all targets of a fleet are asked at once.
 pub async fn take(stream: &Arc<Stream>, shared: &Shared) -> Result<Finished, StoreError> {
+    take_at(stream, shared, Pace::AtOnce).await
+}
+
+/// The same, at a fleet's own pace.
+pub(super) async fn take_at(
+    stream: &Arc<Stream>,
+    shared: &Shared,
+    pace: Pace,
+) -> Result<Finished, StoreError> {
     let (started, clock) = (shared.clock.now(), Instant::now());
     shared.store.begin(stream.index, started).await;
     let mut progress =
         Progress { ascending: true, drift: stream.no_drift(), ..Progress::default() };
     let ending = if stream.fleet.is_some() {
-        fleet::poll(stream, shared, started, &mut progress).await
+        fleet::poll(stream, shared, pace, &mut progress).await
     } else if reconcile::is_due(stream, shared, started) {
         reconcile::pull_everything(stream, shared, started, &mut progress).await
     } else {
         pull_pages(stream, shared, started, &mut progress).await
     };
     let seen = progress.seen.take();
-    finish(stream, shared, started, &progress, ending, clock, seen).await
+    let finished = finish(stream, shared, started, &progress, ending, clock, seen).await?;
+    // A fleet's turns follow each other without a pause: the pauses are inside.
+    Ok(Finished { has_more: finished.has_more || stream.fleet.is_some() })
 }
 
 /// Pulls page after page, from the cursor on or, in a full pass, from the beginning.

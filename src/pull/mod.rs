@@ -43,7 +43,7 @@ pub use retry::Retry;
 pub use run::{Run, Tally};
 pub use secret::{Secret, SecretFile};
 pub use source::Source;
-pub use stream::{Scalar, Stream};
+pub use stream::{Scalar, Stream, is_target};
 
 /// What a semantic check found: dotted place and message, in the order found.
 pub type Problems = Vec<(String, String)>;

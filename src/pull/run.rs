@@ -77,6 +77,17 @@ impl Tally {
     /// Label values that belong to [`Tally::requests`].
     pub const CLASSES: [&'static str; 5] = ["2xx", "3xx", "4xx", "5xx", "none"];
 
+    /// Adds what another run cost.
+    pub fn join(&mut self, other: &Self) {
+        for (mine, theirs) in self.requests.iter_mut().zip(other.requests) {
+            *mine += theirs;
+        }
+        self.retries += other.retries;
+        self.bytes += other.bytes;
+        let room = MOST_DURATIONS.saturating_sub(self.durations.len());
+        self.durations.extend(other.durations.iter().take(room));
+    }
+
     fn count(&mut self, outcome: Option<StatusCode>, took: Duration) {
         let class = outcome.map_or(4, |status| match status.as_u16() {
             200..=299 => 0,

@@ -4,6 +4,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio_util::sync::CancellationToken;
+
 use super::auth::{Authenticator, Keyring};
 use super::client::{Client, Requester};
 use super::error::PullError;
@@ -52,6 +54,11 @@ impl Source {
     /// Starts one turn of a stream; nothing is asked before [`Run::next`].
     pub fn run(&self, stream: &Stream, vars: &Vars) -> Run {
         Run::new(self.clone(), stream, vars)
+    }
+
+    /// Cancelled when the process stops.
+    pub fn stop(&self) -> &CancellationToken {
+        &self.0.context.stop
     }
 
     /// A generator of its own for one run, so that runs do not wait for each other.

@@ -154,10 +154,17 @@ pub(super) fn unrendered(problem: Unrendered) -> PullError {
 /// A target may be a host, a host with a port or an identifier: nothing that could turn the
 /// address into another one (`user@`, `/`, `?`).
 fn check_target(target: &str) -> Result<(), PullError> {
+    if is_target(target) {
+        return Ok(());
+    }
+    Err(refused("a target may only hold letters, digits and .-_:[]"))
+}
+
+/// Whether a name may stand in the address of a fleet's source.
+pub fn is_target(target: &str) -> bool {
     let plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
-    let fine = target.chars().all(plain) && !target.trim_matches('.').is_empty();
-    if fine { Ok(()) } else { Err(refused("a target may only hold letters, digits and .-_:[]")) }
+    target.chars().all(plain) && !target.trim_matches('.').is_empty() && target.len() <= 253
 }
 
 fn refused(detail: &str) -> PullError {

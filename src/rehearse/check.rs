@@ -201,7 +201,7 @@ impl<'c> Check<'c, '_> {
                 Value::String(text) => text.clone().into_bytes(),
                 answer => answer.to_string().into_bytes(),
             });
-            let names = || source.targets.iter().map(|target| target.name.as_str());
+            let names = || source.targets.iter().map(|target| &*target.name);
             if let Some(position) = names().position(|known| known == target) {
                 found.push((position, answer));
             } else {

@@ -16,6 +16,7 @@ use arc_swap::ArcSwap;
 
 use super::custody::{Custodian, QuarantineReader};
 use super::past::written;
+use super::targets::Fleets;
 use crate::clock::Clock;
 use crate::indicator::{Catalogue, ContractFacts, UnitName, World};
 use crate::model::area::Areas;
@@ -47,6 +48,8 @@ pub struct Context {
     pub sources: BTreeMap<String, SourceFacts>,
     /// What time it is.
     pub clock: Clock,
+    /// Knows the targets of the fleets.
+    pub fleets: Arc<dyn Fleets>,
     /// Lists quarantined records.
     pub quarantine: Arc<dyn QuarantineReader>,
     /// Carries out what people decide; `None` refuses every write.

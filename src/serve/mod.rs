@@ -30,6 +30,7 @@ mod revisions;
 mod series;
 mod sources;
 mod table;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -39,6 +40,7 @@ pub use context::{
     Vintage, Vintages,
 };
 pub use custody::{Confirmed, Custodian, Pending, QuarantineReader};
+pub use targets::{FleetFacts, Fleets, TargetFacts, TargetState};
 
 use std::io;
 use std::net::TcpListener;
@@ -96,6 +98,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(dated("/v1/dimensions/area/values", dimension::areas))
         .service(get("/v1/sources", sources::list))
         .service(get("/v1/sources/{id}", sources::one))
+        .service(get("/v1/sources/{id}/targets", targets::list))
         .service(get("/v1/breaches", breaches::list))
         .service(post("/v1/sources/{id}/confirmations", custody::confirm))
         .service(resource("/v1/quarantine", quarantine::list))

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::answer::Answer;
 use super::breaches;
-use super::context::{Asked, SourceFacts, StreamFacts};
+use super::context::{Asked, Context, SourceFacts, StreamFacts};
 use super::error::ApiError;
 use super::query::Query;
 use crate::indicator::reading::FreshnessState;
@@ -139,6 +139,8 @@ pub(super) struct Breaches {
 struct Links {
     #[serde(rename = "self")]
     this: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    targets: Option<String>,
     breaches: String,
     quarantine: String,
 }
@@ -161,14 +163,19 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 pub(super) fn one(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let id = asked.piece("id");
     let Some((name, facts)) = asked.context.sources.get_key_value(id) else {
-        let near = nearest(id, asked.context.sources.keys().map(String::as_str));
-        let suggestions = near.into_iter().map(str::to_owned).collect();
-        return Err(ApiError::UnknownSource { id: id.to_owned(), suggestions });
+        return Err(unknown_source(asked.context, id));
     };
     Query::read(asked.request.query_string(), &[])?;
     let mut state = state(asked, name, facts, true);
     (state.as_of, state.revision) = (Some(asked.snapshot.at), Some(asked.snapshot.revision));
     Answer::json(&state)
+}
+
+/// The refusal of a name that no source has, with the nearest that one has.
+pub(super) fn unknown_source(context: &Context, id: &str) -> ApiError {
+    let near = nearest(id, context.sources.keys().map(String::as_str));
+    let suggestions = near.into_iter().map(str::to_owned).collect();
+    ApiError::UnknownSource { id: id.to_owned(), suggestions }
 }
 
 /// All sources by name.
@@ -234,6 +241,7 @@ fn state<'a>(
         revision: None,
         links: Links {
             this: format!("/v1/sources/{name}"),
+            targets: targets.map(|_| format!("/v1/sources/{name}/targets")),
             breaches: format!("/v1/breaches?source={name}"),
             quarantine: format!("/v1/quarantine?source={name}"),
         },

@@ -43,6 +43,9 @@ const CODES: [&str; 5] = ["2xx", "3xx", "4xx", "5xx", "none"];
 /// The rule by which good records are refused together with the bad ones on their page.
 const PAGE_REFUSED: &str = "page_refused";
 
+/// States of a fleet's targets.
+const TARGET_STATES: [&str; 3] = ["up", "silent", "waiting"];
+
 /// What became of a record.
 const CHANGES: [&str; 5] = ["insert", "update", "superseded", "duplicate", "retract"];
 
@@ -55,6 +58,8 @@ pub struct SourceLabels {
     pub kind: String,
     /// The accountable unit's id.
     pub unit: String,
+    /// Whether it is a fleet of targets.
+    pub is_fleet: bool,
     /// Its streams.
     pub streams: Vec<StreamLabels>,
 }
@@ -81,6 +86,9 @@ pub struct Metrics {
     watermark: GaugeVec,
     targets: IntGaugeVec,
     targets_up: IntGaugeVec,
+    fleet: IntGaugeVec,
+    discovery_failures: IntCounterVec,
+    discovery_success: GaugeVec,
     quarantine: IntGaugeVec,
     quarantine_oldest: GaugeVec,
     revision: IntGauge,
@@ -181,6 +189,21 @@ impl Metrics {
             targets_up: make.gauges(
                 "source_targets_up",
                 "Targets of a fleet that answered the last poll.",
+                by_source,
+            ),
+            fleet: make.gauges(
+                "fleet_targets",
+                "Targets on a fleet's list now, by what came of asking them last.",
+                &["source", "state"],
+            ),
+            discovery_failures: make.counters(
+                "fleet_discovery_failures_total",
+                "Looks at a fleet's lists of targets that found one broken; the last good one is kept.",
+                by_source,
+            ),
+            discovery_success: make.moments(
+                "fleet_discovery_last_success_timestamp_seconds",
+                "Unix time at which all lists of a fleet's targets were last good.",
                 by_source,
             ),
             quarantine: make.gauges("quarantine_records", "Records in quarantine now.", by_source),
@@ -351,6 +374,11 @@ impl Metrics {
             for code in CODES {
                 self.requests.with_label_values(&[name, code]);
             }
+            if source.is_fleet {
+                self.fleet(name, [0; 3]);
+                self.discovery_failures.with_label_values(&[name]);
+                moment(&self.discovery_success, &[name], None);
+            }
             self.pull_duration.with_label_values(&[name]);
             self.request_duration.with_label_values(&[name]);
             for StreamLabels { stream, warnings, .. } in &source.streams {
@@ -375,6 +403,21 @@ impl Metrics {
                     self.rejected.with_label_values(&[name, stream, reason.as_str()]);
                 }
             }
+        }
+    }
+
+    /// How many targets of a fleet are in which state: up, silent, waiting.
+    pub fn fleet(&self, source: &str, counts: [u64; 3]) {
+        for (state, count) in TARGET_STATES.iter().zip(counts) {
+            self.fleet.with_label_values(&[source, state]).set(count as i64);
+        }
+    }
+
+    /// A fleet's lists of targets have been looked at; when, if all of them were good.
+    pub fn discovered(&self, source: &str, good_at: Option<Stamp>) {
+        match good_at {
+            Some(_) => moment(&self.discovery_success, &[source], good_at),
+            None => self.discovery_failures.with_label_values(&[source]).inc(),
         }
     }
 
@@ -555,6 +598,7 @@ mod tests {
             source: "portal".to_owned(),
             kind: "public_service_portal".to_owned(),
             unit: "vp-ubnd".to_owned(),
+            is_fleet: true,
             streams: vec![StreamLabels {
                 stream: "dossiers".to_owned(),
                 fresh_within: 1800,
@@ -572,6 +616,8 @@ mod tests {
             "iocgw_records_warned_total{rule=\"a <= b\",source=\"portal\",stream=\"dossiers\"} 0",
             "iocgw_contract_breaches{grade=\"breaking\",source=\"portal\",stream=\"dossiers\"} 0",
             "iocgw_contract_unknown_fields_total{source=\"portal\",stream=\"dossiers\"} 0",
+            "iocgw_fleet_targets{source=\"portal\",state=\"silent\"} 0",
+            "iocgw_fleet_discovery_failures_total{source=\"portal\"} 0",
             "iocgw_ready 1",
             "process_resident_memory_bytes",
         ] {

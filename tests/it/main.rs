@@ -10,6 +10,7 @@ mod demo;
 mod deploy;
 mod drift;
 mod first;
+mod fleets;
 mod formats;
 mod keys;
 mod malformed;

@@ -8,11 +8,13 @@ use serde::forward_to_deserialize_any;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::{ErrorHandler, Fleet, Province, Stream, Unit, written, yaml_files};
+use crate::config::{ErrorHandler, Province, Stream, Unit, written, yaml_files};
 use crate::indicator::settings::{self, Settings};
 use crate::model::contract;
 use crate::model::text::Bilingual;
-use crate::pipeline::{BodyRule, CursorSettings};
+use crate::pipeline::{
+    BodyRule, CursorSettings, FileDiscovery, FleetSettings, HttpDiscovery, TargetGroup,
+};
 use crate::pull::{RateLimit, Requester, Retry};
 
 fn shipped(name: &str) -> PathBuf {
@@ -225,7 +227,10 @@ fn a_schema_names_exactly_the_keys_that_are_read() {
         Source,
         Stream,
         ErrorHandler,
-        Fleet,
+        FleetSettings,
+        TargetGroup,
+        FileDiscovery,
+        HttpDiscovery,
         Province,
         Unit,
         Bilingual,

@@ -2,8 +2,8 @@
 
 use serde_json::json as object;
 
-use super::json;
 use super::world::{bare, context, now};
+use super::{get, json};
 use crate::model::time::Stamp;
 use std::sync::Arc;
 
@@ -49,4 +49,38 @@ async fn a_source_grows_stale_with_time_alone() {
     let value = json(&context, "/v1/indicators/received/value?period=2024-03").await;
     assert_eq!(value["freshness"]["state"], "stale");
     assert_eq!(value["value"], 14, "the last good number stays");
+}
+
+#[actix_web::test]
+async fn the_targets_of_a_fleet_come_in_pages_and_by_state() {
+    let context = context();
+    let body = json(&context, "/v1/sources/kiosks/targets?limit=40").await;
+    assert_eq!(
+        (&body["up"], &body["silent"], &body["waiting"]),
+        (&object!(58), &object!(2), &object!(0))
+    );
+    assert_eq!(body["items"].as_array().unwrap().len(), 40);
+    assert_eq!(body["items"][6]["state"], "silent");
+    let next = body["next"].as_str().unwrap();
+    assert_eq!(next, "/v1/sources/kiosks/targets?after=KSK-040&limit=40");
+    let rest = json(&context, next).await;
+    assert_eq!(rest["items"].as_array().unwrap().len(), 20);
+    assert!(rest.get("next").is_none());
+    let silent = json(&context, "/v1/sources/kiosks/targets?state=silent").await;
+    assert_eq!(silent["items"][0]["target"], "KSK-007");
+    assert_eq!(silent["items"].as_array().unwrap().len(), 2);
+}
+
+#[actix_web::test]
+async fn targets_of_what_is_no_fleet_and_of_nobody_are_refused_with_a_reason() {
+    let context = context();
+    let body = get(&context, "/v1/sources/portal/targets").await.json();
+    assert_eq!(
+        (&body["status"], &body["type"]),
+        (&object!(400), &object!("/docs/problems/not-applicable"))
+    );
+    let body = get(&context, "/v1/sources/kiosk/targets").await.json();
+    assert_eq!((&body["status"], &body["suggestions"]), (&object!(404), &object!(["kiosks"])));
+    let body = get(&context, "/v1/sources/kiosks/targets?state=dead").await.json();
+    assert_eq!(body["status"], 400);
 }

@@ -186,6 +186,7 @@ impl Story {
             vintages: Arc::clone(&old.vintages),
             sources: old.sources.clone(),
             clock: old.clock.clone(),
+            fleets: Arc::clone(&old.fleets),
             quarantine: Arc::clone(&old.quarantine),
             custodian: None,
             metrics: Arc::clone(&old.metrics),

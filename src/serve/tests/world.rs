@@ -19,8 +19,8 @@ use crate::model::text::Bilingual;
 use crate::model::time::{Day, Stamp};
 use crate::model::units::Span;
 use crate::serve::{
-    Context, Definitions, Learned, NoVintage, Province, QuarantineReader, SourceFacts, StreamFacts,
-    Vintage, Vintages,
+    Context, Definitions, FleetFacts, Fleets, Learned, NoVintage, Province, QuarantineReader,
+    SourceFacts, StreamFacts, TargetFacts, TargetState, Vintage, Vintages,
 };
 
 pub(super) const AREAS: &str = "code,name\n16663,Phường B\n16681,Phường A\n17000,Xã C\n";
@@ -214,6 +214,7 @@ impl Ground {
             vintages: Arc::new(NoPast),
             sources: self.sources,
             clock: Clock::standing(now()),
+            fleets: Arc::new(Kiosks),
             quarantine: Arc::new(Listed(Vec::new())),
             custodian: None,
             metrics: Arc::new(|| "# TYPE iocgw_x gauge\niocgw_x 1\n".to_owned()),
@@ -221,6 +222,31 @@ impl Ground {
             observe: Arc::new(|_, _, _, _| {}),
             version: "0.1.0",
         }
+    }
+}
+
+/// Sixty kiosks, of which two are silent.
+struct Kiosks;
+
+impl Fleets for Kiosks {
+    fn targets(
+        &self,
+        source: &str,
+        after: &str,
+        state: Option<TargetState>,
+        limit: usize,
+    ) -> Option<FleetFacts> {
+        let kiosk = |i: u32| TargetFacts {
+            target: format!("KSK-{i:03}"),
+            state: if i % 30 == 7 { TargetState::Silent } else { TargetState::Up },
+            since: Some(now()),
+            asked_at: Some(now()),
+        };
+        let all = (1..=60).map(kiosk).filter(|kiosk| kiosk.target.as_str() > after);
+        let wanted = all.filter(|kiosk| state.is_none_or(|state| kiosk.state == state));
+        let items = wanted.take(limit).collect();
+        let facts = FleetFacts { up: 58, silent: 2, items, ..FleetFacts::default() };
+        (source == "kiosks").then_some(facts)
     }
 }
 
