@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use schemars::JsonSchema;
@@ -262,7 +262,7 @@ struct Work {
 }
 
 /// By what a changed file is told: when it was written, its length and its number on the volume.
-type Mark = (SystemTime, u64, u64);
+type Mark = (i64, i64, u64, u64);
 
 impl Discovery {
     /// Knows nothing before [`Discovery::refresh`]; `service` asks the fleet's `http_sd`.
@@ -467,8 +467,7 @@ fn look_at(path: &Path, known: Option<Mark>, most: usize) -> Seen {
     use std::os::unix::fs::MetadataExt as _;
     let read = || -> Result<Seen, String> {
         let meta = std::fs::metadata(path).map_err(|error| error.to_string())?;
-        let written = meta.modified().map_err(|error| error.to_string())?;
-        let mark = (written, meta.len(), meta.ino());
+        let mark = (meta.mtime(), meta.mtime_nsec(), meta.len(), meta.ino());
         if known == Some(mark) {
             return Ok(Seen::Same);
         }
@@ -504,7 +503,9 @@ pub(super) fn named(folder: &Path, pattern: &str) -> Vec<PathBuf> {
     let Some(Ok(entries)) = whole.parent().map(std::fs::read_dir) else { return Vec::new() };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let is_meant = |name: &String| {
-        name.len() >= before.len() + after.len()
+        // What begins with a dot is still being made, unless the pattern says otherwise.
+        (!name.starts_with('.') || before.starts_with('.'))
+            && name.len() >= before.len() + after.len()
             && name.starts_with(before)
             && name.ends_with(after)
     };

@@ -106,7 +106,7 @@ pub(super) async fn poll(
         fleet.discovery.refresh(shared).await;
     }
     let mut asking = fleet.asking.lock().await;
-    let timetable = Timetable::new(stream.interval.0, shared.clock.now());
+    let timetable = Timetable::new(stream.interval.0, shared.clock.now(), Instant::now());
     let mut round = Round {
         stream,
         shared,

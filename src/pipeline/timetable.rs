@@ -22,12 +22,12 @@ pub(super) struct Timetable {
 }
 
 impl Timetable {
-    /// A rhythm that stands still relative to the epoch, whenever it is made.
-    pub(super) fn new(interval: Duration, now: Stamp) -> Self {
+    /// A rhythm that stands still relative to the epoch, whenever it is made; `now` and `present` are
+    /// the same moment by both clocks.
+    pub(super) fn new(interval: Duration, now: Stamp, present: Instant) -> Self {
         let interval = interval.max(Duration::from_secs(1));
         let elapsed = u128::from(now.0.max(0).cast_unsigned()) * 1000 % interval.as_millis();
         let elapsed = Duration::from_millis(elapsed as u64);
-        let present = Instant::now();
         // A machine that has just started has no moment that far back.
         let base = present.checked_sub(elapsed).unwrap_or(present + interval - elapsed);
         Self { base, interval }
@@ -205,9 +205,9 @@ mod tests {
 
     #[test]
     fn targets_are_spread_over_the_interval_and_keep_their_moments() {
-        let timetable = Timetable::new(TEN, Stamp(1_711_990_803));
-        let again = Timetable::new(TEN, Stamp(1_711_990_803));
         let now = Instant::now();
+        let timetable = Timetable::new(TEN, Stamp(1_711_990_803), now);
+        let again = Timetable::new(TEN, Stamp(1_711_990_804), now + Duration::from_secs(1));
         let mut by_second = [0; 10];
         for i in 0..5000 {
             let name = format!("K-{i}");
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn nobody_is_asked_twice_at_once_and_a_missed_moment_is_passed_over() {
-        let timetable = Timetable::new(TEN, Stamp(0));
+        let timetable = Timetable::new(TEN, Stamp(0), Instant::now());
         let mut board = Board::default();
         let start = Instant::now();
         board.list(&targets(&["a"]), &timetable, true, start);
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_target_that_left_the_list_is_neither_asked_nor_counted() {
-        let timetable = Timetable::new(TEN, Stamp(0));
+        let timetable = Timetable::new(TEN, Stamp(0), Instant::now());
         let mut board = Board::default();
         let now = Instant::now();
         board.list(&targets(&["a", "b", "c"]), &timetable, true, now);
