@@ -197,7 +197,7 @@ fn get(address: SocketAddr, path: &str) -> Outcome<String> {
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     let (head, body) = text.split_once("\r\n\r\n").ok_or("no answer")?;
-    if !head.split(' ').nth(1).is_some_and(|status| status == "200") {
+    if head.split(' ').nth(1).is_none_or(|status| status != "200") {
         return Err(head.lines().next().unwrap_or("").to_owned().into());
     }
     Ok(body.to_owned())
