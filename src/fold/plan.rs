@@ -221,7 +221,8 @@ impl Compiler<'_> {
         let settings = self.settings;
         let kinds = [
             settings.count,
-            settings.sum.is_some(),
+            // A stock is of records, or of what `sum` names in them: loans, or what is owed on them.
+            settings.sum.is_some() && !settings.stock,
             settings.stock,
             settings.distribution.is_some(),
         ];

@@ -265,7 +265,8 @@ pub struct Check {
     pub otherwise: Otherwise,
 }
 
-/// An additive quantity: exactly one of `count`, `sum`, `stock`, `distribution`.
+/// An additive quantity: exactly one of `count`, `sum`, `stock`, `distribution`; a stock may say with
+/// `sum` of what.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Measure {
@@ -278,7 +279,7 @@ pub struct Measure {
     /// A property added up, in the bucket of `at`.
     #[serde(default)]
     pub sum: Option<String>,
-    /// One per record from `from` on, until `until`.
+    /// One per record from `from` on, until `until`; with `sum` that property instead of one.
     #[serde(default)]
     pub stock: bool,
     /// A quantity put into fixed bins, in the bucket of `at`.

@@ -251,6 +251,11 @@ impl Schema {
             let message = "a text cannot be part of a key; its type there is identifier";
             problems.push(("key".to_owned(), message.to_owned()));
         }
+        // An area is known only after the key, with the day that says what its code means.
+        if key.iter().any(|slot| self.fields[*slot].kind == PropertyType::Area) {
+            let message = "an area cannot be part of a key; map its code to an identifier as well";
+            problems.push(("key".to_owned(), message.to_owned()));
+        }
         if key.is_empty() {
             problems
                 .push(("key".to_owned(), "a contract needs at least one key property".to_owned()));

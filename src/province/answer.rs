@@ -38,10 +38,20 @@ pub(super) struct Answer {
     pub(super) notes: Vec<Note>,
 }
 
-/// Makes an answer unless the fault of the moment forbids, and enters it in the ledger.
+/// Answers in JSON.
 pub(super) async fn answer(
     here: &Here,
     wanted: Wanted,
+    make: impl FnOnce(&Province, &mut Draw, &Faults) -> Result<Answer, String> + Send + 'static,
+) -> HttpResponse {
+    answer_as(here, wanted, JSON, make).await
+}
+
+/// Makes an answer unless the fault of the moment forbids, and enters it in the ledger.
+pub(super) async fn answer_as(
+    here: &Here,
+    wanted: Wanted,
+    content_type: &'static str,
     make: impl FnOnce(&Province, &mut Draw, &Faults) -> Result<Answer, String> + Send + 'static,
 ) -> HttpResponse {
     let (faults, mut draw, trouble) = here.enter(wanted.endpoint, wanted.token.is_some());
@@ -66,10 +76,12 @@ pub(super) async fn answer(
             let half = Bytes::copy_from_slice(&body[..body.len() / 2]);
             let parts = [Ok(half), Err(io::Error::other("the line went dead"))];
             let stream = futures_util::stream::iter(parts);
-            json().body(SizedStream::new(body.len() as u64, stream))
+            ok(content_type).body(SizedStream::new(body.len() as u64, stream))
         }
-        Some(Trouble::CutBody) => json().body(Bytes::copy_from_slice(&body[..body.len() * 2 / 3])),
-        _ => json().body(body),
+        Some(Trouble::CutBody) => {
+            ok(content_type).body(Bytes::copy_from_slice(&body[..body.len() * 2 / 3]))
+        }
+        _ => ok(content_type).body(body),
     }
 }
 
@@ -93,7 +105,7 @@ async fn refusal(here: &Here, wanted: &Wanted, trouble: Option<Trouble>) -> Opti
         Trouble::Hang => Some(hang().await),
         Trouble::Expired { in_body } => {
             here.revoke_token(wanted.token.as_deref().unwrap_or_default());
-            Some(if in_body { json().body(EXPIRED) } else { unauthorised("Bearer") })
+            Some(if in_body { ok(JSON).body(EXPIRED) } else { unauthorised("Bearer") })
         }
         Trouble::LoginPage => Some(
             HttpResponse::Ok()
@@ -113,9 +125,11 @@ pub(super) async fn hang() -> HttpResponse {
     failure("hết thời gian chờ")
 }
 
-pub(super) fn json() -> actix_web::HttpResponseBuilder {
+const JSON: &str = "application/json; charset=utf-8";
+
+fn ok(content_type: &'static str) -> actix_web::HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
-    response.content_type("application/json; charset=utf-8");
+    response.content_type(content_type);
     response
 }
 

@@ -6,6 +6,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::record::Record;
 use crate::model::time::{Day, Stamp};
 
 /// A stream of one of the simulated systems.
@@ -25,6 +26,30 @@ pub enum System {
     Kiosk,
     /// Session events of the kiosk platform.
     Sessions,
+    /// Daily returns of medical facilities.
+    MedicalReturns,
+    /// The register of medical facilities.
+    MedicalFacilities,
+    /// Daily acts of certification points.
+    Certification,
+    /// Exams and driving tests under cameras.
+    Exams,
+    /// Unsecured loans.
+    Loans,
+    /// Households that may have such a loan.
+    Households,
+    /// Digital citizenship by commune and month.
+    Citizens,
+    /// Screens, billboards and loudspeakers by day.
+    Screens,
+    /// Courses by unit and month.
+    Courses,
+    /// The register of models and tasks.
+    Programme,
+    /// Petitions.
+    Petitions,
+    /// Verdicts at one-stop desks by day.
+    Votes,
 }
 
 /// Why a record deserves quarantine.
@@ -72,6 +97,8 @@ pub enum Fact {
     Session(Session),
     /// A kiosk's status.
     Heartbeat(Heartbeat),
+    /// A record of a smaller system.
+    Record(Record),
     /// A kiosk was asked at `Said::version` and gave no status.
     Silence {
         /// `KSK-001`.

@@ -9,25 +9,38 @@
 mod answer;
 mod areas;
 mod calendar;
+mod certification;
+mod citizens;
+mod courses;
 mod draw;
+mod exams;
 mod facilities;
 mod faults;
 mod feed;
 mod kiosks;
 mod ledger;
+mod loans;
 mod lodging_a;
 mod lodging_b;
+mod medical;
+mod office_answer;
+mod offices;
 mod page;
+mod petitions;
 mod portal;
 mod portal_render;
 mod procedures;
+mod programme;
+mod record;
 mod returns;
+mod screens;
 mod serve;
 mod sessions;
 mod strays;
 #[cfg(test)]
 mod tests;
 mod token;
+mod wording;
 mod write;
 
 use std::net::SocketAddr;
@@ -39,6 +52,7 @@ pub use kiosks::{Fleet, KIOSKS, targets};
 pub use ledger::{Bad, Dossier, Facility, Fact, Heartbeat, Ledger, Return, Said, Session, System};
 pub use page::PAGE_LIMIT;
 pub use procedures::{PROCEDURES, Procedure};
+pub use record::{Cell, Record};
 pub use serve::serve;
 pub use strays::Stray;
 
@@ -48,6 +62,7 @@ use facilities::{Facilities, Platform, Register};
 use faults::{Gate, Trouble};
 use feed::Pin;
 use kiosks::Kiosk;
+use offices::{Host, Shelf};
 use page::{Stream, World};
 use portal::Portal;
 use returns::Returns;
@@ -113,6 +128,8 @@ pub struct Province {
     facilities_b: Stream<Facilities>,
     sessions: Stream<Sessions>,
     kiosks: Arc<Vec<Kiosk>>,
+    /// The smaller systems.
+    offices: Vec<Stream<Shelf>>,
 }
 
 impl Province {
@@ -142,6 +159,7 @@ impl Province {
             Stream::new(Facilities(Arc::clone(register)), &world, late, first, today)
         };
         let held = Sessions { world: world.clone(), kiosks: Arc::clone(&kiosks), fleet };
+        let offices = offices::open(&world, &areas, late, today);
         let dossiers = Portal::new(world.clone(), Arc::clone(&areas));
         let (portal, sessions) = std::thread::scope(|scope| {
             let sessions = scope.spawn(|| Stream::new(held, &world, late, first, today));
@@ -166,6 +184,7 @@ impl Province {
             facilities_b: facilities(&b),
             sessions,
             kiosks,
+            offices,
         })
     }
 
@@ -203,18 +222,33 @@ impl Province {
             ("KIOSK_URL", "kiosks"),
             ("KIOSK_PLATFORM_URL", "kiosk-platform"),
         ];
+        let mut parts = Vec::from(parts);
+        parts.extend(self.hosts().map(|host| (host.variable, host.path)));
+        parts.dedup();
         parts.into_iter().map(|(name, path)| (name, format!("http://{at}/{path}"))).collect()
     }
 
-    /// The secrets that a configuration needs, by file name. The portal's client and platform B's
-    /// user are both called `ioc`.
+    /// The secrets that a configuration needs, by file name. The portal's client and every
+    /// user are called `ioc`.
     pub fn secrets(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut secrets = vec![
             ("portal_secret", token::portal_secret(self.seed)),
             ("lodging_a_key", lodging_a::key(self.seed)),
             ("lodging_b_password", lodging_b::password(self.seed)),
             ("kiosk_platform_token", sessions::token(self.seed)),
-        ]
+        ];
+        secrets.extend(
+            self.hosts()
+                .filter(|host| !host.secret_file.is_empty())
+                .map(|host| (host.secret_file, host.secret(self.seed))),
+        );
+        secrets.dedup();
+        secrets
+    }
+
+    /// The smaller systems, once for each of their streams.
+    fn hosts(&self) -> impl Iterator<Item = &'static Host> {
+        self.offices.iter().map(|stream| stream.records.office.host)
     }
 
     fn faults(&self) -> Faults {

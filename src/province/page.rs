@@ -46,6 +46,11 @@ pub(super) trait Records {
     /// Words one record, and tells what it means if that is wanted.
     fn say(&self, line: Line, out: &mut Vec<u8>, is_noted: bool) -> Option<Note>;
 
+    /// What stands between two records.
+    fn separator(&self) -> &'static [u8] {
+        b","
+    }
+
     /// The ways in which this kind of record can be bad.
     fn ways_to_be_bad(&self) -> &'static [Bad] {
         &[Bad::WrongType, Bad::UnknownCode, Bad::UnknownCommune, Bad::FutureDate]
@@ -69,7 +74,7 @@ pub(super) struct Ask {
     pub(super) is_numbered: bool,
 }
 
-/// The records of a page, worded and separated by commas.
+/// The records of a page, worded one after the other.
 #[derive(Debug)]
 pub(super) struct Page {
     pub(super) records: Vec<u8>,
@@ -112,7 +117,7 @@ impl<R: Records> Stream<R> {
         let mut notes = Vec::new();
         for (n, line) in lines.into_iter().enumerate() {
             if n > 0 {
-                records.push(b',');
+                records.extend_from_slice(self.records.separator());
             }
             notes.extend(self.records.say(line, &mut records, noted));
         }

@@ -5,7 +5,8 @@
 //!
 //! `/portal/token`, `/portal/api/hoso?updated_from=&limit=` · `/lodging-a/v1/{returns,facilities}`
 //! `?changed_since=&page=&size=` · `/lodging-b/api/{luu-tru,co-so}?tuThoiDiem=&soLuong=&after=` ·
-//! `/kiosks/{id}/status` · `/kiosk-platform/sessions?since=&limit=&cursor=`
+//! `/kiosks/{id}/status` · `/kiosk-platform/sessions?since=&limit=&cursor=` · what the tables of the
+//! smaller systems say ([`super::offices`])
 
 use std::collections::HashMap;
 use std::io;
@@ -26,6 +27,7 @@ use super::faults::Faults;
 use super::feed::Pin;
 use super::kiosks::{Mood, mood, status};
 use super::ledger::System;
+use super::office_answer::{office, office_token};
 use super::page::{Ask, PAGE_LIMIT, Page, Records, Stream};
 use super::token::{CLIENT, TOKEN_LIFE, page_token, portal_secret, read_page_token};
 use super::{Province, lodging_a, lodging_b, sessions};
@@ -69,10 +71,15 @@ fn routes(app: &mut web::ServiceConfig) {
         .route("/lodging-b/api/luu-tru", web::get().to(returns_b))
         .route("/lodging-b/api/co-so", web::get().to(facilities_b))
         .route("/kiosks/{id}/status", web::get().to(kiosk_status))
-        .route("/kiosk-platform/sessions", web::get().to(kiosk_sessions));
+        .route("/kiosk-platform/sessions", web::get().to(kiosk_sessions))
+        .service(
+            web::resource("/{rest:.*}")
+                .route(web::get().to(office))
+                .route(web::post().to(office_token)),
+        );
 }
 
-fn limit(query: &Query, name: &str) -> Result<usize, String> {
+pub(super) fn limit(query: &Query, name: &str) -> Result<usize, String> {
     let Some(text) = query.get(name) else { return Ok(PAGE_LIMIT) };
     match text.parse::<usize>() {
         Ok(limit) if limit > 0 => Ok(limit.min(PAGE_LIMIT)),
@@ -81,7 +88,7 @@ fn limit(query: &Query, name: &str) -> Result<usize, String> {
 }
 
 /// Where a run over tokens begins or goes on.
-fn resume<R: Records>(
+pub(super) fn resume<R: Records>(
     province: &Province,
     token: Option<&String>,
     since: Option<Stamp>,
@@ -96,7 +103,7 @@ fn resume<R: Records>(
 }
 
 /// A page of a stream whose pages follow tokens, and the token of the next page.
-fn tokened<R: Records>(
+pub(super) fn tokened<R: Records>(
     province: &Province,
     stream: &Stream<R>,
     at: (Pin, usize),
@@ -163,7 +170,7 @@ async fn dossiers(here: Here, request: HttpRequest, query: Query) -> HttpRespons
 }
 
 /// Reads `yyyyMMddHHmmss`; the beginning of time when absent.
-fn compact(text: Option<&String>) -> Option<Stamp> {
+pub(super) fn compact(text: Option<&String>) -> Option<Stamp> {
     let Some(text) = text else { return Some(Stamp(0)) };
     if text.len() != 14 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -207,7 +214,7 @@ async fn platform_a<R: Records + 'static>(
 }
 
 /// A plus sign that a client forgot to escape arrives as a space.
-fn plus(text: &str) -> String {
+pub(super) fn plus(text: &str) -> String {
     text.replace(' ', "+")
 }
 

@@ -12,6 +12,7 @@ use super::page::Ask;
 use super::*;
 
 mod misbehaviour;
+mod offices;
 mod shapes;
 mod wire;
 

@@ -18,7 +18,7 @@ pub(super) const TOKEN_LIFE: i64 = 600;
 pub(super) const CLIENT: &str = "ioc";
 
 const TOKENS_KEPT: usize = 64;
-const RUNS_KEPT: usize = 16;
+const RUNS_KEPT: usize = 64;
 
 /// The portal's client secret of a seed.
 pub(super) fn portal_secret(seed: u64) -> String {

@@ -18,6 +18,10 @@ pub(super) enum Moment {
     IsoDay,
     /// `02/04/2024`
     VietnameseDay,
+    /// `2024-04-02 08:15:00`
+    Sortable,
+    /// `1712020500`
+    Unix,
 }
 
 /// Appends a number in decimal.
@@ -72,6 +76,12 @@ pub(super) fn moment(out: &mut Vec<u8>, at: i64, shape: Moment) {
         }
         Moment::IsoDay => ymd(out, b"-"),
         Moment::VietnameseDay => dmy(out, b"/"),
+        Moment::Sortable => {
+            ymd(out, b"-");
+            out.push(b' ');
+            time(out, b":");
+        }
+        Moment::Unix => number(out, at.max(0) as u64),
     }
 }
 
@@ -179,6 +189,8 @@ mod tests {
         assert_eq!(written(Moment::Vietnamese), "02/04/2024 08:15:09");
         assert_eq!(written(Moment::IsoDay), "2024-04-02");
         assert_eq!(written(Moment::VietnameseDay), "02/04/2024");
+        assert_eq!(written(Moment::Sortable), "2024-04-02 08:15:09");
+        assert_eq!(written(Moment::Unix), "1712020509");
     }
 
     #[test]

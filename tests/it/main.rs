@@ -16,6 +16,7 @@ mod keys;
 mod malformed;
 mod metrics;
 mod oracle;
+mod programme;
 mod readme;
 mod sick;
 mod steward;

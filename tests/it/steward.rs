@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Output;
 
-use crate::support::{Overlay, run_in};
+use crate::support::{Overlay, run_in, variables};
 
 const CASE: &str = "tests:
   - name: {vi: Một phiên, en: One session}
@@ -58,15 +58,12 @@ fn a_case_that_fails_is_1_and_one_that_makes_no_sense_is_78() {
 #[test]
 fn the_check_of_a_configuration_looks_at_its_cases_too() {
     let overlay = Overlay::new();
-    let variables =
-        ["PORTAL_URL", "LODGING_A_URL", "LODGING_B_URL", "KIOSK_URL", "KIOSK_PLATFORM_URL"];
-    let variables = variables.map(|name| (name.to_owned(), "http://127.0.0.1:9".to_owned())).into();
     fs::write(
         overlay.folder().join("config/tests/extra.yaml"),
         CASE.replace("kiosk_sessions", "kiosks").replace("RECEIVED", "0"),
     )
     .unwrap();
-    let output = run_in(overlay.folder(), &["config", "check"], &variables);
+    let output = run_in(overlay.folder(), &["config", "check"], &variables());
     let why = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(78), "{why}");
     assert!(

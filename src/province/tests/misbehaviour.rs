@@ -203,6 +203,7 @@ async fn bad_records_are_strangers_and_marked_with_their_reason() {
             Fact::Return(one) => format!("{} {}", one.facility, one.stay_date),
             Fact::Facility(one) => one.facility.clone(),
             Fact::Session(one) => one.session.clone(),
+            Fact::Record(one) => one.key.clone(),
             Fact::Heartbeat(_) | Fact::Silence { .. } => continue,
         };
         match said.bad {

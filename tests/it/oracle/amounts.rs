@@ -53,12 +53,23 @@ impl Amounts {
 
     /// Adds to a stock from one day until another; what ended as it began was never in it.
     pub(super) fn hold(&mut self, name: &'static str, from: i32, until: Option<i32>, place: usize) {
+        self.hold_amount(name, (from, until), place, 1);
+    }
+
+    /// The same of an amount that stands in the record.
+    pub(super) fn hold_amount(
+        &mut self,
+        name: &'static str,
+        (from, until): (i32, Option<i32>),
+        place: usize,
+        amount: i64,
+    ) {
         if until.is_some_and(|until| until <= from) {
             return;
         }
-        self.add(name, from, place, 1);
+        self.add(name, from, place, amount);
         if let Some(until) = until {
-            self.add(name, until, place, -1);
+            self.add(name, until, place, -amount);
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::amounts::{Amounts, PLACES};
 use super::calendar::Period;
-use super::indicators::{Empty, Formula, Indicator, Over, Part, Term, all, returns};
+use super::indicators::{Empty, Formula, Indicator, Over, Part, Term, all};
 
 /// The indicators over the amounts.
 pub(super) struct Oracle {
@@ -59,13 +59,22 @@ impl Oracle {
                 let above = self.sum(above, period, place);
                 ratio(above, self.sum(below, period, place), *empty)
             }
+            Formula::Scaled(factor, above, below) => {
+                let above = self.sum(&[*above], period, place);
+                let value = match (above, self.sum(&[*below], period, place)) {
+                    (Some(_), Some(0)) => Err("no_base"),
+                    (Some(above), Some(below)) => Ok(factor * above as f64 / below as f64),
+                    _ => Err("not_reported"),
+                };
+                Expected::only(value)
+            }
             Formula::Composite(parts) => {
                 let value = self.score(parts, period, place);
                 Expected::only(value.ok_or("missing_component"))
             }
         };
-        if indicator.needs_returns {
-            self.weigh_returns(&mut expected, period, place);
+        if let Some(reported) = indicator.reported {
+            self.weigh_returns(&mut expected, period, place, reported);
         }
         expected
     }
@@ -103,8 +112,13 @@ impl Oracle {
     }
 
     /// Where returns were due and none came, nothing is known, least of all a zero.
-    fn weigh_returns(&self, expected: &mut Expected, period: &Period, place: usize) {
-        let (reports, due) = returns();
+    fn weigh_returns(
+        &self,
+        expected: &mut Expected,
+        period: &Period,
+        place: usize,
+        (reports, due): (Term, Term),
+    ) {
         let reports = self.sum(&[reports], period, place).unwrap_or(0);
         let due = self.sum(&[due], period, place).unwrap_or(0);
         expected.completeness = (due > 0).then(|| (reports as f64 / due as f64).min(1.0));

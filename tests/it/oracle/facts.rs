@@ -83,6 +83,7 @@ fn key(fact: &Fact) -> Option<(&'static str, String)> {
         Fact::Return(of) => ("lodging_returns", format!("{} {}", of.facility, of.stay_date)),
         Fact::Facility(facility) => ("facilities", facility.facility.clone()),
         Fact::Session(session) => ("kiosk_sessions", session.session.clone()),
+        Fact::Record(record) => (record.contract, record.key.clone()),
         Fact::Heartbeat(_) | Fact::Silence { .. } => return None,
     })
 }
@@ -95,6 +96,7 @@ fn place(said: &Said, places: &Places) -> usize {
         Fact::Facility(of) => (of.commune_code, of.commune_today, local_day(said.version.0)),
         // A kiosk's commune is known by its code of today throughout.
         Fact::Session(of) => (of.commune_code, of.commune_code, local_day(of.started_at.0)),
+        Fact::Record(of) => (of.commune_code, of.commune_today, of.code_day.0),
         Fact::Heartbeat(_) | Fact::Silence { .. } => unreachable!("kiosks have no key"),
     };
     let place = places.at(code, day);
@@ -163,5 +165,17 @@ fn stream(system: System) -> (&'static str, &'static str) {
         System::FacilitiesB => ("lodging_b", "facilities"),
         System::Kiosk => ("kiosk_fleet", "status"),
         System::Sessions => ("kiosk_platform", "sessions"),
+        System::MedicalReturns => ("medical", "returns"),
+        System::MedicalFacilities => ("medical", "facilities"),
+        System::Certification => ("certification_points", "days"),
+        System::Exams => ("exams", "sessions"),
+        System::Loans => ("loans", "loans"),
+        System::Households => ("loans", "households"),
+        System::Citizens => ("citizens", "months"),
+        System::Screens => ("screens", "days"),
+        System::Courses => ("courses", "months"),
+        System::Programme => ("programme", "items"),
+        System::Petitions => ("petitions", "petitions"),
+        System::Votes => ("petitions", "votes"),
     }
 }

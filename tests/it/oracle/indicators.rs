@@ -1,5 +1,7 @@
 //! The indicators of `config/indicators`, written down a second time: which amounts make up which.
 
+use super::office_indicators;
+
 /// How an amount is taken over a period.
 #[derive(Clone, Copy)]
 pub(super) enum Over {
@@ -42,6 +44,8 @@ pub(super) enum Formula {
     /// Tenths of all, and by what the quantity is divided.
     Percentile(&'static str, usize, f64),
     Ratio(Vec<Term>, Vec<Term>, Empty),
+    /// One amount by another, times a number.
+    Scaled(f64, Term, Term),
     /// Of 100 points, the weights shared out among the parts that have a value.
     Composite(Vec<Part>),
 }
@@ -50,46 +54,63 @@ pub(super) enum Formula {
 pub(super) struct Indicator {
     pub(super) id: &'static str,
     pub(super) formula: Formula,
-    /// Complete as far as the returns due have come in; otherwise as far as its time is covered.
-    pub(super) needs_returns: bool,
+    /// Complete as far as what was due has come in; otherwise as far as its time is covered.
+    pub(super) reported: Option<(Term, Term)>,
 }
 
-const fn of(name: &'static str) -> Term {
+pub(super) const fn of(name: &'static str) -> Term {
     Term { name, sign: 1, over: Over::Period }
 }
 
-const fn less(name: &'static str) -> Term {
+pub(super) const fn less(name: &'static str) -> Term {
     Term { name, sign: -1, over: Over::Period }
 }
 
-const fn end(name: &'static str) -> Term {
+pub(super) const fn end(name: &'static str) -> Term {
     Term { name, sign: 1, over: Over::End }
 }
 
-const fn days(name: &'static str) -> Term {
+pub(super) const fn less_end(name: &'static str) -> Term {
+    Term { name, sign: -1, over: Over::End }
+}
+
+pub(super) const fn days(name: &'static str) -> Term {
     Term { name, sign: 1, over: Over::Days }
 }
 
 const fn indicator(id: &'static str, formula: Formula) -> Indicator {
-    Indicator { id, formula, needs_returns: false }
+    Indicator { id, formula, reported: None }
 }
 
-fn total(id: &'static str, terms: &[Term]) -> Indicator {
+pub(super) fn total(id: &'static str, terms: &[Term]) -> Indicator {
     indicator(id, Formula::Total(terms.to_vec()))
 }
 
-fn ratio(id: &'static str, above: &[Term], below: &[Term]) -> Indicator {
+pub(super) fn ratio(id: &'static str, above: &[Term], below: &[Term]) -> Indicator {
     indicator(id, Formula::Ratio(above.to_vec(), below.to_vec(), Empty::Null))
 }
 
-fn composite(id: &'static str, parts: &[(&'static str, f64, f64, f64)]) -> Indicator {
+pub(super) fn scaled(id: &'static str, factor: f64, above: Term, below: Term) -> Indicator {
+    indicator(id, Formula::Scaled(factor, above, below))
+}
+
+pub(super) fn percentile(
+    id: &'static str,
+    name: &'static str,
+    tenths: usize,
+    divisor: f64,
+) -> Indicator {
+    indicator(id, Formula::Percentile(name, tenths, divisor))
+}
+
+pub(super) fn composite(id: &'static str, parts: &[(&'static str, f64, f64, f64)]) -> Indicator {
     let part =
         |&(id, weight, from, to): &(&'static str, f64, f64, f64)| Part { id, weight, from, to };
     indicator(id, Formula::Composite(parts.iter().map(part).collect()))
 }
 
 impl Indicator {
-    fn or(mut self, otherwise: Empty) -> Self {
+    pub(super) fn or(mut self, otherwise: Empty) -> Self {
         if let Formula::Ratio(.., empty) = &mut self.formula {
             *empty = otherwise;
         }
@@ -97,18 +118,19 @@ impl Indicator {
     }
 
     fn of_returns(self) -> Self {
-        Self { needs_returns: true, ..self }
+        self.of(of("lodging_returns.reports"), days("facilities.active"))
     }
-}
 
-/// The returns that came in, and those that were due.
-pub(super) fn returns() -> (Term, Term) {
-    (of("lodging_returns.reports"), days("facilities.active"))
+    /// Complete as far as what was due has been reported.
+    pub(super) fn of(self, reported: Term, due: Term) -> Self {
+        Self { reported: Some((reported, due)), ..self }
+    }
 }
 
 /// All of them.
 pub(super) fn all() -> Vec<Indicator> {
-    [portal(), lodging(), kiosk(), combined(), composites()].into_iter().flatten().collect()
+    let all = [portal(), lodging(), kiosk(), combined(), composites(), office_indicators::all()];
+    all.into_iter().flatten().collect()
 }
 
 fn portal() -> Vec<Indicator> {
@@ -140,8 +162,8 @@ fn portal() -> Vec<Indicator> {
         ratio("overdue_share", &[end("dossiers.overdue")], &[end("dossiers.pending")])
             .or(Empty::Zero),
         total("net_intake", &[received[0], less("dossiers.finished")]),
-        indicator("processing_days_median", Formula::Percentile(took, 5, 86_400.0)),
-        indicator("processing_days_p90", Formula::Percentile(took, 9, 86_400.0)),
+        percentile("processing_days_median", took, 5, 86_400.0),
+        percentile("processing_days_p90", took, 9, 86_400.0),
         share("supplement_rate", "dossiers.supplemented"),
         share("reuse_rate", "dossiers.reused"),
         ratio(
@@ -156,7 +178,7 @@ fn portal() -> Vec<Indicator> {
 }
 
 fn lodging() -> Vec<Indicator> {
-    let (reports, due) = returns();
+    let (reports, due) = (of("lodging_returns.reports"), days("facilities.active"));
     let domestic = of("lodging_returns.guest_nights_domestic");
     let foreign = of("lodging_returns.guest_nights_foreign");
     let (arrivals, sent) = (of("lodging_returns.arrivals"), of("lodging_returns.notices_sent"));
@@ -210,7 +232,7 @@ fn kiosk() -> Vec<Indicator> {
             &[of("kiosk_sessions.sessions checked in with insurance")],
             &[of("kiosk_sessions.sessions checked in")],
         ),
-        indicator("kiosk_service_time_p90", Formula::Percentile("kiosk_sessions.duration", 9, 1.0)),
+        percentile("kiosk_service_time_p90", "kiosk_sessions.duration", 9, 1.0),
     ]
 }
 

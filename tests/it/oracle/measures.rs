@@ -5,6 +5,7 @@ use ioc_gateway::province::{Dossier, Facility, Fact, Return, Session};
 use super::amounts::Amounts;
 use super::calendar::local_day;
 use super::facts::{Kiosk, Standing};
+use super::offices;
 
 /// Procedures outside the 25 essential services of Decision 06.
 const NOT_ESSENTIAL: [&str; 11] = [
@@ -32,6 +33,7 @@ pub(super) fn add(amounts: &mut Amounts, all: &[Standing], edition: Edition) {
             Fact::Return(of) => add_return(amounts, of, *place),
             Fact::Facility(facility) => add_facility(amounts, facility, *place),
             Fact::Session(session) => add_session(amounts, session, *place),
+            Fact::Record(record) => offices::add(amounts, record, *place),
             Fact::Heartbeat(_) | Fact::Silence { .. } => {}
         }
     }

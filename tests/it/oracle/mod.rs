@@ -14,6 +14,8 @@ mod facts;
 mod indicators;
 mod leaks;
 mod measures;
+mod office_indicators;
+mod offices;
 mod reforms;
 mod stage;
 mod vintages;

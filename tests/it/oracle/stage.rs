@@ -14,8 +14,22 @@ use super::calendar::local_day;
 use crate::support::{Gateway, Systems, copy, shipped};
 
 /// The sources of the shipped configuration and how many streams each has.
-const SOURCES: [(&str, usize); 5] =
-    [("portal", 1), ("lodging_a", 2), ("lodging_b", 2), ("kiosk_fleet", 1), ("kiosk_platform", 1)];
+const SOURCES: [(&str, usize); 14] = [
+    ("portal", 1),
+    ("lodging_a", 2),
+    ("lodging_b", 2),
+    ("kiosk_fleet", 1),
+    ("kiosk_platform", 1),
+    ("medical", 2),
+    ("certification_points", 1),
+    ("exams", 1),
+    ("loans", 2),
+    ("citizens", 1),
+    ("screens", 1),
+    ("courses", 1),
+    ("programme", 1),
+    ("petitions", 2),
+];
 
 /// Everything that a test of the whole program needs.
 pub(crate) struct Stage {
@@ -210,11 +224,10 @@ fn hurried(from: &Path, to: &Path, slot: i64) {
         ("per: 1m", "per: 1s"),
         ("{max_retries: 4}", "{max_retries: 2, first: 20ms, longest: 200ms}"),
         ("limit: 5000", "limit: 200"),
-        ("size: 2000", "size: 100"),
-        ("soLuong: 2000", "soLuong: 100"),
+        (": 2000", ": 100"),
         ("slot: 15m", slot.as_str()),
     ];
-    let mut made = [0; 11];
+    let mut made = [0; 10];
     for (source, _) in SOURCES {
         let path = to.join("sources").join(format!("{source}.yaml"));
         let mut text = std::fs::read_to_string(&path).unwrap();

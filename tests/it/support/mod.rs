@@ -9,7 +9,7 @@ mod upstream;
 
 pub(crate) use browser::Browser;
 pub(crate) use gateway::{Gateway, program, request, run_in};
-pub(crate) use overlay::{Overlay, cases, copy, edit, named};
+pub(crate) use overlay::{Overlay, cases, copy, edit, named, variables};
 pub(crate) use province::{Pulled, Systems};
 pub(crate) use upstream::{Moody, Reply, Upstream};
 

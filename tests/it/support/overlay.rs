@@ -2,6 +2,7 @@
 //!
 //! A case therefore holds only what it is about, and stays true when the shipped files change.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -57,6 +58,20 @@ impl Overlay {
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("config")
     }
+}
+
+/// An address for every variable that the shipped sources name; nothing listens there.
+pub(crate) fn variables() -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for source in fs::read_dir(shipped().join("sources")).unwrap() {
+        let text = fs::read_to_string(source.unwrap().path()).unwrap();
+        for rest in text.split("${").skip(1) {
+            let name = rest.split(['}', ':']).next().expect("a variable is closed");
+            found.insert(name.to_owned(), "http://127.0.0.1:9".to_owned());
+        }
+    }
+    assert!(found.len() > 5, "{found:?}");
+    found
 }
 
 /// Where cases live.
