@@ -146,7 +146,7 @@ impl Item {
         let due = if !is_model && place < DUE {
             Day(days(2024, 3, 1)).plus(drawn(31, 2))
         } else {
-            Day(days(2024, 6, 1)).plus(drawn(540, 2))
+            Day(days(2024, 8, 1)).plus(drawn(480, 2))
         };
         let done = is_done.then(|| Day(days(2024, 2, 1)).plus(drawn(58, 3)));
         let percent = match (is_done, is_started) {
@@ -268,6 +268,7 @@ mod tests {
         let due: Vec<&Item> = items.iter().filter(|item| item.due <= day).collect();
         assert_eq!(due.len(), 10);
         assert!(due.iter().all(|item| !item.is_model && item.percent < 100 && item.done.is_none()));
+        assert!(items.iter().all(|item| item.start <= item.due));
         let groups: std::collections::BTreeSet<u64> =
             items.iter().filter(|item| !item.is_model).map(|item| item.place % 10).collect();
         assert_eq!((groups.len(), items.len() - models().count()), (10, 51));
