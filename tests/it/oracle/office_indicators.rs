@@ -44,7 +44,7 @@ fn certification() -> Vec<Indicator> {
     let site_days = [of("certification_days.site_days")];
     vec![
         ratio("certified_e_copy_share", &[electronic], &[paper, electronic]),
-        ratio("chip_verification_rate", &[fine], &[fine, failed]),
+        ratio("chip_check_success_rate", &[fine], &[fine, failed]),
         ratio("acts_per_site_day", &[of("certification_days.acts")], &site_days),
         ratio("e_copy_site_share", &[of("certification_days.site_days electronic")], &site_days),
         percentile("certification_minutes_p90", "certification_days.waiting", 9, 1.0),
