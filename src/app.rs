@@ -80,6 +80,13 @@ pub struct Gateway {
 }
 
 impl Settings {
+    /// Where tokens that are replaced with each use are kept: a folder beside the store.
+    pub fn kept_tokens(&self) -> PathBuf {
+        let mut folder = self.store.clone().into_os_string();
+        folder.push("-tokens");
+        folder.into()
+    }
+
     /// Looks up a variable of the configuration.
     pub fn lookup(&self, name: &str) -> Option<String> {
         self.variables.get(name).cloned().or_else(|| std::env::var(name).ok())
@@ -117,6 +124,8 @@ impl Gateway {
         let context = pull::Context {
             clock: clock.clone(),
             secrets_dir: settings.secrets.clone(),
+            state_dir: settings.kept_tokens(),
+            holders: pull::Holders::default(),
             stop: stop.clone(),
             seed: fastrand::u64(..),
         };

@@ -1,7 +1,7 @@
 //! `iocgw source`: list, try and pull sources by hand.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -33,6 +33,9 @@ pub(super) enum Command {
         name: String,
         #[command(flatten)]
         place: Place,
+        /// The store of the gateway, beside which tokens are kept that a source replaces
+        #[arg(long, value_name = "FILE", default_value = "iocgw.db")]
+        store: PathBuf,
     },
     /// Confirm that the records that a refused full pass missed are really gone; holds for the next pass
     ConfirmRetractions {
@@ -57,7 +60,7 @@ pub(super) enum Command {
 pub(super) async fn run(command: &Command) -> anyhow::Result<u8> {
     match command {
         Command::List { place } => Ok(list(&place.settings("unused".into()).check()?)),
-        Command::Test { name, place } => test(name, place).await,
+        Command::Test { name, place, store } => test(name, place, store).await,
         Command::ConfirmRetractions { name, by, whose } => confirm(name, by, whose).await,
         Command::Pull { place, store } => pull(place, store).await,
     }
@@ -125,8 +128,9 @@ async fn pull(place: &Place, store: &std::path::Path) -> anyhow::Result<u8> {
     Ok(code)
 }
 
-async fn test(name: &str, place: &Place) -> anyhow::Result<u8> {
-    let config = place.settings("unused".into()).check()?;
+async fn test(name: &str, place: &Place, store: &Path) -> anyhow::Result<u8> {
+    let settings = place.settings(store.to_owned());
+    let config = settings.check()?;
     let Some(source) = config.sources.iter().find(|source| source.written.source == name) else {
         let names = config.sources.iter().map(|source| source.written.source.as_str());
         let hint =
@@ -136,6 +140,8 @@ async fn test(name: &str, place: &Place) -> anyhow::Result<u8> {
     let context = pull::Context {
         clock: Clock::System,
         secrets_dir: place.secrets.clone(),
+        state_dir: settings.kept_tokens(),
+        holders: pull::Holders::default(),
         stop: CancellationToken::new(),
         seed: 0,
     };

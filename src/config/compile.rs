@@ -44,6 +44,7 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
         areas: areas.map(Arc::new),
         key: options.identifier_key,
         previous_key: options.previous_key,
+        province: Some(province.code.clone()).filter(|code| !code.is_empty()),
         contract_files: BTreeMap::new(),
     };
     let indicators = compiler.files.folder::<Indicators>("indicators");
@@ -181,6 +182,8 @@ pub(super) struct Compiler<'a> {
     pub(super) areas: Option<Arc<Areas>>,
     pub(super) key: &'a [u8],
     pub(super) previous_key: Option<&'a [u8]>,
+    /// The province's own code.
+    pub(super) province: Option<String>,
     /// Where each contract stands, for problems that show only when the sources are known.
     pub(super) contract_files: BTreeMap<String, Read<()>>,
 }
@@ -380,10 +383,18 @@ impl Compiler<'_> {
         let request = pull::Stream {
             path: stream.path.clone(),
             query: stream.query.clone(),
+            method: stream.method,
+            headers: stream.headers.clone(),
+            body: stream.body.clone(),
+            area: stream.area.clone().or_else(|| self.province.clone()),
             paginator: stream.paginator.clone(),
         };
         let mut problems = Vec::new();
         request.check(&at, &mut problems);
+        if read.value.authenticator.writes_body() && request.body.is_none() {
+            let message = "the authenticator puts its token into the body, and there is none";
+            problems.push((at.clone(), message.to_owned()));
+        }
         stream.gate.check(&format!("{at}.gate"), &mut problems);
         stream.drift.check(&format!("{at}.drift"), &mut problems);
         problems.iter().for_each(|(at, message)| self.files.problem(read, at, message));

@@ -13,7 +13,9 @@ use crate::normalise::{Coercion, MapSettings};
 use crate::pipeline::{
     BodyRule, CursorSettings, DataThrough, DriftSettings, FleetSettings, Gate, ReconcileSettings,
 };
-use crate::pull::{Authenticator, Paginator, RateLimit, Requester, Retry, Scalar};
+use crate::pull::{
+    Authenticator, Body, Header, Method, Paginator, RateLimit, Requester, Retry, Scalar,
+};
 
 /// `iocgw.yaml`
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -141,6 +143,18 @@ pub struct Stream {
     /// Query parameters.
     #[serde(default)]
     pub query: BTreeMap<String, Scalar>,
+    /// How it is asked.
+    #[serde(default)]
+    pub method: Method,
+    /// Headers besides those of the source.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Header>,
+    /// What a POST carries.
+    #[serde(default)]
+    pub body: Option<Body>,
+    /// What `{{ area }}` stands for; the province's code when absent.
+    #[serde(default)]
+    pub area: Option<String>,
     /// How pages follow each other.
     #[serde(default = "single")]
     pub paginator: Paginator,

@@ -1,26 +1,34 @@
 //! How a source is told who asks: applied anew to every single attempt.
 //!
 //! Secrets are read from their files at each attempt, so a rotated key needs no restart. After a
-//! 401 a credential that can change (a token) is renewed once; one that cannot is final, since
-//! asking again with the same key only locks accounts.
+//! 401 a credential that can change (a token, a session) is renewed once; one that cannot is final,
+//! since asking again with the same key only locks accounts.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use reqwest::RequestBuilder;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use url::{Url, form_urlencoded};
+use serde_json::Value;
 
-use super::client::{Client, check_url};
+use super::assertion::{self, Algorithm, Claims};
+use super::client::Client;
 use super::error::{Failure, PullError, Reason};
+use super::headers::Headers;
+use super::kept::Kept;
+use super::oauth::{ClientStyle, TokenCall};
 use super::paging::set_pair;
+use super::request::Outgoing;
 use super::secret::{Secret, SecretFile};
+use super::session::Login;
+use super::stream::Scalar;
 use super::token::{Granted, Holder, bearer, sensitive};
-use super::{Problems, require};
-
-const TOKEN_LABEL: &str = "POST token_url";
-const TOKEN_LIMIT: u64 = 64 * 1024;
+use super::{Context, Problems, require};
+use crate::clock::Clock;
+use crate::model::units::Span;
 
 /// How a source knows the gateway.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -62,26 +70,100 @@ pub enum Authenticator {
         /// How the client credentials are sent.
         #[serde(default)]
         style: ClientStyle,
+        /// Further fields of the form; values may hold `{{ secret.FILE }}`.
+        #[serde(default)]
+        form: BTreeMap<String, Scalar>,
+        /// Further headers of the call; values may hold `{{ secret.FILE }}`.
+        #[serde(default)]
+        headers: Headers,
+    },
+    /// An OAuth2 refresh token (RFC 6749, section 6), which may be replaced with each use.
+    Oauth2RefreshToken {
+        /// Where tokens are issued.
+        token_url: String,
+        /// The gateway's name there.
+        client_id: String,
+        /// The file that holds the client secret, if there is one.
+        client_secret_file: Option<SecretFile>,
+        /// The file that holds the first refresh token; its successors are kept beside the store.
+        refresh_token_file: SecretFile,
+        /// What the token should allow.
+        scope: Option<String>,
+        /// How the client credentials are sent.
+        #[serde(default)]
+        style: ClientStyle,
+        /// Further fields of the form; values may hold `{{ secret.FILE }}`.
+        #[serde(default)]
+        form: BTreeMap<String, Scalar>,
+        /// Further headers of the call; values may hold `{{ secret.FILE }}`.
+        #[serde(default)]
+        headers: Headers,
+    },
+    /// An assertion that is signed with a key (RFC 7523) and exchanged for a token.
+    JwtBearer {
+        /// Where tokens are issued.
+        token_url: String,
+        /// The file that holds the key.
+        key_file: SecretFile,
+        /// How it signs.
+        algorithm: Algorithm,
+        /// The name of the key (`kid`).
+        key_id: Option<String>,
+        /// Who says so (`iss`).
+        issuer: String,
+        /// On whose behalf (`sub`); the issuer's own when absent.
+        subject: Option<String>,
+        /// To whom (`aud`); the token endpoint when absent.
+        audience: Option<String>,
+        /// How long an assertion holds.
+        #[serde(default = "five_minutes")]
+        life: Span,
+        /// Further claims.
+        #[serde(default)]
+        claims: BTreeMap<String, Value>,
+        /// What the token should allow.
+        scope: Option<String>,
+        /// Further fields of the form; values may hold `{{ secret.FILE }}`.
+        #[serde(default)]
+        form: BTreeMap<String, Scalar>,
+        /// Further headers of the call; values may hold `{{ secret.FILE }}`.
+        #[serde(default)]
+        headers: Headers,
+    },
+    /// A session that a login opens; its token goes into exactly one of header, query and body.
+    SessionToken {
+        /// The call that opens it.
+        login: Login,
+        /// The header that carries the token.
+        header: Option<String>,
+        /// What stands before the token in the header, such as `Bearer ` with its blank.
+        #[serde(default)]
+        prefix: String,
+        /// The query parameter that carries the token.
+        query: Option<String>,
+        /// Where the token stands in the body of each request (JSON pointer).
+        body: Option<String>,
     },
 }
 
-/// How a token endpoint wants the client credentials.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ClientStyle {
-    /// As fields of the form.
-    #[default]
-    Form,
-    /// As HTTP basic authentication.
-    Basic,
+fn five_minutes() -> Span {
+    Span::seconds(300)
 }
 
 /// What one attempt is signed with.
 #[derive(Clone, Debug)]
-pub(super) enum Credential {
+pub(super) struct Credential {
+    proof: Proof,
+    /// Which token of its kind it is; 0 for what is no token.
+    generation: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Proof {
     Nothing,
-    Header { name: HeaderName, value: HeaderValue, generation: u64 },
+    Header { name: HeaderName, value: HeaderValue },
     Query { name: String, value: Secret },
+    Body { pointer: String, value: Secret },
     Basic { username: String, password: Secret },
 }
 
@@ -90,19 +172,23 @@ pub(super) enum Credential {
 pub(super) struct Keyring {
     authenticator: Authenticator,
     secrets_dir: PathBuf,
-    tokens: Holder,
+    state_dir: PathBuf,
+    clock: Clock,
+    tokens: Arc<Holder>,
 }
 
 impl Authenticator {
     /// Pushes a problem for each value that makes no sense.
     pub fn check(&self, at: &str, problems: &mut Problems) {
+        if let Some(call) = self.token_call() {
+            call.check(at, problems);
+        }
         match self {
-            Self::None {} => {}
+            Self::None {} | Self::Oauth2ClientCredentials { .. } => {}
             Self::ApiKey { header, query, key_file } => {
                 let one = header.is_some() != query.is_some();
                 require(one, at, "needs exactly one of header and query", problems);
-                let valid = header.as_ref().is_none_or(|name| HeaderName::try_from(name).is_ok());
-                require(valid, &format!("{at}.header"), "is not a header name", problems);
+                check_header(header.as_deref(), at, problems);
                 key_file.check(&format!("{at}.key_file"), problems);
             }
             Self::Basic { username, password_file } => {
@@ -114,52 +200,155 @@ impl Authenticator {
             Self::Bearer { token_file } => {
                 token_file.check(&format!("{at}.token_file"), problems);
             }
-            Self::Oauth2ClientCredentials { token_url, client_id, client_secret_file, .. } => {
-                let url_at = format!("{at}.token_url");
-                require(!token_url.contains("{{"), &url_at, "cannot be a template", problems);
-                check_url(token_url, &url_at, problems);
-                let named = !client_id.is_empty();
-                require(named, &format!("{at}.client_id"), "must not be empty", problems);
-                client_secret_file.check(&format!("{at}.client_secret_file"), problems);
+            Self::Oauth2RefreshToken { refresh_token_file, .. } => {
+                refresh_token_file.check(&format!("{at}.refresh_token_file"), problems);
+            }
+            Self::JwtBearer { key_file, .. } => {
+                key_file.check(&format!("{at}.key_file"), problems);
+                if let Some(claims) = self.claims() {
+                    assertion::check(&claims, at, problems);
+                }
+            }
+            Self::SessionToken { login, header, query, body, .. } => {
+                login.check(&format!("{at}.login"), problems);
+                let places = [header.is_some(), query.is_some(), body.is_some()];
+                let one = places.into_iter().filter(|is_there| *is_there).count() == 1;
+                require(one, at, "needs exactly one of header, query and body", problems);
+                check_header(header.as_deref(), at, problems);
+                let fine = body.as_ref().is_none_or(|pointer| pointer.starts_with('/'));
+                let message = "must be a JSON pointer such as /session";
+                require(fine, &format!("{at}.body"), message, problems);
             }
         }
+    }
+
+    /// Whether requests must have a body to carry the token.
+    pub fn writes_body(&self) -> bool {
+        matches!(self, Self::SessionToken { body: Some(_), .. })
     }
 
     /// Whether a certificate store is needed to authenticate.
     pub(super) fn needs_tls(&self) -> bool {
-        matches!(self, Self::Oauth2ClientCredentials { token_url, .. }
-            if token_url.starts_with("https"))
+        let endpoint = match self {
+            Self::SessionToken { login, .. } => Some(login.url.as_str()),
+            _ => self.token_call().map(|call| call.token_url),
+        };
+        endpoint.is_some_and(|url| url.starts_with("https"))
+    }
+
+    /// The call of the token endpoint, for the kinds that have one.
+    fn token_call(&self) -> Option<TokenCall<'_>> {
+        Some(match self {
+            Self::Oauth2ClientCredentials {
+                token_url,
+                client_id,
+                client_secret_file,
+                scope,
+                style,
+                form,
+                headers,
+            } => TokenCall {
+                token_url,
+                client: Some((client_id, Some(client_secret_file))),
+                style: *style,
+                scope: scope.as_deref(),
+                form,
+                headers,
+            },
+            Self::Oauth2RefreshToken {
+                token_url,
+                client_id,
+                client_secret_file,
+                scope,
+                style,
+                form,
+                headers,
+                ..
+            } => TokenCall {
+                token_url,
+                client: Some((client_id, client_secret_file.as_ref())),
+                style: *style,
+                scope: scope.as_deref(),
+                form,
+                headers,
+            },
+            Self::JwtBearer { token_url, scope, form, headers, .. } => TokenCall {
+                token_url,
+                client: None,
+                style: ClientStyle::Form,
+                scope: scope.as_deref(),
+                form,
+                headers,
+            },
+            Self::None {}
+            | Self::ApiKey { .. }
+            | Self::Basic { .. }
+            | Self::Bearer { .. }
+            | Self::SessionToken { .. } => return None,
+        })
+    }
+
+    fn claims(&self) -> Option<Claims<'_>> {
+        let Self::JwtBearer { token_url, issuer, subject, audience, life, claims, .. } = self
+        else {
+            return None;
+        };
+        Some(Claims {
+            issuer,
+            subject: subject.as_deref(),
+            audience: audience.as_deref().unwrap_or(token_url),
+            life: *life,
+            more: claims,
+        })
     }
 }
 
 impl Credential {
-    /// A signed request to `url`; a configured header never replaces the credential's.
+    const NOTHING: Self = Self { proof: Proof::Nothing, generation: 0 };
+
+    /// The request with what proves who asks; a configured header never replaces the credential's.
     pub(super) fn sign(
         &self,
         client: &Client,
-        mut url: Url,
-        mut headers: HeaderMap,
-    ) -> RequestBuilder {
-        match self {
-            Self::Nothing => client.get(url).headers(headers),
-            Self::Header { name, value, .. } => {
-                headers.insert(name, value.clone());
-                client.get(url).headers(headers)
+        mut request: Outgoing,
+    ) -> Result<RequestBuilder, PullError> {
+        match &self.proof {
+            Proof::Nothing => {}
+            Proof::Header { name, value } => {
+                request.headers.insert(name, value.clone());
             }
-            Self::Query { name, value } => {
-                set_pair(&mut url, name, value.expose());
-                client.get(url).headers(headers)
-            }
-            Self::Basic { username, password } => {
-                client.get(url).headers(headers).basic_auth(username, Some(password.expose()))
+            Proof::Query { name, value } => set_pair(&mut request.url, name, value.expose()),
+            Proof::Body { pointer, value } => request.put(pointer, value.expose().into())?,
+            Proof::Basic { username, password } => {
+                let request = request.build(client);
+                return Ok(request.basic_auth(username, Some(password.expose())));
             }
         }
+        Ok(request.build(client))
+    }
+
+    /// Whether `other` proves the same in the same way.
+    fn is_as_good_as(&self, other: &Self) -> bool {
+        let same = match (&self.proof, &other.proof) {
+            (Proof::Header { value, .. }, Proof::Header { value: other, .. }) => value == other,
+            (Proof::Query { value, .. }, Proof::Query { value: other, .. })
+            | (Proof::Body { value, .. }, Proof::Body { value: other, .. }) => value == other,
+            _ => true,
+        };
+        same && self.generation == other.generation
     }
 }
 
 impl Keyring {
-    pub(super) fn new(authenticator: Authenticator, secrets_dir: PathBuf) -> Self {
-        Self { authenticator, secrets_dir, tokens: Holder::default() }
+    pub(super) fn new(authenticator: Authenticator, context: &Context) -> Self {
+        let tokens = context.holders.of(format!("{authenticator:?}"));
+        Self {
+            authenticator,
+            secrets_dir: context.secrets_dir.clone(),
+            state_dir: context.state_dir.clone(),
+            clock: context.clock.clone(),
+            tokens,
+        }
     }
 
     /// The credential to try now.
@@ -173,100 +362,139 @@ impl Keyring {
         refused: &Credential,
         client: &Client,
     ) -> Result<Option<Credential>, Failure> {
-        let Credential::Header { value: old, generation, .. } = refused else { return Ok(None) };
         match &self.authenticator {
             Authenticator::None {} | Authenticator::ApiKey { .. } | Authenticator::Basic { .. } => {
                 Ok(None)
             }
-            Authenticator::Bearer { .. } | Authenticator::Oauth2ClientCredentials { .. } => {
-                let new = self.newer_than(*generation, client).await?;
-                let differs = matches!(&new, Credential::Header { value, generation: newer, .. }
-                    if value != old || newer != generation);
-                Ok(differs.then_some(new))
+            Authenticator::Bearer { .. }
+            | Authenticator::Oauth2ClientCredentials { .. }
+            | Authenticator::Oauth2RefreshToken { .. }
+            | Authenticator::JwtBearer { .. }
+            | Authenticator::SessionToken { .. } => {
+                let new = self.newer_than(refused.generation, client).await?;
+                Ok((!new.is_as_good_as(refused)).then_some(new))
             }
         }
     }
 
     async fn newer_than(&self, refused: u64, client: &Client) -> Result<Credential, Failure> {
         match &self.authenticator {
-            Authenticator::None {} => Ok(Credential::Nothing),
+            Authenticator::None {} => Ok(Credential::NOTHING),
             Authenticator::ApiKey { header, query, key_file } => {
                 let key = key_file.read(&self.secrets_dir).await?;
-                Ok(api_key(header.as_deref(), query.as_deref(), key)?)
+                Ok(placed(header.as_deref(), query.as_deref(), None, "", key, 0)?)
             }
             Authenticator::Basic { username, password_file } => {
                 let password = password_file.read(&self.secrets_dir).await?;
-                Ok(Credential::Basic { username: username.clone(), password })
+                let proof = Proof::Basic { username: username.clone(), password };
+                Ok(Credential { proof, generation: 0 })
             }
             Authenticator::Bearer { token_file } => {
                 let token = token_file.read(&self.secrets_dir).await?;
                 Ok(authorization(bearer(&token)?, 0))
             }
-            Authenticator::Oauth2ClientCredentials { .. } => {
+            Authenticator::Oauth2ClientCredentials { .. }
+            | Authenticator::Oauth2RefreshToken { .. }
+            | Authenticator::JwtBearer { .. } => {
                 let token = self.tokens.newer_than(refused, self.fetch_token(client)).await?;
-                Ok(authorization(token.bearer, token.generation))
+                Ok(authorization(bearer(&token.secret)?, token.generation))
+            }
+            Authenticator::SessionToken { login, header, prefix, query, body } => {
+                let open = login.open(client, &self.secrets_dir);
+                let token = self.tokens.newer_than(refused, open).await?;
+                let [header, query, body] = [header, query, body].map(Option::as_deref);
+                Ok(placed(header, query, body, prefix, token.secret, token.generation)?)
             }
         }
     }
 
     async fn fetch_token(&self, client: &Client) -> Result<Granted, Failure> {
-        let Authenticator::Oauth2ClientCredentials {
-            token_url,
-            client_id,
-            client_secret_file,
-            scope,
-            style,
-        } = &self.authenticator
-        else {
+        let Some(call) = self.authenticator.token_call() else {
             return Err(refused("there is no token endpoint").into());
         };
-        let secret = client_secret_file.read(&self.secrets_dir).await?;
-        let url = Url::parse(token_url).map_err(|_| refused("token_url is not an address"))?;
-        let mut form = vec![("grant_type", "client_credentials")];
-        form.extend(scope.as_deref().map(|scope| ("scope", scope)));
-        let request = match style {
-            ClientStyle::Form => {
-                form.extend([
-                    ("client_id", client_id.as_str()),
-                    ("client_secret", secret.expose()),
-                ]);
-                client.post(url)
+        match &self.authenticator {
+            Authenticator::Oauth2RefreshToken { refresh_token_file, .. } => {
+                self.refresh(client, &call, refresh_token_file).await
             }
-            // RFC 6749, section 2.3.1: both parts are form-encoded before they are joined.
-            ClientStyle::Basic => client
-                .post(url)
-                .basic_auth(form_encoded(client_id), Some(form_encoded(secret.expose()))),
-        };
-        let answer = client.fetch(TOKEN_LABEL, request.form(&form), TOKEN_LIMIT).await?;
-        if !answer.status.is_success() {
-            return Err(super::run::judge_status(TOKEN_LABEL, &answer, Reason::Auth));
+            Authenticator::JwtBearer { key_file, algorithm, key_id, .. } => {
+                let Some(claims) = self.authenticator.claims() else {
+                    return Err(refused("there is nothing to assert").into());
+                };
+                let key = key_file.read(&self.secrets_dir).await?;
+                let now = self.clock.now();
+                let assertion = assertion::sign(&claims, *algorithm, &key, key_id.as_deref(), now)?;
+                let grant = [("grant_type", assertion::GRANT), ("assertion", assertion.expose())];
+                call.ask(client, &self.secrets_dir, &grant).await
+            }
+            _ => {
+                let grant = [("grant_type", "client_credentials")];
+                call.ask(client, &self.secrets_dir, &grant).await
+            }
         }
-        Ok(Granted::read(TOKEN_LABEL, &answer.body)?)
+    }
+
+    /// Refreshes, and keeps the successor of the refresh token before anything else is done. If the
+    /// refresh token was used up by another process meanwhile, what that process kept is tried.
+    async fn refresh(
+        &self,
+        client: &Client,
+        call: &TokenCall<'_>,
+        seed: &SecretFile,
+    ) -> Result<Granted, Failure> {
+        let (secrets_dir, state_dir) = (&self.secrets_dir, &self.state_dir);
+        let kept = Kept { seed, secrets_dir, state_dir };
+        let mut used = kept.current().await?;
+        let ask = async |token: &Secret| {
+            let grant = [("grant_type", "refresh_token"), ("refresh_token", token.expose())];
+            call.ask(client, secrets_dir, &grant).await
+        };
+        let mut outcome = ask(&used).await;
+        if matches!(&outcome, Err(failure) if failure.error.reason() == Reason::Auth) {
+            let newest = kept.current().await?;
+            if newest != used {
+                used = newest;
+                outcome = ask(&used).await;
+            }
+        }
+        let granted = outcome?;
+        if let Some(new) = granted.refresh_token.as_ref().filter(|new| **new != used) {
+            kept.replace(&used, new).await?;
+        }
+        Ok(granted)
     }
 }
 
-fn api_key(
+/// The credential that carries `value` in the one place that is named.
+fn placed(
     header: Option<&str>,
     query: Option<&str>,
-    key: Secret,
+    body: Option<&str>,
+    prefix: &str,
+    value: Secret,
+    generation: u64,
 ) -> Result<Credential, PullError> {
-    match (header, query) {
-        (Some(name), None) => {
+    let proof = match (header, query, body) {
+        (Some(name), None, None) => {
             let name = HeaderName::try_from(name)
-                .map_err(|_| refused("the key's header is not a header name"))?;
-            Ok(Credential::Header { name, value: sensitive(key.expose())?, generation: 0 })
+                .map_err(|_| refused("the header of the credential is not a header name"))?;
+            Proof::Header { name, value: sensitive(&format!("{prefix}{}", value.expose()))? }
         }
-        (None, Some(name)) => Ok(Credential::Query { name: name.to_owned(), value: key }),
-        _ => Err(refused("a key needs exactly one of header and query")),
-    }
+        (None, Some(name), None) => Proof::Query { name: name.to_owned(), value },
+        (None, None, Some(pointer)) => Proof::Body { pointer: pointer.to_owned(), value },
+        _ => return Err(refused("a credential needs exactly one place")),
+    };
+    Ok(Credential { proof, generation })
 }
 
 fn authorization(value: HeaderValue, generation: u64) -> Credential {
-    Credential::Header { name: AUTHORIZATION, value, generation }
+    Credential { proof: Proof::Header { name: AUTHORIZATION, value }, generation }
 }
 
-fn form_encoded(text: &str) -> String {
-    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+/// Pushes a problem unless the header can carry a credential; it may be one that only an
+/// authenticator sets.
+fn check_header(header: Option<&str>, at: &str, problems: &mut Problems) {
+    let valid = header.is_none_or(|name| HeaderName::try_from(name).is_ok());
+    require(valid, &format!("{at}.header"), "is not a header name", problems);
 }
 
 fn refused(detail: &str) -> PullError {
@@ -285,7 +513,17 @@ mod tests {
             "{kind: basic, username: u, password_file: p}",
             "{kind: bearer, token_file: t}",
             "{kind: oauth2_client_credentials, token_url: 'https://h/t', client_id: c,
-              client_secret_file: s, style: basic, scope: read}",
+              client_secret_file: s, style: basic, scope: read, form: {audience: a, pin: 7},
+              headers: {lgspaccesstoken: {base64: {json: {SecretKey: '{{ secret.k }}'}}}}}",
+            "{kind: oauth2_refresh_token, token_url: 'https://h/t', client_id: c,
+              refresh_token_file: r}",
+            "{kind: jwt_bearer, token_url: 'https://h/t', key_file: k, algorithm: RS256,
+              key_id: one, issuer: ioc, audience: portal, life: 1m, claims: {level: 3}}",
+            "{kind: session_token, login: {url: 'https://h/login', token_at: /session,
+              body: {json: {username: ioc, password: '{{ secret.p }}'}},
+              success: {body: /error_code, is: ['0']}}, body: /session}",
+            "{kind: session_token, login: {url: 'https://h/login', token_at: /t},
+              header: Authorization, prefix: 'Bearer '}",
         ] {
             let authenticator: Authenticator = serde_saphyr::from_str(yaml).unwrap();
             let mut problems = Problems::new();
@@ -296,6 +534,7 @@ mod tests {
             "{kind: none, key_file: k}",
             "{kind: bearer, token: CANARY}",
             "{kind: basic, username: u, password_file: p, password: CANARY}",
+            "{kind: jwt_bearer, token_url: 'https://h/t', key_file: k, algorithm: none, issuer: i}",
             "{kind: digest}",
         ] {
             assert!(serde_saphyr::from_str::<Authenticator>(yaml).is_err(), "{yaml}");
@@ -311,6 +550,11 @@ mod tests {
             "{kind: basic, username: 'a:b', password_file: p}",
             "{kind: oauth2_client_credentials, token_url: 'http://u:CANARY@h/t', client_id: '',
               client_secret_file: s}",
+            "{kind: oauth2_refresh_token, token_url: 'http://h/{{ target }}', client_id: c,
+              refresh_token_file: 'CANARY+/=', form: {a: '{{ cursor }}'}}",
+            "{kind: jwt_bearer, token_url: 'http://h/t', key_file: k, algorithm: ES256, issuer: '',
+              life: 2h, claims: {exp: 1}}",
+            "{kind: session_token, login: {url: 'http://h/l', token_at: t}, header: 'X Y', body: b}",
         ] {
             let authenticator: Authenticator = serde_saphyr::from_str(yaml).unwrap();
             authenticator.check("a", &mut problems);
@@ -318,7 +562,25 @@ mod tests {
         let places: Vec<_> = problems.iter().map(|(at, _)| at.as_str()).collect();
         assert_eq!(
             places,
-            ["a", "a", "a.header", "a.key_file", "a.username", "a.token_url", "a.client_id"]
+            [
+                "a",
+                "a",
+                "a.header",
+                "a.key_file",
+                "a.username",
+                "a.token_url",
+                "a.client_id",
+                "a.token_url",
+                "a.form.a",
+                "a.refresh_token_file",
+                "a.issuer",
+                "a.life",
+                "a.claims.exp",
+                "a.login.token_at",
+                "a",
+                "a.header",
+                "a.body",
+            ]
         );
         assert!(!format!("{problems:?}").contains("CANARY"));
     }

@@ -6,7 +6,6 @@
 //! alone. The body of a refusal is not read at all: nobody may log it. Redirects are off, and so
 //! are proxies of the environment and silent retries of the library.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Duration;
 
@@ -20,10 +19,10 @@ use url::Url;
 
 use super::coding::{self, Body, Bounds, Spoilt};
 use super::error::{self, Failure, PullError, Reason};
+use super::headers::{self, Headers};
 use super::retry::http_date;
-use super::stream::unrendered;
-use super::template::{self, Name, Unrendered};
-use super::{Problems, Vars, require};
+use super::template::{self, Place};
+use super::{Problems, require};
 use crate::model::time::Stamp;
 use crate::model::units::{Size, Span};
 
@@ -31,20 +30,6 @@ const USER_AGENT: &str = concat!("iocgw/", env!("CARGO_PKG_VERSION"));
 
 /// Headers of one answer.
 const MOST_HEADERS: usize = 100;
-
-/// Headers that belong to the authenticator or to HTTP itself.
-const RESERVED: [&str; 10] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "host",
-    "connection",
-    "content-length",
-    "transfer-encoding",
-    "accept-encoding",
-    "te",
-    "upgrade",
-];
 
 /// Where a source lives and how much of our time and memory one answer may take.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -77,7 +62,7 @@ pub struct Requester {
     pub minimum_rate: MinimumRate,
     /// Further request headers; values may hold templates.
     #[serde(default)]
-    pub headers: BTreeMap<String, String>,
+    pub headers: Headers,
     /// How many requests may be under way at once, over all streams and targets.
     #[serde(default = "eight")]
     pub at_once: u32,
@@ -152,7 +137,7 @@ impl Requester {
     /// Pushes a problem for each value that makes no sense.
     pub fn check(&self, at: &str, problems: &mut Problems) {
         let url_at = format!("{at}.url");
-        template::check(&self.url, &[Name::Target], &url_at, problems);
+        template::check(&self.url, Place::Address, &url_at, problems);
         check_url(&self.url, &url_at, problems);
         let hour = Span::seconds(3600);
         for (key, span) in [
@@ -175,27 +160,7 @@ impl Requester {
         require(fine, &format!("{at}.minimum_rate.per"), message, problems);
         let fine = (1..=256).contains(&self.at_once);
         require(fine, &format!("{at}.at_once"), "must be 1 to 256", problems);
-        for (name, value) in &self.headers {
-            check_header(name, &format!("{at}.headers.{name}"), problems);
-            template::check(value, template::ALL, &format!("{at}.headers.{name}"), problems);
-        }
-    }
-
-    /// The configured headers of a run; one that uses the cursor is left out until there is one.
-    pub(super) fn header_map(&self, vars: &Vars) -> Result<HeaderMap, PullError> {
-        let mut map = HeaderMap::new();
-        for (name, value) in &self.headers {
-            let value = match template::render(value, vars, |value| value) {
-                Ok(value) => value,
-                Err(Unrendered::Missing(Name::Cursor)) => continue,
-                Err(problem) => return Err(unrendered(problem)),
-            };
-            let invalid =
-                || PullError::refused(Reason::Other, format!("header '{name}' is invalid"));
-            let key = HeaderName::try_from(name).map_err(|_| invalid())?;
-            map.insert(key, HeaderValue::try_from(value).map_err(|_| invalid())?);
-        }
-        Ok(map)
+        headers::check(&self.headers, Place::Text, &format!("{at}.headers"), problems);
     }
 }
 
@@ -392,11 +357,4 @@ pub(super) fn check_url(url: &str, at: &str, problems: &mut Problems) {
     require(anonymous, at, "must not hold credentials; use the authenticator", problems);
     let bare = parsed.query().is_none() && parsed.fragment().is_none();
     require(bare, at, "must not hold a query; write it in the stream", problems);
-}
-
-/// Pushes a problem unless a configuration may set the header.
-fn check_header(name: &str, at: &str, problems: &mut Problems) {
-    require(HeaderName::try_from(name).is_ok(), at, "is not a header name", problems);
-    let free = !RESERVED.contains(&name.to_ascii_lowercase().as_str());
-    require(free, at, "belongs to the authenticator or to HTTP itself", problems);
 }

@@ -8,15 +8,22 @@
 //! environment's proxies are ignored and next links stay on their origin: a source can only make
 //! the gateway talk to the source. Secrets are read when needed and appear in no error or log.
 
+mod assertion;
 mod auth;
+mod body;
 mod client;
 mod coding;
 mod error;
+mod headers;
+mod kept;
 mod limit;
+mod oauth;
 mod paging;
+mod request;
 mod retry;
 mod run;
 mod secret;
+mod session;
 mod source;
 mod stream;
 mod template;
@@ -32,18 +39,25 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::model::time::Stamp;
 
-pub use auth::{Authenticator, ClientStyle};
+pub use assertion::Algorithm;
+pub use auth::Authenticator;
+pub use body::Body;
 pub use client::{MinimumRate, Requester};
 pub use error::{PullError, Reason};
+pub use headers::{Header, Wrapped};
 pub use limit::RateLimit;
+pub use oauth::ClientStyle;
 pub use paging::{Ending, Paginator, Turn};
 #[doc(hidden)]
 pub use paging::{Pager, Step};
+pub use request::Method;
 pub use retry::Retry;
 pub use run::{Run, Tally};
 pub use secret::{Secret, SecretFile};
+pub use session::{Login, Success};
 pub use source::Source;
 pub use stream::{Scalar, Stream, is_target};
+pub use token::Holders;
 
 /// What a semantic check found: dotted place and message, in the order found.
 pub type Problems = Vec<(String, String)>;
@@ -55,6 +69,10 @@ pub struct Context {
     pub clock: Clock,
     /// The directory that every [`SecretFile`] is a file of.
     pub secrets_dir: PathBuf,
+    /// Where rotated tokens are kept; made when the first one comes.
+    pub state_dir: PathBuf,
+    /// The tokens of all sources: those that prove themselves alike share one.
+    pub holders: Holders,
     /// Cancelled when the process stops; every wait ends with [`PullError::Stopped`].
     pub stop: CancellationToken,
     /// Seeds the jitter of retries.

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use hashbrown::DefaultHashBuilder;
 use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
@@ -18,6 +17,7 @@ use super::auth::Credential;
 use super::client::Answer;
 use super::error::{Failure, PullError, Reason, RetryAfter};
 use super::paging::{Ending, Pager, Step, Turn};
+use super::request::Draft;
 use super::source::Source;
 use super::stream::Stream;
 use super::{Page, Vars};
@@ -28,7 +28,7 @@ const MOST_DURATIONS: usize = 1024;
 pub struct Run {
     source: Source,
     label: String,
-    headers: HeaderMap,
+    draft: Draft,
     heeds_closing: bool,
     pager: Option<Pager>,
     state: State,
@@ -107,20 +107,21 @@ impl Run {
     pub(super) fn new(source: Source, stream: &Stream, vars: &Vars) -> Self {
         let requester = &source.0.requester;
         let label = stream.label(requester);
-        let prepared = stream.address(requester, vars).and_then(|base| {
-            Ok((Pager::start(&stream.paginator, base), requester.header_map(vars)?))
-        });
-        let (state, paging, headers) = match prepared {
-            Ok((paging, headers)) => (State::Ask, Some(paging), headers),
-            Err(error) => (State::Doomed(labelled(&label, error)), None, HeaderMap::new()),
+        let mut vars = vars.clone();
+        vars.area = vars.area.or_else(|| stream.area.clone());
+        let (state, paging) = match stream.address(requester, &vars) {
+            Ok(base) => (State::Ask, Some(Pager::start(&stream.paginator, base))),
+            Err(error) => (State::Doomed(labelled(&label, error)), None),
         };
         let (pager, asked) = paging.unzip();
+        let heeds_closing = vars.target.is_none();
+        let draft = Draft::new(stream, requester, vars);
         let random = source.fork_random();
         Self {
             source,
             label,
-            headers,
-            heeds_closing: vars.target.is_none(),
+            draft,
+            heeds_closing,
             pager,
             state,
             asked,
@@ -323,7 +324,10 @@ impl Run {
         };
         let parts = self.source.0.clone();
         let permit = parts.gate.pass(self.heeds_closing).await;
-        let request = credential.sign(&parts.client, url, self.headers.clone());
+        let request = self.draft.outgoing(url, &parts.context.secrets_dir).await;
+        let request = request.map_err(|error| labelled(&self.label, error))?;
+        let request = credential.sign(&parts.client, request);
+        let request = request.map_err(|error| labelled(&self.label, error))?;
         let started = Instant::now();
         let outcome = parts.client.fetch(&self.label, request, parts.requester.body_limit.0).await;
         drop(permit);

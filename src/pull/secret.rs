@@ -60,7 +60,12 @@ impl SecretFile {
         Ok(Secret(text.to_owned()))
     }
 
-    fn is_plain(&self) -> bool {
+    /// The file's name.
+    pub(super) fn name(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn is_plain(&self) -> bool {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         !self.0.is_empty() && !self.0.starts_with('.') && self.0.chars().all(plain)
     }

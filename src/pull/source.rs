@@ -42,7 +42,7 @@ impl Source {
         let needs_tls = requester.url.starts_with("https") || authenticator.needs_tls();
         Ok(Self(Arc::new(Parts {
             client: Client::new(&requester, needs_tls)?,
-            keyring: Keyring::new(authenticator, context.secrets_dir.clone()),
+            keyring: Keyring::new(authenticator, &context),
             gate: Gate::new(rate_limit, requester.at_once),
             retry,
             random: Mutex::new(fastrand::Rng::with_seed(context.seed)),

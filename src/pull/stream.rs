@@ -1,7 +1,8 @@
-//! The request of one stream: path, query and how its pages hang together.
+//! The request of one stream: path, query, headers, body and how its pages hang together.
 //!
 //! A parameter that uses `{{ cursor }}` is left out while there is no cursor, so the very first
-//! run asks for everything without a second configuration.
+//! run asks for everything without a second configuration. The same goes for headers, the fields
+//! of a form and the members of a JSON body.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,10 +10,13 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
+use super::body::Body;
 use super::client::Requester;
 use super::error::{PullError, Reason};
+use super::headers::{self, Headers};
 use super::paging::Paginator;
-use super::template::{self, Name, Unrendered};
+use super::request::{Method, is_pointer, is_secret};
+use super::template::{self, Place, Secrets, Unrendered, Values, as_is};
 use super::{Problems, Vars, require};
 
 /// What is asked of a source for one stream.
@@ -25,6 +29,18 @@ pub struct Stream {
     /// Query parameters; values may hold templates.
     #[serde(default)]
     pub query: BTreeMap<String, Scalar>,
+    /// How it is asked.
+    #[serde(default)]
+    pub method: Method,
+    /// Headers besides those of the source; values may hold templates.
+    #[serde(default)]
+    pub headers: Headers,
+    /// What a POST carries.
+    #[serde(default)]
+    pub body: Option<Body>,
+    /// What `{{ area }}` stands for where a run asks for no other.
+    #[serde(default)]
+    pub area: Option<String>,
     /// How pages follow each other; by default one page is everything.
     #[serde(default = "single")]
     pub paginator: Paginator,
@@ -42,25 +58,39 @@ impl Stream {
     /// Pushes a problem for each value that makes no sense.
     pub fn check(&self, at: &str, problems: &mut Problems) {
         let path_at = format!("{at}.path");
-        template::check(&self.path, template::ALL, &path_at, problems);
+        template::check(&self.path, Place::Path, &path_at, problems);
         let bare = !self.path.contains(['?', '#']);
         require(bare, &path_at, "must not hold a query; write it under query", problems);
         for (name, value) in &self.query {
-            template::check(&value.0, template::ALL, &format!("{at}.query.{name}"), problems);
+            template::check(&value.0, Place::Text, &format!("{at}.query.{name}"), problems);
+            let message = "begins with '/', which names a place in a body";
+            require(!is_pointer(name), &format!("{at}.query.{name}"), message, problems);
         }
+        headers::check(&self.headers, Place::Text, &format!("{at}.headers"), problems);
+        self.check_body(at, problems);
         let paginator_at = format!("{at}.paginator");
         self.paginator.check(&paginator_at, problems);
         for (key, name) in self.paginator.queries() {
             let message = format!("sets '{name}', which query sets too");
             let free = !self.query.contains_key(name);
             require(free, &format!("{paginator_at}.{key}"), &message, problems);
+            let message = format!("'{name}' is a place in a body, and the stream has none");
+            let fits = !is_pointer(name) || self.body.is_some();
+            require(fits, &format!("{paginator_at}.{key}"), &message, problems);
         }
+    }
+
+    fn check_body(&self, at: &str, problems: &mut Problems) {
+        let Some(body) = &self.body else { return };
+        let at = format!("{at}.body");
+        require(self.method == Method::Post, &at, "is only sent with `method: POST`", problems);
+        body.check(Place::Text, &at, problems);
     }
 
     /// What errors call a request of this stream: templates as written, nothing filled in.
     pub(super) fn label(&self, requester: &Requester) -> String {
         let path = if self.path.is_empty() { &requester.url } else { &self.path };
-        format!("GET {path}")
+        format!("{} {path}", self.method.as_str())
     }
 
     /// The address of this run, before paging and credentials.
@@ -68,10 +98,12 @@ impl Stream {
         if let Some(target) = &vars.target {
             check_target(target)?;
         }
-        let mut text = template::render(&requester.url, vars, |value| value).map_err(unrendered)?;
+        let secrets = Secrets::new();
+        let values = Values { vars, secrets: &secrets };
+        let mut text = template::render(&requester.url, values, as_is).map_err(unrendered)?;
         if !self.path.is_empty() {
-            let path =
-                template::render(&self.path, vars, template::escape_segment).map_err(unrendered)?;
+            let path = template::render(&self.path, values, template::escape_segment)
+                .map_err(unrendered)?;
             if path.split('/').any(|segment| matches!(segment, "." | "..")) {
                 return Err(refused("the path must not hold '.' or '..'"));
             }
@@ -80,11 +112,11 @@ impl Stream {
             text.push_str(path.trim_start_matches('/'));
         }
         let mut url = Url::parse(&text).map_err(|_| refused("the url is not an address"))?;
-        for (name, value) in &self.query {
-            match template::render(&value.0, vars, |value| value) {
-                Ok(value) => drop(url.query_pairs_mut().append_pair(name, &value)),
-                Err(Unrendered::Missing(Name::Cursor)) => {}
-                Err(problem) => return Err(unrendered(problem)),
+        // What holds a secret is added to each attempt and never becomes part of the address.
+        for (name, value) in self.query.iter().filter(|(_, value)| !is_secret(value)) {
+            let value = template::render(&value.0, values, as_is);
+            if let Some(value) = template::unless_not_yet(value).map_err(unrendered)? {
+                url.query_pairs_mut().append_pair(name, &value);
             }
         }
         Ok(url)
@@ -104,7 +136,7 @@ impl schemars::JsonSchema for Scalar {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
-            "description": "A text, a number or a boolean; a text may hold {{ cursor }}.",
+            "description": "A text, a number or a boolean; a text may hold templates.",
             "type": ["string", "number", "boolean"]
         })
     }
@@ -143,10 +175,12 @@ impl de::Visitor<'_> for AnyScalar {
 /// Why a template of a request has no text, as an error of the run.
 pub(super) fn unrendered(problem: Unrendered) -> PullError {
     match problem {
-        Unrendered::Missing(Name::Target) => refused("{{ target }} is used, but there is none"),
-        Unrendered::Missing(Name::Cursor | Name::RunStart) => {
-            refused("{{ cursor }} is used outside the query, but there is none yet")
+        Unrendered::Missing(name) => {
+            refused(&format!("{{{{ {name} }}}} is used, but there is none"))
         }
+        Unrendered::NotYet(name) => refused(&format!(
+            "{{{{ {name} }}}} is used outside query, headers and body, but there is none yet"
+        )),
         Unrendered::Malformed(problem) => PullError::refused(Reason::Other, problem),
     }
 }

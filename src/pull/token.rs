@@ -1,12 +1,15 @@
-//! The token of an OAuth2 client-credentials source: fetched early, by one task at a time.
+//! Tokens that run out: fetched early, by one task at a time, shared by all who prove themselves alike.
 //!
 //! Tokens carry a generation. Who was refused with generation *n* asks for something newer than
 //! *n*: the first one fetches, everybody else who waited gets the same answer, be it a token or a
 //! failure, so a hundred runs that meet an expired token or a dead token endpoint make one
-//! request. A token is renewed at 80 % of its life, by the monotonic clock.
+//! request. A token is renewed at 80 % of its life, by the monotonic clock; what a source says of
+//! that life is bounded on both sides.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
@@ -19,22 +22,31 @@ use super::error::{Failure, PullError, Reason};
 use super::secret::Secret;
 
 const LONGEST_LIFE: u64 = 86_400;
+/// However soon a token is said to run out, another one is not asked for before.
+const SHORTEST_USE: Duration = Duration::from_secs(5);
 
 /// A token and what it takes to know whether it is still the latest.
 #[derive(Clone, Debug)]
 pub(super) struct Token {
-    pub(super) bearer: HeaderValue,
+    pub(super) secret: Secret,
     pub(super) generation: u64,
     renew_at: Option<Instant>,
 }
 
 /// What a token endpoint granted.
 pub(super) struct Granted {
-    access_token: Secret,
-    life: Option<Duration>,
+    pub(super) token: Secret,
+    pub(super) life: Option<Duration>,
+    /// What takes the place of the refresh token that it came for.
+    pub(super) refresh_token: Option<Secret>,
 }
 
-/// Holds the token of a source.
+/// The holders of all credentials of the process: a credential has one, however many sources and
+/// streams use it.
+#[derive(Clone, Debug, Default)]
+pub struct Holders(Arc<Lock<HashMap<String, Arc<Holder>>>>);
+
+/// Holds the token of a credential.
 #[derive(Debug, Default)]
 pub(super) struct Holder {
     attempts: AtomicU64,
@@ -52,9 +64,19 @@ struct Latest {
 struct Written {
     access_token: String,
     #[serde(default)]
+    refresh_token: Option<String>,
+    #[serde(default)]
     token_type: Option<String>,
     #[serde(default)]
     expires_in: Value,
+}
+
+impl Holders {
+    /// The holder of the credential that `settings` describe.
+    pub(super) fn of(&self, settings: String) -> Arc<Holder> {
+        let mut holders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(holders.entry(settings).or_default())
+    }
 }
 
 impl Holder {
@@ -83,9 +105,9 @@ impl Holder {
         let granted = outcome?;
         latest.generation += 1;
         let token = Token {
-            bearer: bearer(&granted.access_token)?,
+            secret: granted.token,
             generation: latest.generation,
-            renew_at: granted.life.map(|life| Instant::now() + life.mul_f64(0.8)),
+            renew_at: granted.life.map(|life| Instant::now() + life.mul_f64(0.8).max(SHORTEST_USE)),
         };
         latest.token = Some(token.clone());
         Ok(token)
@@ -106,8 +128,9 @@ impl Granted {
             return Err(refused("the access_token is empty"));
         }
         Ok(Self {
-            access_token: Secret::new(written.access_token),
+            token: Secret::new(written.access_token),
             life: life(&written.expires_in),
+            refresh_token: written.refresh_token.filter(|it| !it.is_empty()).map(Secret::new),
         })
     }
 }
@@ -134,7 +157,7 @@ pub(super) fn sensitive(text: &str) -> Result<HeaderValue, PullError> {
 
 /// `expires_in` as number or text; what makes no sense counts as not said, and then the token is
 /// kept until it is refused.
-fn life(expires_in: &Value) -> Option<Duration> {
+pub(super) fn life(expires_in: &Value) -> Option<Duration> {
     let seconds = match expires_in {
         Value::Number(number) => number.as_u64().or_else(|| number.as_f64().map(|s| s as u64)),
         Value::String(text) => text.trim().parse().ok(),
@@ -148,7 +171,8 @@ mod tests {
     use super::*;
 
     fn granted(life: Option<u64>) -> Granted {
-        Granted { access_token: Secret::new("CANARY"), life: life.map(Duration::from_secs) }
+        let (token, life) = (Secret::new("CANARY"), life.map(Duration::from_secs));
+        Granted { token, life, refresh_token: None }
     }
 
     #[test]
@@ -201,6 +225,9 @@ mod tests {
         let token = holder.newer_than(0, async { Ok(granted(Some(100))) }).await.unwrap();
         let left = token.renew_at.unwrap() - Instant::now();
         assert!(left <= Duration::from_secs(80) && left > Duration::from_secs(79), "{left:?}");
+        let soon = holder.newer_than(token.generation, async { Ok(granted(Some(1))) }).await;
+        let left = soon.unwrap().renew_at.unwrap() - Instant::now();
+        assert!(left > Duration::from_secs(4), "no storm, whatever the source says: {left:?}");
         holder.latest.lock().await.token.as_mut().unwrap().renew_at = Some(Instant::now());
         let renewed = holder.newer_than(0, async { Ok(granted(Some(100))) }).await.unwrap();
         assert!(renewed.generation > token.generation);

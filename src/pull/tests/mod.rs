@@ -5,7 +5,9 @@
 
 mod credentials;
 mod hostile;
+mod requests;
 mod runs;
+mod tokens;
 mod transport;
 mod upstream;
 
@@ -15,8 +17,8 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Authenticator, Context, Page, PullError, RateLimit, Requester, Retry, Run, Source, Stream,
-    Turn, Vars,
+    Authenticator, Context, Holders, Page, PullError, RateLimit, Requester, Retry, Run, Source,
+    Stream, Turn, Vars,
 };
 use crate::clock::Clock;
 use crate::model::time::Stamp;
@@ -71,6 +73,27 @@ impl Setup {
     }
 
     fn source(&self) -> Source {
+        self.source_in(self.context())
+    }
+
+    /// Two sources of one process.
+    fn two_sources(&self) -> [Source; 2] {
+        let context = self.context();
+        [self.source_in(context.clone()), self.source_in(context)]
+    }
+
+    fn context(&self) -> Context {
+        Context {
+            clock: Clock::standing(now()),
+            secrets_dir: self.secrets.path().to_owned(),
+            state_dir: self.secrets.path().join("state"),
+            holders: Holders::default(),
+            stop: self.stop.clone(),
+            seed: 1,
+        }
+    }
+
+    fn source_in(&self, context: Context) -> Source {
         let requester: Requester =
             serde_saphyr::from_str(&format!("{{{}}}", self.requester)).unwrap();
         let authenticator: Authenticator = serde_saphyr::from_str(&self.authenticator).unwrap();
@@ -78,12 +101,6 @@ impl Setup {
         requester.check("requester", &mut problems);
         authenticator.check("authenticator", &mut problems);
         assert!(problems.is_empty(), "{problems:?}");
-        let context = Context {
-            clock: Clock::standing(now()),
-            secrets_dir: self.secrets.path().to_owned(),
-            stop: self.stop.clone(),
-            seed: 1,
-        };
         Source::new(requester, authenticator, self.rate.as_ref(), self.retry.clone(), context)
             .unwrap()
     }
