@@ -408,7 +408,7 @@ fn streams(
                 puller: puller.clone(),
                 request: stream.request.clone(),
                 decoder: stream.decoder.clone(),
-                rules: stream.rules.clone(),
+                rule_places: stream.rule_places.clone(),
                 next_at: stream.next_at,
                 normaliser: stream.normaliser.clone(),
                 interval: written.streams[&stream.name].interval,

@@ -303,10 +303,7 @@ impl Compiler<'_> {
         }
         source.retry.check("retry", &mut problems);
         for (i, rule) in source.error_handler.on.iter().enumerate() {
-            if rule.is.is_empty() == rule.not.is_empty() {
-                let message = "name the codes under exactly one of 'is' and 'not'";
-                problems.push((format!("error_handler.on.{i}"), message.to_owned()));
-            }
+            rule.check(&format!("error_handler.on.{i}"), &mut problems);
         }
         if source.streams.is_empty() {
             problems.push(("streams".to_owned(), "a source needs at least one stream".to_owned()));
@@ -387,6 +384,7 @@ impl Compiler<'_> {
             headers: stream.headers.clone(),
             body: stream.body.clone(),
             area: stream.area.clone().or_else(|| self.province.clone()),
+            rules: read.value.error_handler.on.clone(),
             paginator: stream.paginator.clone(),
         };
         let mut problems = Vec::new();
@@ -453,7 +451,7 @@ impl Compiler<'_> {
             })
         };
         let rules = &read.value.error_handler.on;
-        let rules = rules.iter().map(|rule| (place(&rule.body), rule.clone())).collect();
+        let rule_places = rules.iter().map(|rule| rule.body.as_deref().map(&mut place)).collect();
         let next_at = stream.paginator.next_at().map(&mut place);
         let records = stream.records.as_deref();
         let decoder =
@@ -474,7 +472,7 @@ impl Compiler<'_> {
             plan: position,
             request,
             decoder,
-            rules,
+            rule_places,
             next_at,
             normaliser,
             cursor,

@@ -27,7 +27,7 @@ use crate::model::dictionary::Dictionaries;
 use crate::model::schema::Lists;
 use crate::model::units::Span;
 use crate::normalise::Normaliser;
-use crate::pipeline::{BodyRule, Cursor, DataThrough, Gate, Target};
+use crate::pipeline::{Cursor, DataThrough, Gate, Target};
 use crate::pull;
 
 pub use files::yaml_files;
@@ -101,8 +101,8 @@ pub struct CheckedStream {
     pub request: pull::Stream,
     /// From pages to the wanted values.
     pub decoder: Decoder,
-    /// When an answer is an error, with the place of its code among the picks around the records.
-    pub rules: Vec<(usize, BodyRule)>,
+    /// Where the code of each rule of the request stands among the picks around the records.
+    pub rule_places: Vec<Option<usize>>,
     /// The place of the next link or token among the picks around the records.
     pub next_at: Option<usize>,
     /// From values to rows.

@@ -11,10 +11,10 @@ use crate::model::text::Bilingual;
 use crate::model::units::Span;
 use crate::normalise::{Coercion, MapSettings};
 use crate::pipeline::{
-    BodyRule, CursorSettings, DataThrough, DriftSettings, FleetSettings, Gate, ReconcileSettings,
+    CursorSettings, DataThrough, DriftSettings, FleetSettings, Gate, ReconcileSettings,
 };
 use crate::pull::{
-    Authenticator, Body, Header, Method, Paginator, RateLimit, Requester, Retry, Scalar,
+    Authenticator, Body, Header, Method, Paginator, RateLimit, Requester, Retry, Rule, Scalar,
 };
 
 /// `iocgw.yaml`
@@ -110,7 +110,7 @@ pub struct Source {
     /// What is done when it does not answer.
     #[serde(default)]
     pub retry: Retry,
-    /// When an answer is an error whatever its status says.
+    /// When an answer is something else than its status says.
     #[serde(default)]
     pub error_handler: ErrorHandler,
     /// Present if it is a fleet of targets.
@@ -120,13 +120,13 @@ pub struct Source {
     pub streams: BTreeMap<String, Stream>,
 }
 
-/// What is taken for an error.
+/// What an answer is taken for whatever its status says.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorHandler {
-    /// Rules on the body, the first that applies decides.
+    /// Rules on status, headers and body; the first that applies decides.
     #[serde(default)]
-    pub on: Vec<BodyRule>,
+    pub on: Vec<Rule>,
 }
 
 /// One stream of a source.

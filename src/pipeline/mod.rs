@@ -28,7 +28,7 @@ use crate::model::schema::Schema;
 use crate::model::time::Stamp;
 use crate::model::units::Span;
 use crate::normalise::{Format, Normaliser};
-use crate::pull;
+use crate::pull::{self, Action};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
@@ -85,44 +85,6 @@ fn ten_minutes() -> Span {
     Span::seconds(600)
 }
 
-/// A reason in the body of an answer to take it for an error, whatever its status says.
-///
-/// Several Vietnamese systems answer 200 with an error code, for an expired session too.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BodyRule {
-    /// Where the code stands (JSON pointer).
-    pub body: String,
-    /// The rule applies if the code is one of these.
-    #[serde(default)]
-    pub is: Vec<String>,
-    /// The rule applies if the code is none of these, or absent.
-    #[serde(default)]
-    pub not: Vec<String>,
-    /// What is done.
-    pub then: Action,
-}
-
-/// What is done about an error in the body of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// The run fails.
-    Fail,
-    /// The same request is asked again, after a pause.
-    Retry,
-    /// The credential is renewed and the same request asked once more.
-    RefreshTokenThenRetry,
-}
-
-impl BodyRule {
-    /// Whether the rule applies to the code that stands at its place.
-    pub fn applies(&self, code: Option<&str>) -> bool {
-        let among = |list: &[String]| code.is_some_and(|code| list.iter().any(|one| one == code));
-        among(&self.is) || (!self.not.is_empty() && !among(&self.not))
-    }
-}
-
 /// Everything that one stream needs.
 pub struct Stream {
     /// The source's name.
@@ -137,9 +99,9 @@ pub struct Stream {
     pub request: pull::Stream,
     /// From pages to the wanted values.
     pub decoder: Decoder,
-    /// When an answer is an error whatever its status says; with the place of its code among the
-    /// picks around the records.
-    pub rules: Vec<(usize, BodyRule)>,
+    /// Where the code of each of the request's rules stands among the picks around the records; `None`
+    /// for a rule that looks at no body.
+    pub rule_places: Vec<Option<usize>>,
     /// The place of the next link or token among the picks around the records.
     pub next_at: Option<usize>,
     /// From values to rows.
@@ -194,13 +156,22 @@ impl Stream {
         }
     }
 
-    /// Whether the values around the records make the answer an error, and what is done about it.
-    /// A page that is no JSON has none and is left to the decoder's own judgement.
-    fn judge(&self, envelope: &[Option<String>]) -> Result<(), (String, Action)> {
-        for (at, rule) in &self.rules {
-            if envelope.get(*at).is_some_and(|code| rule.applies(code.as_deref())) {
-                let why = format!("the answer says at {} that it is an error", rule.body);
-                return Err((why, rule.then));
+    /// Whether the values around the records make the answer something else than a page, by those of
+    /// the rules that are still to be judged, and what is done about it. A page that is no JSON has
+    /// none and is left to the decoder's own judgement.
+    fn judge(&self, envelope: &[Option<String>], rules: &[usize]) -> Result<(), (String, Action)> {
+        for number in rules {
+            let rule = self.request.rules.get(*number);
+            let Some((rule, place)) = rule.zip(self.rule_places.get(*number)) else { continue };
+            let applies = match place {
+                None => true,
+                Some(at) => envelope.get(*at).is_some_and(|code| rule.applies(code.as_deref())),
+            };
+            if applies && rule.then == Action::Success {
+                return Ok(());
+            }
+            if applies {
+                return Err((rule.said(*number), rule.then));
             }
         }
         Ok(())

@@ -101,13 +101,12 @@ async fn walk(
                 admit(stream, shared, &read.audit, &read.rejects, progress)?;
                 commits.submit(read, at, progress).await?;
             }
-            Err((why, Action::RefreshTokenThenRetry)) => run.denied(&why)?,
-            Err((why, Action::Retry)) => run.refused(&why)?,
-            Err((detail, Action::Fail)) => {
-                let reason = crate::pull::Reason::Other;
-                return Err(PullError::Refused { reason, detail }.into());
-            }
+            Err((why, action)) => run.judged(action, &why)?,
         }
+    }
+    if let Some(note) = run.note() {
+        let (source, name) = (&stream.source, &stream.name);
+        tracing::info!(source, stream = name, "a rule ended the run: {note}");
     }
     Ok(run.ending().unwrap_or(Ending::Complete))
 }
@@ -136,7 +135,7 @@ async fn read(
             Err(DecodeError::NoRecords { envelope, .. }) => envelope,
             Err(_) => &none,
         };
-        stream.judge(envelope)?;
+        stream.judge(envelope, &page.rules)?;
         let decoded = decoded.map_err(|error| (error.to_string(), Action::Retry))?;
         let next = stream.next_at.and_then(|at| decoded.envelope.get(at).cloned().flatten());
         let normalised =

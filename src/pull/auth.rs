@@ -1,33 +1,21 @@
-//! How a source is told who asks: applied anew to every single attempt.
+//! The ways in which a source wants to know who asks, as a configuration writes them.
 //!
-//! Secrets are read from their files at each attempt, so a rotated key needs no restart. After a
-//! 401 a credential that can change (a token, a session) is renewed once; one that cannot is final,
-//! since asking again with the same key only locks accounts.
+//! A kind is one variant here; what it does when a request is made stands in `keyring`.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
-use reqwest::RequestBuilder;
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::header::HeaderName;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::assertion::{self, Algorithm, Claims};
-use super::client::Client;
-use super::error::{Failure, PullError, Reason};
 use super::headers::Headers;
-use super::kept::Kept;
 use super::oauth::{ClientStyle, TokenCall};
-use super::paging::set_pair;
-use super::request::Outgoing;
-use super::secret::{Secret, SecretFile};
+use super::secret::SecretFile;
 use super::session::Login;
 use super::stream::Scalar;
-use super::token::{Granted, Holder, bearer, sensitive};
-use super::{Context, Problems, require};
-use crate::clock::Clock;
+use super::{Problems, require};
 use crate::model::units::Span;
 
 /// How a source knows the gateway.
@@ -150,33 +138,6 @@ fn five_minutes() -> Span {
     Span::seconds(300)
 }
 
-/// What one attempt is signed with.
-#[derive(Clone, Debug)]
-pub(super) struct Credential {
-    proof: Proof,
-    /// Which token of its kind it is; 0 for what is no token.
-    generation: u64,
-}
-
-#[derive(Clone, Debug)]
-enum Proof {
-    Nothing,
-    Header { name: HeaderName, value: HeaderValue },
-    Query { name: String, value: Secret },
-    Body { pointer: String, value: Secret },
-    Basic { username: String, password: Secret },
-}
-
-/// Makes the credentials of a source.
-#[derive(Debug)]
-pub(super) struct Keyring {
-    authenticator: Authenticator,
-    secrets_dir: PathBuf,
-    state_dir: PathBuf,
-    clock: Clock,
-    tokens: Arc<Holder>,
-}
-
 impl Authenticator {
     /// Pushes a problem for each value that makes no sense.
     pub fn check(&self, at: &str, problems: &mut Problems) {
@@ -236,8 +197,28 @@ impl Authenticator {
         endpoint.is_some_and(|url| url.starts_with("https"))
     }
 
+    /// Adds the secret files that are used to authenticate.
+    pub(super) fn add_secrets(&self, files: &mut BTreeSet<String>) {
+        let mut add = |file: &SecretFile| _ = files.insert(file.name().to_owned());
+        match self {
+            Self::None {} => {}
+            Self::ApiKey { key_file, .. } | Self::JwtBearer { key_file, .. } => add(key_file),
+            Self::Basic { password_file, .. } => add(password_file),
+            Self::Bearer { token_file } => add(token_file),
+            Self::Oauth2ClientCredentials { client_secret_file, .. } => add(client_secret_file),
+            Self::Oauth2RefreshToken { client_secret_file, refresh_token_file, .. } => {
+                client_secret_file.iter().for_each(&mut add);
+                add(refresh_token_file);
+            }
+            Self::SessionToken { login, .. } => login.add_secrets(files),
+        }
+        if let Some(call) = self.token_call() {
+            call.add_secrets(files);
+        }
+    }
+
     /// The call of the token endpoint, for the kinds that have one.
-    fn token_call(&self) -> Option<TokenCall<'_>> {
+    pub(super) fn token_call(&self) -> Option<TokenCall<'_>> {
         Some(match self {
             Self::Oauth2ClientCredentials {
                 token_url,
@@ -288,7 +269,7 @@ impl Authenticator {
         })
     }
 
-    fn claims(&self) -> Option<Claims<'_>> {
+    pub(super) fn claims(&self) -> Option<Claims<'_>> {
         let Self::JwtBearer { token_url, issuer, subject, audience, life, claims, .. } = self
         else {
             return None;
@@ -303,202 +284,11 @@ impl Authenticator {
     }
 }
 
-impl Credential {
-    const NOTHING: Self = Self { proof: Proof::Nothing, generation: 0 };
-
-    /// The request with what proves who asks; a configured header never replaces the credential's.
-    pub(super) fn sign(
-        &self,
-        client: &Client,
-        mut request: Outgoing,
-    ) -> Result<RequestBuilder, PullError> {
-        match &self.proof {
-            Proof::Nothing => {}
-            Proof::Header { name, value } => {
-                request.headers.insert(name, value.clone());
-            }
-            Proof::Query { name, value } => set_pair(&mut request.url, name, value.expose()),
-            Proof::Body { pointer, value } => request.put(pointer, value.expose().into())?,
-            Proof::Basic { username, password } => {
-                let request = request.build(client);
-                return Ok(request.basic_auth(username, Some(password.expose())));
-            }
-        }
-        Ok(request.build(client))
-    }
-
-    /// Whether `other` proves the same in the same way.
-    fn is_as_good_as(&self, other: &Self) -> bool {
-        let same = match (&self.proof, &other.proof) {
-            (Proof::Header { value, .. }, Proof::Header { value: other, .. }) => value == other,
-            (Proof::Query { value, .. }, Proof::Query { value: other, .. })
-            | (Proof::Body { value, .. }, Proof::Body { value: other, .. }) => value == other,
-            _ => true,
-        };
-        same && self.generation == other.generation
-    }
-}
-
-impl Keyring {
-    pub(super) fn new(authenticator: Authenticator, context: &Context) -> Self {
-        let tokens = context.holders.of(format!("{authenticator:?}"));
-        Self {
-            authenticator,
-            secrets_dir: context.secrets_dir.clone(),
-            state_dir: context.state_dir.clone(),
-            clock: context.clock.clone(),
-            tokens,
-        }
-    }
-
-    /// The credential to try now.
-    pub(super) async fn credential(&self, client: &Client) -> Result<Credential, Failure> {
-        self.newer_than(0, client).await
-    }
-
-    /// Another credential after `refused` met a 401, or `None` if there is nothing new to try.
-    pub(super) async fn renewed(
-        &self,
-        refused: &Credential,
-        client: &Client,
-    ) -> Result<Option<Credential>, Failure> {
-        match &self.authenticator {
-            Authenticator::None {} | Authenticator::ApiKey { .. } | Authenticator::Basic { .. } => {
-                Ok(None)
-            }
-            Authenticator::Bearer { .. }
-            | Authenticator::Oauth2ClientCredentials { .. }
-            | Authenticator::Oauth2RefreshToken { .. }
-            | Authenticator::JwtBearer { .. }
-            | Authenticator::SessionToken { .. } => {
-                let new = self.newer_than(refused.generation, client).await?;
-                Ok((!new.is_as_good_as(refused)).then_some(new))
-            }
-        }
-    }
-
-    async fn newer_than(&self, refused: u64, client: &Client) -> Result<Credential, Failure> {
-        match &self.authenticator {
-            Authenticator::None {} => Ok(Credential::NOTHING),
-            Authenticator::ApiKey { header, query, key_file } => {
-                let key = key_file.read(&self.secrets_dir).await?;
-                Ok(placed(header.as_deref(), query.as_deref(), None, "", key, 0)?)
-            }
-            Authenticator::Basic { username, password_file } => {
-                let password = password_file.read(&self.secrets_dir).await?;
-                let proof = Proof::Basic { username: username.clone(), password };
-                Ok(Credential { proof, generation: 0 })
-            }
-            Authenticator::Bearer { token_file } => {
-                let token = token_file.read(&self.secrets_dir).await?;
-                Ok(authorization(bearer(&token)?, 0))
-            }
-            Authenticator::Oauth2ClientCredentials { .. }
-            | Authenticator::Oauth2RefreshToken { .. }
-            | Authenticator::JwtBearer { .. } => {
-                let token = self.tokens.newer_than(refused, self.fetch_token(client)).await?;
-                Ok(authorization(bearer(&token.secret)?, token.generation))
-            }
-            Authenticator::SessionToken { login, header, prefix, query, body } => {
-                let open = login.open(client, &self.secrets_dir);
-                let token = self.tokens.newer_than(refused, open).await?;
-                let [header, query, body] = [header, query, body].map(Option::as_deref);
-                Ok(placed(header, query, body, prefix, token.secret, token.generation)?)
-            }
-        }
-    }
-
-    async fn fetch_token(&self, client: &Client) -> Result<Granted, Failure> {
-        let Some(call) = self.authenticator.token_call() else {
-            return Err(refused("there is no token endpoint").into());
-        };
-        match &self.authenticator {
-            Authenticator::Oauth2RefreshToken { refresh_token_file, .. } => {
-                self.refresh(client, &call, refresh_token_file).await
-            }
-            Authenticator::JwtBearer { key_file, algorithm, key_id, .. } => {
-                let Some(claims) = self.authenticator.claims() else {
-                    return Err(refused("there is nothing to assert").into());
-                };
-                let key = key_file.read(&self.secrets_dir).await?;
-                let now = self.clock.now();
-                let assertion = assertion::sign(&claims, *algorithm, &key, key_id.as_deref(), now)?;
-                let grant = [("grant_type", assertion::GRANT), ("assertion", assertion.expose())];
-                call.ask(client, &self.secrets_dir, &grant).await
-            }
-            _ => {
-                let grant = [("grant_type", "client_credentials")];
-                call.ask(client, &self.secrets_dir, &grant).await
-            }
-        }
-    }
-
-    /// Refreshes, and keeps the successor of the refresh token before anything else is done. If the
-    /// refresh token was used up by another process meanwhile, what that process kept is tried.
-    async fn refresh(
-        &self,
-        client: &Client,
-        call: &TokenCall<'_>,
-        seed: &SecretFile,
-    ) -> Result<Granted, Failure> {
-        let (secrets_dir, state_dir) = (&self.secrets_dir, &self.state_dir);
-        let kept = Kept { seed, secrets_dir, state_dir };
-        let mut used = kept.current().await?;
-        let ask = async |token: &Secret| {
-            let grant = [("grant_type", "refresh_token"), ("refresh_token", token.expose())];
-            call.ask(client, secrets_dir, &grant).await
-        };
-        let mut outcome = ask(&used).await;
-        if matches!(&outcome, Err(failure) if failure.error.reason() == Reason::Auth) {
-            let newest = kept.current().await?;
-            if newest != used {
-                used = newest;
-                outcome = ask(&used).await;
-            }
-        }
-        let granted = outcome?;
-        if let Some(new) = granted.refresh_token.as_ref().filter(|new| **new != used) {
-            kept.replace(&used, new).await?;
-        }
-        Ok(granted)
-    }
-}
-
-/// The credential that carries `value` in the one place that is named.
-fn placed(
-    header: Option<&str>,
-    query: Option<&str>,
-    body: Option<&str>,
-    prefix: &str,
-    value: Secret,
-    generation: u64,
-) -> Result<Credential, PullError> {
-    let proof = match (header, query, body) {
-        (Some(name), None, None) => {
-            let name = HeaderName::try_from(name)
-                .map_err(|_| refused("the header of the credential is not a header name"))?;
-            Proof::Header { name, value: sensitive(&format!("{prefix}{}", value.expose()))? }
-        }
-        (None, Some(name), None) => Proof::Query { name: name.to_owned(), value },
-        (None, None, Some(pointer)) => Proof::Body { pointer: pointer.to_owned(), value },
-        _ => return Err(refused("a credential needs exactly one place")),
-    };
-    Ok(Credential { proof, generation })
-}
-
-fn authorization(value: HeaderValue, generation: u64) -> Credential {
-    Credential { proof: Proof::Header { name: AUTHORIZATION, value }, generation }
-}
-
 /// Pushes a problem unless the header can carry a credential; it may be one that only an
 /// authenticator sets.
 fn check_header(header: Option<&str>, at: &str, problems: &mut Problems) {
     let valid = header.is_none_or(|name| HeaderName::try_from(name).is_ok());
     require(valid, &format!("{at}.header"), "is not a header name", problems);
-}
-
-fn refused(detail: &str) -> PullError {
-    PullError::refused(Reason::Auth, detail)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! An exchange ends in an [`Answer`] that is whole, or in a [`Failure`]; never in half a body.
 //! The whole of it stands under one deadline, the pieces of the body under another; the head is
 //! counted, the body is counted before and after unpacking, and who answers too slowly is left
-//! alone. The body of a refusal is not read at all: nobody may log it. Redirects are off, and so
+//! alone. The body of a refusal is not read, unless a rule asks for a code in it: nobody may log it. Redirects are off, and so
 //! are proxies of the environment and silent retries of the library.
 
 use std::error::Error;
@@ -21,6 +21,7 @@ use super::coding::{self, Body, Bounds, Spoilt};
 use super::error::{self, Failure, PullError, Reason};
 use super::headers::{self, Headers};
 use super::retry::http_date;
+use super::rule::{self, Rule, Wanted};
 use super::template::{self, Place};
 use super::{Problems, require};
 use crate::model::time::Stamp;
@@ -84,7 +85,7 @@ impl Default for MinimumRate {
     }
 }
 
-/// A whole answer; `body` is only read for 2xx.
+/// A whole answer; `body` is only read for 2xx, and for others as far as a rule asks for it.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -92,6 +93,8 @@ pub(super) struct Answer {
     pub(super) is_framed: bool,
     pub(super) date: Option<Stamp>,
     pub(super) retry_after: Option<String>,
+    /// The rules that fit all but the body.
+    pub(super) rules: Vec<usize>,
 }
 
 /// The HTTP client of one source.
@@ -215,10 +218,21 @@ impl Client {
         request: RequestBuilder,
         body_limit: u64,
     ) -> Result<Answer, Failure> {
+        self.fetch_by(&[], label, request, body_limit).await
+    }
+
+    /// The same with rules that may ask for the body of a refusal.
+    pub(super) async fn fetch_by(
+        &self,
+        rules: &[Rule],
+        label: &str,
+        request: RequestBuilder,
+        body_limit: u64,
+    ) -> Result<Answer, Failure> {
         let exchange = async {
             let response =
                 request.send().await.map_err(|cause| error::of_sending(label, &cause))?;
-            self.read(label, response, body_limit).await
+            self.read(rules, label, response, body_limit).await
         };
         let Ok(outcome) = timeout(self.deadline, exchange).await else {
             let detail = format!("{label}: no whole answer within {}", Span(self.deadline));
@@ -229,8 +243,9 @@ impl Client {
 
     async fn read(
         &self,
+        rules: &[Rule],
         label: &str,
-        mut response: Response,
+        response: Response,
         limit: u64,
     ) -> Result<Answer, PullError> {
         self.check_head(label, response.headers())?;
@@ -241,10 +256,30 @@ impl Client {
             is_framed: is_framed(&response),
             date: text(header::DATE).as_deref().and_then(http_date),
             retry_after: text(header::RETRY_AFTER),
+            rules: rule::candidates(rules, response.status(), response.headers()),
         };
-        if !answer.status.is_success() {
+        if answer.status.is_success() {
+            self.read_body(label, response, limit, &mut answer).await?;
             return Ok(answer);
         }
+        match rule::wanted(rules, &answer.rules, limit) {
+            Wanted::Nothing => {}
+            Wanted::Code(little) => {
+                // In what cannot be read no rule finds its code, and then the status decides.
+                let _ = self.read_body(label, response, little, &mut answer).await;
+            }
+            Wanted::Page => self.read_body(label, response, limit, &mut answer).await?,
+        }
+        Ok(answer)
+    }
+
+    async fn read_body(
+        &self,
+        label: &str,
+        mut response: Response,
+        limit: u64,
+        answer: &mut Answer,
+    ) -> Result<(), PullError> {
         let announced = response.content_length().unwrap_or(0);
         if announced > limit {
             return Err(spoilt(label, Spoilt::TooLarge, limit));
@@ -272,7 +307,7 @@ impl Client {
             pace.check(label, body.wire())?;
         }
         answer.body = body.finish().map_err(|why| spoilt(label, why, limit))?;
-        Ok(answer)
+        Ok(())
     }
 
     fn check_head(&self, label: &str, headers: &HeaderMap) -> Result<(), PullError> {

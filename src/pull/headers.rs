@@ -59,6 +59,7 @@ pub enum Wrapped {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Base64 {
+    /// What is wrapped.
     base64: Wrapped,
 }
 

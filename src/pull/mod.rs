@@ -13,14 +13,17 @@ mod auth;
 mod body;
 mod client;
 mod coding;
+mod denial;
 mod error;
 mod headers;
 mod kept;
+mod keyring;
 mod limit;
 mod oauth;
 mod paging;
 mod request;
 mod retry;
+mod rule;
 mod run;
 mod secret;
 mod session;
@@ -52,6 +55,7 @@ pub use paging::{Ending, Paginator, Turn};
 pub use paging::{Pager, Step};
 pub use request::Method;
 pub use retry::Retry;
+pub use rule::{Action, Rule};
 pub use run::{Run, Tally};
 pub use secret::{Secret, SecretFile};
 pub use session::{Login, Success};
@@ -117,6 +121,9 @@ pub struct Page {
     pub fetched_at: Stamp,
     /// When the source says that it answered (its `Date` header): shows a clock that is off.
     pub server_date: Option<Stamp>,
+    /// The rules of the stream that are to be judged on the body, in this order: the first that
+    /// applies decides.
+    pub rules: Vec<usize>,
 }
 
 /// Adds a problem unless `holds`.

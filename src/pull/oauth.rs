@@ -61,6 +61,12 @@ impl TokenCall<'_> {
         headers::check(self.headers, Place::Credential, &format!("{at}.headers"), problems);
     }
 
+    /// Adds the secret files that headers and form use.
+    pub(super) fn add_secrets(&self, files: &mut BTreeSet<String>) {
+        headers::add_secrets(self.headers, files);
+        self.form.values().for_each(|value| template::add_secrets(&value.0, files));
+    }
+
     /// Asks for a token with the fields of `grant` and those that are configured.
     pub(super) async fn ask(
         &self,
@@ -69,8 +75,7 @@ impl TokenCall<'_> {
         grant: &[(&str, &str)],
     ) -> Result<Granted, Failure> {
         let mut needed = BTreeSet::new();
-        headers::add_secrets(self.headers, &mut needed);
-        self.form.values().for_each(|value| template::add_secrets(&value.0, &mut needed));
+        self.add_secrets(&mut needed);
         let secrets = read_secrets(&needed, secrets_dir).await?;
         let vars = Vars::default();
         let values = Values { vars: &vars, secrets: &secrets };

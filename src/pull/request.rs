@@ -45,7 +45,8 @@ pub(super) struct Draft {
     /// Whether what the paginator puts into the body is a number.
     counts: bool,
     vars: Vars,
-    needed: BTreeSet<String>,
+    /// The secret files that are read for each attempt.
+    pub(super) needed: BTreeSet<String>,
 }
 
 /// A request as it is about to be sent. Not `Debug`: it may hold secrets.

@@ -26,6 +26,9 @@ pub struct Retry {
     pub longest: Span,
     /// The longest `Retry-After` that is honoured in full.
     pub retry_after_cap: Span,
+    /// How long a stream is not asked again after its credentials were refused, unless a secret
+    /// changes.
+    pub after_denial: Span,
 }
 
 impl Default for Retry {
@@ -35,6 +38,7 @@ impl Default for Retry {
             first: Span(Duration::from_millis(500)),
             longest: Span::seconds(30),
             retry_after_cap: Span::seconds(15 * 60),
+            after_denial: Span::seconds(60),
         }
     }
 }
@@ -51,6 +55,8 @@ impl Retry {
         let day = Span::seconds(DAY as u64);
         let capped = self.retry_after_cap <= day;
         require(capped, &format!("{at}.retry_after_cap"), "must be at most 1d", problems);
+        let capped = self.after_denial <= day;
+        require(capped, &format!("{at}.after_denial"), "must be at most 1d", problems);
     }
 
     /// The wait before retry number `retry` (0 for the first).
@@ -149,9 +155,10 @@ mod tests {
             first: Span::seconds(7200),
             longest: Span::seconds(3700),
             retry_after_cap: Span::seconds(90_000),
+            after_denial: Span::seconds(90_000),
         };
         let mut problems = Problems::new();
         retry.check("retry", &mut problems);
-        assert_eq!(problems.len(), 4, "{problems:?}");
+        assert_eq!(problems.len(), 5, "{problems:?}");
     }
 }

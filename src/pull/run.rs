@@ -13,11 +13,12 @@ use reqwest::StatusCode;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use super::auth::Credential;
 use super::client::Answer;
 use super::error::{Failure, PullError, Reason, RetryAfter};
+use super::keyring::Credential;
 use super::paging::{Ending, Pager, Step, Turn};
 use super::request::Draft;
+use super::rule::{self, Action, Rule, Verdict};
 use super::source::Source;
 use super::stream::Stream;
 use super::{Page, Vars};
@@ -39,6 +40,15 @@ pub struct Run {
     renewal_due: bool,
     /// What the last attempt proved itself with.
     used: Option<Credential>,
+    rules: Vec<Rule>,
+    /// What the answer in hand says about when to come back.
+    retry_after: Option<RetryAfter>,
+    /// Who asks, for the book of those who were refused.
+    who: String,
+    /// What the secrets looked like when a credential was last renewed.
+    secrets: u64,
+    /// Why a rule ended the run.
+    note: Option<String>,
     wait: Option<Duration>,
     fingerprints: DefaultHashBuilder,
     last_page: Option<u64>,
@@ -71,6 +81,17 @@ enum State {
     /// The next call reports this.
     Doomed(PullError),
     Failed,
+}
+
+/// What an answer is.
+enum Judged {
+    /// A page, on which these rules are still to be judged.
+    Page(Vec<usize>),
+    /// The end of the run, and why.
+    Ended(Action, String),
+    /// A refusal of the credential, which may be renewed once.
+    Denied(Failure),
+    Failed(Failure),
 }
 
 impl Tally {
@@ -115,6 +136,7 @@ impl Run {
         };
         let (pager, asked) = paging.unzip();
         let heeds_closing = vars.target.is_none();
+        let who = stream.label(requester);
         let draft = Draft::new(stream, requester, vars);
         let random = source.fork_random();
         Self {
@@ -129,6 +151,11 @@ impl Run {
             renewed: false,
             renewal_due: false,
             used: None,
+            rules: stream.rules.clone(),
+            retry_after: None,
+            who,
+            secrets: 0,
+            note: None,
             wait: None,
             fingerprints: DefaultHashBuilder::default(),
             last_page: None,
@@ -202,6 +229,10 @@ impl Run {
         }
         if self.renewed {
             self.state = State::Failed;
+            if self.heeds_closing {
+                let (denials, now) = (&self.source.0.denials, Instant::now());
+                denials.refused(&self.who, self.secrets, self.has_fresh_token(), now);
+            }
             let detail = format!("{}: credentials not accepted: {why}", self.label);
             return Err(PullError::refused(Reason::Auth, detail));
         }
@@ -209,6 +240,32 @@ impl Run {
         self.tally.retries += 1;
         self.state = State::Ask;
         Ok(())
+    }
+
+    /// Tells that a rule applies to the page that [`Run::next`] gave. `why` is repeated in errors, so
+    /// it must not quote the page.
+    pub fn judged(&mut self, action: Action, why: &str) -> Result<(), PullError> {
+        match action {
+            Action::Success => Ok(()),
+            Action::Retry => self.refused(why),
+            Action::RefreshTokenThenRetry => self.denied(why),
+            Action::RateLimited => self.throttled(why),
+            Action::Ignore | Action::ResetPagination => {
+                if matches!(self.state, State::Handed(_)) {
+                    self.end_by_rule(action, why);
+                }
+                Ok(())
+            }
+            Action::Fail => {
+                self.state = State::Failed;
+                Err(PullError::refused(Reason::Other, format!("{}: {why}", self.label)))
+            }
+        }
+    }
+
+    /// Why a rule ended the run, if one did.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
     }
 
     /// How the run ended; `None` while it goes on and after an error.
@@ -229,6 +286,25 @@ impl Run {
         &self.tally
     }
 
+    /// The page says that the source is asked too often.
+    fn throttled(&mut self, why: &str) -> Result<(), PullError> {
+        if !matches!(self.state, State::Handed(_)) {
+            return Ok(());
+        }
+        let error = PullError::transient(Reason::Throttled, format!("{}: {why}", self.label));
+        let failure = Failure { error, retry_after: self.retry_after.take() };
+        self.state = State::Ask;
+        self.back_off(&failure).inspect_err(|_| self.state = State::Failed)
+    }
+
+    fn end_by_rule(&mut self, action: Action, why: &str) {
+        self.note = Some(format!("{}: {why}", self.label));
+        self.state = State::Ended(match action {
+            Action::ResetPagination => Ending::Truncated,
+            _ => Ending::Complete,
+        });
+    }
+
     async fn advance(&mut self) -> Result<Option<Page>, PullError> {
         match &self.state {
             State::Ask => {}
@@ -239,7 +315,7 @@ impl Run {
                 return Err(PullError::unreadable(Reason::Other, detail));
             }
         }
-        let answer = self.ask_until_answered().await?;
+        let Some(answer) = self.ask_until_answered().await? else { return Ok(None) };
         // Seeded anew for each run, so nobody can make two pages look the same; a cryptographic hash
         // of every page cost a thirtieth of the whole pull.
         let hash = self.fingerprints.hash_one(&answer.body);
@@ -255,59 +331,147 @@ impl Run {
             number: self.pages + 1,
             fetched_at: self.source.0.context.clock.now(),
             server_date: answer.date,
+            rules: answer.rules,
         }))
     }
 
-    async fn ask_until_answered(&mut self) -> Result<Answer, PullError> {
+    /// The answer, or `None` if a rule ended the run.
+    async fn ask_until_answered(&mut self) -> Result<Option<Answer>, PullError> {
         loop {
             if let Some(wait) = self.wait.take() {
                 sleep(wait).await;
             }
-            let failure = match self.attempt().await {
+            match self.permitted_attempt().await {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
-            };
-            let asked = self.asked_to_wait(&failure);
-            if let Some(asked) = asked.filter(|_| self.heeds_closing) {
-                self.source.0.gate.close_for(asked);
+                Err(failure) => self.back_off(&failure)?,
             }
-            let retry = &self.source.0.retry;
-            let hopeless = !matches!(failure.error, PullError::Transient { .. });
-            if hopeless || self.failures >= retry.max_retries {
-                return Err(failure.error);
-            }
-            let backoff = retry.backoff(self.failures, &mut self.random);
-            self.wait = Some(backoff.max(asked.unwrap_or_default()));
-            self.failures += 1;
-            self.tally.retries += 1;
         }
     }
 
-    /// One attempt, and one more with a renewed credential if the first met a 401.
-    async fn attempt(&mut self) -> Result<Answer, Failure> {
+    /// Prepares the next attempt, or gives up with the error of the last one.
+    fn back_off(&mut self, failure: &Failure) -> Result<(), PullError> {
+        let asked = self.asked_to_wait(failure);
+        if let Some(asked) = asked.filter(|_| self.heeds_closing) {
+            self.source.0.gate.close_for(asked);
+        }
+        let retry = &self.source.0.retry;
+        let hopeless = !matches!(failure.error, PullError::Transient { .. });
+        if hopeless || self.failures >= retry.max_retries {
+            return Err(failure.error.clone());
+        }
+        let backoff = retry.backoff(self.failures, &mut self.random);
+        self.wait = Some(backoff.max(asked.unwrap_or_default()));
+        self.failures += 1;
+        self.tally.retries += 1;
+        Ok(())
+    }
+
+    /// An attempt, unless the source refused the credentials a short while ago. Members of a fleet
+    /// answer for themselves and are asked in their own time.
+    async fn permitted_attempt(&mut self) -> Result<Option<Answer>, Failure> {
+        if !self.heeds_closing {
+            return self.attempt().await;
+        }
         let source = self.source.clone();
-        let mut credential = source.0.keyring.credential(&source.0.client).await?;
+        let denials = &source.0.denials;
+        if denials.knows(&self.who) {
+            let secrets = source.0.keyring.fingerprint(&self.draft.needed).await;
+            let pause = source.0.retry.after_denial.0;
+            if let Some(wait) = denials.wait(&self.who, secrets, pause, Instant::now()) {
+                let detail = format!(
+                    "{}: credentials not accepted; asked again in {} s, or when a secret changes",
+                    self.label,
+                    wait.as_secs().max(1)
+                );
+                return Err(PullError::refused(Reason::Auth, detail).into());
+            }
+            // This is the one request of the minute: what can be renewed is renewed before it.
+            self.renewal_due = true;
+        }
+        let outcome = self.attempt().await;
+        match &outcome {
+            Ok(_) => denials.accepted(&self.who),
+            Err(Failure { error: PullError::Refused { reason: Reason::Auth, .. }, .. }) => {
+                let secrets = source.0.keyring.fingerprint(&self.draft.needed).await;
+                denials.refused(&self.who, secrets, self.has_fresh_token(), Instant::now());
+            }
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    /// Whether the last attempt was made with a token that had just been granted.
+    fn has_fresh_token(&self) -> bool {
+        self.renewed && self.used.as_ref().is_some_and(Credential::is_token)
+    }
+
+    /// One attempt, and one more with a renewed credential if the first was denied.
+    async fn attempt(&mut self) -> Result<Option<Answer>, Failure> {
+        let source = self.source.clone();
+        let (keyring, client) = (&source.0.keyring, &source.0.client);
+        let mut credential = keyring.credential(client).await?;
         if std::mem::take(&mut self.renewal_due) {
             self.renewed = true;
-            if let Some(used) = &self.used
-                && let Some(newer) = source.0.keyring.renewed(used, &source.0.client).await?
-            {
+            self.secrets = keyring.fingerprint(&self.draft.needed).await;
+            let used = self.used.as_ref().unwrap_or(&credential);
+            if let Some(newer) = keyring.renewed(used, client).await? {
                 credential = newer;
             }
         }
-        self.used = Some(credential.clone());
         let mut answer = self.exchange(&credential).await?;
-        if answer.status == StatusCode::UNAUTHORIZED && !self.renewed {
+        let mut judged = self.judge(&answer);
+        if matches!(judged, Judged::Denied(_)) && !self.renewed {
             self.renewed = true;
-            if let Some(newer) = source.0.keyring.renewed(&credential, &source.0.client).await? {
+            if let Some(newer) = keyring.renewed(&credential, client).await? {
                 self.tally.retries += 1;
                 answer = self.exchange(&newer).await?;
+                judged = self.judge(&answer);
+                credential = newer;
             }
         }
-        if answer.status.is_success() {
-            return Ok(answer);
+        self.used = Some(credential);
+        self.retry_after = retry_after(&answer);
+        match judged {
+            Judged::Page(rules) => {
+                answer.rules = rules;
+                Ok(Some(answer))
+            }
+            Judged::Ended(action, why) => {
+                self.end_by_rule(action, &why);
+                Ok(None)
+            }
+            Judged::Denied(failure) | Judged::Failed(failure) => Err(failure),
         }
-        Err(judge_status(&self.label, &answer, Reason::Http4xx))
+    }
+
+    /// What an answer is, by the rules and then by its status.
+    fn judge(&self, answer: &Answer) -> Judged {
+        let plain = judge_status(&self.label, answer, Reason::Http4xx);
+        let verdict = rule::judge(&self.rules, &answer.rules, answer.status, &answer.body);
+        let (number, rule) = match verdict {
+            Verdict::Pending(rules) => return Judged::Page(rules),
+            Verdict::Applies(number) if number < self.rules.len() => (number, &self.rules[number]),
+            Verdict::Silent | Verdict::Applies(_) => {
+                let denied = answer.status == StatusCode::UNAUTHORIZED;
+                return if denied { Judged::Denied(plain) } else { Judged::Failed(plain) };
+            }
+        };
+        let why = format!("answered {}: {}", answer.status.as_u16(), rule.said(number));
+        let (reason, said) = (plain.error.reason(), format!("{}: {why}", self.label));
+        match rule.then {
+            Action::Success => Judged::Page(Vec::new()),
+            Action::Ignore | Action::ResetPagination => Judged::Ended(rule.then, why),
+            Action::Fail => Judged::Failed(PullError::refused(reason, said).into()),
+            Action::Retry => Judged::Failed(PullError::transient(reason, said).into()),
+            Action::RateLimited => {
+                let error = PullError::transient(Reason::Throttled, said);
+                Judged::Failed(Failure { error, retry_after: retry_after(answer) })
+            }
+            Action::RefreshTokenThenRetry => {
+                let said = format!("{said}: credentials not accepted");
+                Judged::Denied(PullError::refused(Reason::Auth, said).into())
+            }
+        }
     }
 
     /// A date is measured against the source's own clock where it tells it.
@@ -329,7 +493,8 @@ impl Run {
         let request = credential.sign(&parts.client, request);
         let request = request.map_err(|error| labelled(&self.label, error))?;
         let started = Instant::now();
-        let outcome = parts.client.fetch(&self.label, request, parts.requester.body_limit.0).await;
+        let limit = parts.requester.body_limit.0;
+        let outcome = parts.client.fetch_by(&self.rules, &self.label, request, limit).await;
         drop(permit);
         let status = outcome.as_ref().ok().map(|answer| answer.status);
         self.tally.count(status, started.elapsed());
@@ -354,9 +519,13 @@ pub(super) fn judge_status(label: &str, answer: &Answer, of_4xx: Reason) -> Fail
         ),
         _ => PullError::refused(Reason::Other, said),
     };
-    let header = answer.retry_after.clone().filter(|_| matches!(status, 429 | 503));
-    let retry_after = header.map(|header| RetryAfter { header, answered: answer.date });
+    let retry_after = retry_after(answer).filter(|_| matches!(status, 429 | 503));
     Failure { error, retry_after }
+}
+
+fn retry_after(answer: &Answer) -> Option<RetryAfter> {
+    let header = answer.retry_after.clone()?;
+    Some(RetryAfter { header, answered: answer.date })
 }
 
 fn labelled(label: &str, error: PullError) -> PullError {

@@ -94,6 +94,15 @@ impl Login {
         require(fine, &format!("{at}.life"), "must be at least 10s", problems);
     }
 
+    /// Adds the secret files that the login uses.
+    pub(super) fn add_secrets(&self, files: &mut BTreeSet<String>) {
+        headers::add_secrets(&self.headers, files);
+        self.query.values().for_each(|value| template::add_secrets(&value.0, files));
+        if let Some(body) = &self.body {
+            body.add_secrets(files);
+        }
+    }
+
     /// Opens a session.
     pub(super) async fn open(
         &self,
@@ -110,11 +119,7 @@ impl Login {
 
     async fn request(&self, secrets_dir: &Path) -> Result<Outgoing, PullError> {
         let mut needed = BTreeSet::new();
-        headers::add_secrets(&self.headers, &mut needed);
-        self.query.values().for_each(|value| template::add_secrets(&value.0, &mut needed));
-        if let Some(body) = &self.body {
-            body.add_secrets(&mut needed);
-        }
+        self.add_secrets(&mut needed);
         let secrets = read_secrets(&needed, secrets_dir).await?;
         let vars = Vars::default();
         let values = Values { vars: &vars, secrets: &secrets };

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::auth::{Authenticator, Keyring};
+use super::auth::Authenticator;
 use super::client::{Client, Requester};
+use super::denial::Denials;
 use super::error::PullError;
+use super::keyring::Keyring;
 use super::limit::{Gate, RateLimit};
 use super::retry::Retry;
 use super::run::Run;
@@ -25,6 +27,7 @@ pub(super) struct Parts {
     pub(super) client: Client,
     pub(super) keyring: Keyring,
     pub(super) gate: Gate,
+    pub(super) denials: Denials,
     pub(super) retry: Retry,
     pub(super) context: Context,
     random: Mutex<fastrand::Rng>,
@@ -44,6 +47,7 @@ impl Source {
             client: Client::new(&requester, needs_tls)?,
             keyring: Keyring::new(authenticator, &context),
             gate: Gate::new(rate_limit, requester.at_once),
+            denials: Denials::default(),
             retry,
             random: Mutex::new(fastrand::Rng::with_seed(context.seed)),
             requester,

@@ -16,6 +16,7 @@ use super::error::{PullError, Reason};
 use super::headers::{self, Headers};
 use super::paging::Paginator;
 use super::request::{Method, is_pointer, is_secret};
+use super::rule::Rule;
 use super::template::{self, Place, Secrets, Unrendered, Values, as_is};
 use super::{Problems, Vars, require};
 
@@ -41,6 +42,9 @@ pub struct Stream {
     /// What `{{ area }}` stands for where a run asks for no other.
     #[serde(default)]
     pub area: Option<String>,
+    /// When an answer is something else than its status says.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
     /// How pages follow each other; by default one page is everything.
     #[serde(default = "single")]
     pub paginator: Paginator,

@@ -175,6 +175,7 @@ mod tests {
         Granted { token, life, refresh_token: None }
     }
 
+    /// S25: a clock that is off, a moment in place of a length, nonsense.
     #[test]
     fn a_life_that_makes_no_sense_counts_as_not_said() {
         for (json, wanted) in [
@@ -182,6 +183,7 @@ mod tests {
             (r#"{"access_token":"t","expires_in":"300"}"#, Some(300)),
             (r#"{"access_token":"t","expires_in":299.5}"#, Some(299)),
             (r#"{"access_token":"t","expires_in":1e300}"#, Some(86_400)),
+            (r#"{"access_token":"t","expires_in":1712052000}"#, Some(86_400)),
             (r#"{"access_token":"t","expires_in":-5}"#, None),
             (r#"{"access_token":"t","expires_in":0}"#, None),
             (r#"{"access_token":"t","expires_in":"soon"}"#, None),

@@ -357,7 +357,9 @@ fn pages(source: &CheckedSource, stream: &CheckedStream, step: &Step) -> Vec<Vec
 /// Adds the codes by which a source says that an answer is no error.
 fn with_good_codes(mut page: Value, source: &CheckedSource) -> Value {
     for rule in &source.written.error_handler.on {
-        let (Some(good), Some(name)) = (rule.not.first(), rule.body.strip_prefix('/')) else {
+        let at = rule.body.as_deref().filter(|_| rule.is_about_pages());
+        let name = at.and_then(|at| at.strip_prefix('/'));
+        let (Some(good), Some(name)) = (rule.not.first(), name) else {
             continue;
         };
         if let Some(page) = page.as_object_mut() {

@@ -19,6 +19,7 @@ use crate::model::snapshot::{Conservation, Measure, Outcome, RunLine, Snapshot, 
 use crate::model::time::Stamp;
 use crate::normalise::{Normalised, Surroundings, Target};
 use crate::pipeline::DataThrough;
+use crate::pull::Action;
 
 /// Everything that has come in so far.
 pub(super) struct Stage<'a> {
@@ -275,9 +276,15 @@ fn read(
             Err(DecodeError::NoRecords { envelope, .. }) => envelope,
             Err(_) => &none,
         };
-        for (at, rule) in &stream.rules {
-            if envelope.get(*at).is_some_and(|code| rule.applies(code.as_deref())) {
-                return Err(format!("the answer says at {} that it is an error", rule.body));
+        for (number, (rule, place)) in
+            stream.request.rules.iter().zip(&stream.rule_places).enumerate()
+        {
+            let code = place.filter(|_| rule.is_about_pages()).and_then(|at| envelope.get(at));
+            if code.is_some_and(|code| rule.applies(code.as_deref())) {
+                if rule.then == Action::Success {
+                    break;
+                }
+                return Err(rule.said(number));
             }
         }
         let decoded = decoded.map_err(|error| error.to_string())?;

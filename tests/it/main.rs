@@ -12,6 +12,7 @@ mod drift;
 mod first;
 mod fleets;
 mod formats;
+mod impostors;
 mod keys;
 mod malformed;
 mod metrics;

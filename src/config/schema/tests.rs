@@ -12,10 +12,8 @@ use crate::config::{ErrorHandler, Province, Stream, Unit, written, yaml_files};
 use crate::indicator::settings::{self, Settings};
 use crate::model::contract;
 use crate::model::text::Bilingual;
-use crate::pipeline::{
-    BodyRule, CursorSettings, FileDiscovery, FleetSettings, HttpDiscovery, TargetGroup,
-};
-use crate::pull::{RateLimit, Requester, Retry};
+use crate::pipeline::{CursorSettings, FileDiscovery, FleetSettings, HttpDiscovery, TargetGroup};
+use crate::pull::{RateLimit, Requester, Retry, Rule};
 
 fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name)
@@ -244,7 +242,7 @@ fn a_schema_names_exactly_the_keys_that_are_read() {
         settings::AccountableSettings,
         settings::Component,
         settings::Term,
-        BodyRule,
+        Rule,
         CursorSettings,
         RateLimit,
         Requester,

@@ -120,6 +120,7 @@ async fn client_credentials_can_go_into_the_header_instead() {
     assert!(asked.head_as_sent.contains("authorization: Basic aW9jOmElM0Fi"), "{asked:?}");
 }
 
+/// S25.
 #[tokio::test]
 async fn an_expired_token_is_renewed_once_and_the_same_page_asked_again() {
     let (upstream, issued) = portal().await;
@@ -134,6 +135,7 @@ async fn an_expired_token_is_renewed_once_and_the_same_page_asked_again() {
     assert_eq!(upstream.targets(), ["/token", "/rows", "/rows?page=2", "/token", "/rows?page=2"]);
 }
 
+/// S25.
 #[tokio::test]
 async fn a_401_that_stays_is_refused_after_one_renewal() {
     let upstream = Upstream::start(|_, asked| {
@@ -150,6 +152,7 @@ async fn a_401_that_stays_is_refused_after_one_renewal() {
     assert_eq!(upstream.targets(), ["/token", "/rows", "/token", "/rows"]);
 }
 
+/// S25: one refresh per expiry, however many meet it.
 #[tokio::test]
 async fn runs_that_meet_an_expired_token_together_renew_it_once() {
     let (upstream, issued) = portal().await;
@@ -170,6 +173,7 @@ async fn runs_that_meet_an_expired_token_together_renew_it_once() {
     }
 }
 
+/// S25.
 #[tokio::test]
 async fn a_token_endpoint_that_is_down_is_retried_and_one_that_refuses_is_not() {
     for (status, tries, reason) in

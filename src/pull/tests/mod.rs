@@ -6,6 +6,7 @@
 mod credentials;
 mod hostile;
 mod requests;
+mod rules;
 mod runs;
 mod tokens;
 mod transport;

@@ -22,7 +22,7 @@ pub(crate) fn points(sources: &[&str]) -> Overlay {
             ("source: certification\n", format!("source: {source}\n")),
             ("${CERTIFICATION_URL}", format!("${{{}}}", variable(source))),
             ("timeout: 20s, body_limit: 8MiB", "timeout: 1s, body_limit: 64KiB".to_owned()),
-            ("max_retries: 4", "max_retries: 0".to_owned()),
+            ("max_retries: 4", "max_retries: 0, after_denial: 1s".to_owned()),
             ("{requests: 60, per: 1m}", "{requests: 6000, per: 1m}".to_owned()),
             ("interval: 15m", "interval: 1s".to_owned()),
             ("page_size: 500, max_pages: 200", "page_size: 3, max_pages: 4".to_owned()),
