@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Shared, Target};
 use crate::model::time::Stamp;
 use crate::model::units::Span;
-use crate::pull::{self, Authenticator, Paginator, Scalar, Turn, Vars};
+use crate::pull::{self, Authenticator, Scalar, Turn, Vars};
 
 /// The largest list of targets, in bytes.
 const MAX_BYTES: u64 = 16 << 20;
@@ -272,11 +272,10 @@ impl Discovery {
         settings: FleetSettings,
         service: Option<pull::Source>,
     ) -> Self {
-        let request = settings.http_sd.as_ref().map(|http| pull::Stream {
-            path: String::new(),
-            query: http.query.clone(),
-            paginator: Paginator::None {},
-        });
+        let request = settings
+            .http_sd
+            .as_ref()
+            .map(|http| pull::Stream { query: http.query.clone(), ..pull::Stream::default() });
         Self {
             source: source.to_owned(),
             folder: folder.to_owned(),

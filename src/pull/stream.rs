@@ -58,6 +58,22 @@ fn single() -> Paginator {
     Paginator::None {}
 }
 
+impl Default for Stream {
+    /// The source's own address, asked for one page.
+    fn default() -> Self {
+        Self {
+            path: String::new(),
+            query: BTreeMap::new(),
+            method: Method::default(),
+            headers: Headers::new(),
+            body: None,
+            area: None,
+            rules: Vec::new(),
+            paginator: single(),
+        }
+    }
+}
+
 impl Stream {
     /// Pushes a problem for each value that makes no sense.
     pub fn check(&self, at: &str, problems: &mut Problems) {
