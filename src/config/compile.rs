@@ -377,22 +377,8 @@ impl Compiler<'_> {
         if !is_name(name) {
             self.files.problem(read, &at, &format!("'{name}' is not a plain lower-case name"));
         }
-        let request = pull::Stream {
-            path: stream.path.clone(),
-            query: stream.query.clone(),
-            method: stream.method,
-            headers: stream.headers.clone(),
-            body: stream.body.clone(),
-            area: stream.area.clone().or_else(|| self.province.clone()),
-            rules: read.value.error_handler.on.clone(),
-            paginator: stream.paginator.clone(),
-        };
         let mut problems = Vec::new();
-        request.check(&at, &mut problems);
-        if read.value.authenticator.writes_body() && request.body.is_none() {
-            let message = "the authenticator puts its token into the body, and there is none";
-            problems.push((at.clone(), message.to_owned()));
-        }
+        let request = self.request(read, &at, stream, &mut problems);
         stream.gate.check(&format!("{at}.gate"), &mut problems);
         stream.drift.check(&format!("{at}.drift"), &mut problems);
         problems.iter().for_each(|(at, message)| self.files.problem(read, at, message));
@@ -480,6 +466,32 @@ impl Compiler<'_> {
             gate: stream.gate,
             rank: 0,
         })
+    }
+
+    /// How a stream is asked, with the problems of it.
+    fn request(
+        &self,
+        read: &Read<Source>,
+        at: &str,
+        stream: &Stream,
+        problems: &mut pull::Problems,
+    ) -> pull::Stream {
+        let request = pull::Stream {
+            path: stream.path.clone(),
+            query: stream.query.clone(),
+            method: stream.method,
+            headers: stream.headers.clone(),
+            body: stream.body.clone(),
+            area: stream.area.clone().or_else(|| self.province.clone()),
+            rules: read.value.error_handler.on.clone(),
+            paginator: stream.paginator.clone(),
+        };
+        request.check(at, problems);
+        if read.value.authenticator.writes_body() && request.body.is_none() {
+            let message = "the authenticator puts its token into the body, and there is none";
+            problems.push((at.to_owned(), message.to_owned()));
+        }
+        request
     }
 
     fn cursor(

@@ -113,13 +113,11 @@ impl Draft {
 impl Outgoing {
     /// Puts a value into the body.
     pub(super) fn put(&mut self, pointer: &str, value: Value) -> Result<(), PullError> {
-        match &mut self.content {
-            Some(content) => content.put(pointer, value),
-            None => {
-                let detail = format!("there is no body in which {pointer} could stand");
-                Err(PullError::refused(Reason::Other, detail))
-            }
+        if let Some(content) = &mut self.content {
+            return content.put(pointer, value);
         }
+        let detail = format!("there is no body in which {pointer} could stand");
+        Err(PullError::refused(Reason::Other, detail))
     }
 
     /// The request for the HTTP client.

@@ -198,7 +198,7 @@ mod tests {
             "<html>CANARY</html>",
             "",
         ] {
-            let error = login.read(json.as_bytes()).err().expect(json);
+            let error = login.read(json.as_bytes()).expect_err(json);
             assert_eq!(error.reason(), Reason::Auth, "{json}");
             assert!(!format!("{error:?}").contains("CANARY"), "{error:?}");
         }
