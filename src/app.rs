@@ -13,12 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 mod custody;
 mod fleets;
+mod steering;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Options, Problem};
@@ -221,14 +222,6 @@ impl Gateway {
         }
     }
 
-    /// Takes one turn of every stream and closes; for benchmarks and scripts.
-    pub async fn pull_once(&self) -> anyhow::Result<()> {
-        for stream in &self.streams {
-            pipeline::turn(stream, &self.shared()).await?;
-        }
-        Ok(())
-    }
-
     fn shared(&self) -> Shared {
         Shared {
             store: self.store.clone(),
@@ -419,6 +412,7 @@ fn streams(
                 unit: written.accountable_unit.clone(),
                 fleet,
                 reconcile: written.streams[&stream.name].reconcile.clone().map(Reconcile::new),
+                wake: Notify::new(),
             }));
         }
     }
@@ -442,6 +436,17 @@ fn discovery(
         .with_context(|| format!("source '{}', http_sd", written.source))?;
     let discovery = Discovery::new(&written.source, folder, fleet.clone(), service);
     Ok(Some(Arc::new(discovery)))
+}
+
+/// A client for one address that no configuration names.
+pub fn puller_of(
+    requester: pull::Requester,
+    authenticator: pull::Authenticator,
+    context: &pull::Context,
+) -> anyhow::Result<pull::Source> {
+    let retry = pull::Retry::default();
+    pull::Source::new(requester, authenticator, None, retry, context.clone())
+        .context("cannot ask this address")
 }
 
 /// The client of one source.

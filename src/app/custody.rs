@@ -9,6 +9,7 @@ use futures_util::FutureExt as _;
 use super::Gateway;
 use crate::clock::Clock;
 use crate::model::quarantine::{Filter, Group, Quarantined, ReplaySummary};
+use crate::model::snapshot::Paused;
 use crate::pipeline::{self, Shared, Stream};
 use crate::serve;
 use crate::store::{Discard, Store, StoreError};
@@ -26,9 +27,9 @@ impl serve::QuarantineReader for Quarantine {
     }
 }
 
-struct Custodian {
-    streams: Vec<Arc<Stream>>,
-    shared: Shared,
+pub(super) struct Custodian {
+    pub(super) streams: Vec<Arc<Stream>>,
+    pub(super) shared: Shared,
     clock: Clock,
 }
 
@@ -66,6 +67,14 @@ impl serve::Custodian for Custodian {
             Ok(done.map(|records| serve::Confirmed { records }))
         }
         .boxed()
+    }
+
+    fn pull(&self, source: &str, streams: &[String]) {
+        self.wake(source, streams);
+    }
+
+    fn pause(&self, source: String, paused: Option<Paused>) -> serve::Pending<()> {
+        self.note_pause(source, paused)
     }
 }
 

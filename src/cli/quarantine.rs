@@ -12,7 +12,7 @@ use url::Url;
 
 use super::remote::Remote;
 use super::{Place, terminal};
-use crate::app::Gateway;
+use crate::app::{Gateway, Settings};
 use crate::clock::Clock;
 use crate::model::quarantine::{Filter, Quarantined, State};
 
@@ -108,6 +108,11 @@ impl Whose {
         self.url.as_ref().map(Remote::new).transpose()
     }
 
+    /// Where the store and its things are.
+    pub(super) fn settings(&self) -> Settings {
+        self.place.settings(self.store.clone())
+    }
+
     /// The store itself.
     pub(super) fn gateway(&self) -> anyhow::Result<Gateway> {
         if !self.store.exists() {
@@ -116,8 +121,7 @@ impl Whose {
                 self.store.display()
             ));
         }
-        let settings = self.place.settings(self.store.clone());
-        Gateway::open(&settings, Clock::System, CancellationToken::new())
+        Gateway::open(&self.settings(), Clock::System, CancellationToken::new())
             .context("cannot work on the store itself; a running gateway is asked with --url")
     }
 }

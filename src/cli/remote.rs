@@ -49,7 +49,15 @@ impl Remote {
 
     /// Writes a JSON body to a path.
     pub(super) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let request = self.client.post(self.url(path)?);
+        self.write(self.client.post(self.url(path)?), body).await
+    }
+
+    /// Changes what stands at a path.
+    pub(super) async fn patch(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.write(self.client.patch(self.url(path)?), body).await
+    }
+
+    async fn write(&self, request: reqwest::RequestBuilder, body: &Value) -> anyhow::Result<Value> {
         let request = request.header("content-type", "application/json").body(body.to_string());
         self.answer(request).await
     }

@@ -32,7 +32,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    const fn words(self) -> &'static str {
+    /// In words.
+    pub const fn words(self) -> &'static str {
         match self {
             Self::Name => "the name of a person",
             Self::Contact => "a telephone number or e-mail address",
@@ -72,7 +73,7 @@ fn told(name: &str, property: &Property, kind: Kind) -> Option<String> {
 }
 
 /// What a place in a record seems to hold: its last name, with the one above if it says too little.
-fn look_at(place: &str) -> Option<Kind> {
+pub fn look_at(place: &str) -> Option<Kind> {
     let mut names = place.rsplit('/').filter(|name| !name.is_empty());
     let last = names.next()?;
     let words = words(last).join(" ");
@@ -148,7 +149,7 @@ fn without_accepted<'w>(words: &[&'w str]) -> Vec<&'w str> {
 }
 
 /// A name as lower-case words without marks: `soDienThoại` is `so dien thoai`, `SoCCCD` is `so cccd`.
-fn words(name: &str) -> Vec<String> {
+pub fn words(name: &str) -> Vec<String> {
     let letters: Vec<char> = name.chars().filter_map(plain).collect();
     let (mut words, mut word) = (Vec::new(), String::new());
     for (i, letter) in letters.iter().enumerate() {

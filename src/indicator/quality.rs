@@ -43,6 +43,11 @@ pub fn freshness(world: &World<'_>, definition: &Definition) -> Freshness {
         streams.iter().filter(late).map(|(stream, _)| stream.source.clone()).collect();
     late_sources.sort();
     late_sources.dedup();
+    let is_paused = |source: &String| world.snapshot.paused.contains_key(source);
+    let mut paused_sources: Vec<String> =
+        streams.iter().map(|(stream, _)| stream.source.clone()).filter(is_paused).collect();
+    paused_sources.sort();
+    paused_sources.dedup();
     let limits = streams.iter().filter(|(stream, _)| stream.data_through == data_through);
     let strictest = || streams.iter().map(|(_, limit)| *limit).min();
     let successes: Option<Vec<Stamp>> =
@@ -58,6 +63,7 @@ pub fn freshness(world: &World<'_>, definition: &Definition) -> Freshness {
         age_seconds: data_through.map(age),
         limit_seconds: limits.map(|(_, limit)| *limit).min().or_else(strictest).unwrap_or(0),
         late_sources,
+        paused_sources,
     }
 }
 

@@ -89,6 +89,8 @@ pub struct Freshness {
     /// The sources behind the value that are older than their own contract allows or never
     /// reported; one of them makes the value stale.
     pub late_sources: Vec<String>,
+    /// The sources behind the value that nobody asks at present, because somebody paused them.
+    pub paused_sources: Vec<String>,
 }
 
 /// A freshness in one word.

@@ -35,6 +35,19 @@ pub struct Snapshot {
     pub rekeying: BTreeMap<String, u64>,
     /// Measures that are being built and cannot be read yet, by `contract.measure`.
     pub rebuilding: BTreeMap<String, Rebuilding>,
+    /// The sources that are not asked because somebody decided so, by name.
+    pub paused: BTreeMap<String, Paused>,
+}
+
+/// Somebody's decision that a source is not asked until further notice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Paused {
+    /// Who decided (a position).
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// Since when.
+    pub since: Stamp,
 }
 
 /// How far the building of a measure from the stored records has come.
@@ -192,6 +205,9 @@ pub enum Outcome {
     Failed,
     /// A page had too many records that break their contract, and was refused whole.
     RejectedByGate,
+    /// Somebody paused the source while the run was under way: what had come until then is kept, the
+    /// cursor stays.
+    Paused,
     /// The records do not add up: a fault of the gateway.
     Unbalanced,
 }
@@ -206,6 +222,7 @@ impl Outcome {
             Self::ReconcileRefused => "reconcile_refused",
             Self::Failed => "failed",
             Self::RejectedByGate => "rejected_by_gate",
+            Self::Paused => "paused",
             Self::Unbalanced => "unbalanced",
         }
     }
@@ -219,6 +236,7 @@ impl Outcome {
             Self::ReconcileRefused,
             Self::Failed,
             Self::RejectedByGate,
+            Self::Paused,
             Self::Unbalanced,
         ]
         .into_iter()

@@ -206,6 +206,9 @@ impl Round<'_> {
         let mut look = Instant::now() + LOOK;
         let stop = self.stream.puller.stop();
         loop {
+            if self.stream.is_paused(self.shared) {
+                return Err(Failure::Paused);
+            }
             let now = Instant::now();
             self.start(asking, timetable, now);
             let next = self.fleet.board().next_due();

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::clock::Clock;
 use crate::decode::Decoder;
@@ -122,6 +122,8 @@ pub struct Stream {
     pub fleet: Option<Fleet>,
     /// Present if it is asked for everything now and then.
     pub reconcile: Option<Reconcile>,
+    /// Rung when somebody asks for a turn now, or has paused or resumed the source.
+    pub wake: Notify,
 }
 
 /// A checked cursor.
@@ -140,6 +142,11 @@ impl Stream {
         self.normaliser.schema()
     }
 
+    /// Whether somebody has decided that the source is not asked.
+    fn is_paused(&self, shared: &Shared) -> bool {
+        shared.store.snapshot().paused.contains_key(&self.source)
+    }
+
     /// An empty record of drift for a run of this stream.
     fn no_drift(&self) -> Drift {
         let version = self.schema().version;
@@ -156,26 +163,34 @@ impl Stream {
         }
     }
 
-    /// Whether the values around the records make the answer something else than a page, by those of
-    /// the rules that are still to be judged, and what is done about it. A page that is no JSON has
-    /// none and is left to the decoder's own judgement.
     fn judge(&self, envelope: &[Option<String>], rules: &[usize]) -> Result<(), (String, Action)> {
-        for number in rules {
-            let rule = self.request.rules.get(*number);
-            let Some((rule, place)) = rule.zip(self.rule_places.get(*number)) else { continue };
-            let applies = match place {
-                None => true,
-                Some(at) => envelope.get(*at).is_some_and(|code| rule.applies(code.as_deref())),
-            };
-            if applies && rule.then == Action::Success {
-                return Ok(());
-            }
-            if applies {
-                return Err((rule.said(*number), rule.then));
-            }
-        }
-        Ok(())
+        judge(&self.request.rules, &self.rule_places, envelope, rules)
     }
+}
+
+/// Whether the values around the records make the answer something else than a page, by those of the
+/// rules that are still `pending`, and what is done about it. A page that is no JSON has none and is
+/// left to the decoder's own judgement.
+pub fn judge(
+    rules: &[pull::Rule],
+    places: &[Option<usize>],
+    envelope: &[Option<String>],
+    pending: &[usize],
+) -> Result<(), (String, Action)> {
+    for number in pending {
+        let Some((rule, place)) = rules.get(*number).zip(places.get(*number)) else { continue };
+        let applies = match place {
+            None => true,
+            Some(at) => envelope.get(*at).is_some_and(|code| rule.applies(code.as_deref())),
+        };
+        if applies && rule.then == Action::Success {
+            return Ok(());
+        }
+        if applies {
+            return Err((rule.said(*number), rule.then));
+        }
+    }
+    Ok(())
 }
 
 /// What all streams share.
@@ -201,6 +216,9 @@ enum Failure {
     /// A page is not fit to be folded.
     #[error("{}", .0.why)]
     Contract(Refusal),
+    /// Somebody paused the source while the turn was under way.
+    #[error("the source was paused")]
+    Paused,
     #[error("a fault in the gateway itself: {0}")]
     Panicked(String),
 }
@@ -211,6 +229,7 @@ impl Failure {
             Self::Pull(error) => error.reason().as_str(),
             Self::Store(_) => "store",
             Self::Contract(_) => "contract",
+            Self::Paused => "paused",
             Self::Panicked(_) => "other",
         }
     }

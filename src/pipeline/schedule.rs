@@ -2,8 +2,10 @@
 //!
 //! Turns of one stream never overlap. Each stream has its own phase within its interval, derived from
 //! its name, so that sources are not all asked in the same second and two gateways differ from each
-//! other only by their clocks. The first turn comes at once. A fault in one stream (even a panic)
-//! ends one turn of that stream and nothing else.
+//! other only by their clocks. The first turn comes at once, and one that somebody asks for as soon
+//! as the turn under way is over; asking twice meanwhile is asking once. A paused source is not asked,
+//! and a turn that is under way ends with its page. A fault in one stream (even a panic) ends one turn
+//! of that stream and nothing else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +29,12 @@ pub async fn run(
     }
     let mut pace = Pace::AtOnce;
     loop {
+        if stream.is_paused(&shared) {
+            tokio::select! {
+                () = stream.wake.notified() => continue,
+                () = stop.cancelled() => return Ok(()),
+            }
+        }
         let finished = one_turn(&stream, &shared, pace).await?;
         pace = Pace::Spread;
         if stop.is_cancelled() {
@@ -40,6 +48,7 @@ pub async fn run(
         shared.store.schedule(stream.index, next).await;
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(seconds_until(now, next))) => {}
+            () = stream.wake.notified() => pace = Pace::AtOnce,
             () = stop.cancelled() => return Ok(()),
         }
     }

@@ -92,6 +92,9 @@ async fn walk(
     progress: &mut Progress,
 ) -> Result<Ending, Failure> {
     while let Some(page) = run.next().await? {
+        if stream.is_paused(shared) {
+            return Err(Failure::Paused);
+        }
         let at = page.fetched_at;
         failpoint::pass("fetched");
         match read(stream, shared, page).await? {
@@ -283,6 +286,7 @@ async fn finish(
         Ok(Ending::Truncated) => Outcome::Truncated,
         Ok(Ending::LoopDetected) => Outcome::LoopDetected,
         Err(Failure::Contract(Refusal { by_gate: true, .. })) => Outcome::RejectedByGate,
+        Err(Failure::Paused) => Outcome::Paused,
         Err(_) => Outcome::Failed,
     };
     let kept_order = seen.is_none()
@@ -299,6 +303,7 @@ async fn finish(
     };
     let has_more = outcome == Outcome::Truncated && kept_order && progress.records.accepted > 0;
     let failure = match &ending {
+        Err(Failure::Paused) => None,
         Err(error) => Some((error.reason().to_owned(), error.to_string())),
         Ok(ending) => unfinished(*ending, has_more, progress.pages),
     };

@@ -161,7 +161,7 @@ pub(super) fn is_basic(request: &HttpRequest, user: &str, password: &str) -> boo
     header_text(request, "authorization") == Some(wanted.as_str())
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {

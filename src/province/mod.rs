@@ -14,6 +14,7 @@ mod citizens;
 mod courses;
 mod draw;
 mod exams;
+mod exchange;
 mod facilities;
 mod faults;
 mod feed;
@@ -130,6 +131,7 @@ pub struct Province {
     kiosks: Arc<Vec<Kiosk>>,
     /// The smaller systems.
     offices: Vec<Stream<Shelf>>,
+    exchange: exchange::Exchange,
 }
 
 impl Province {
@@ -185,6 +187,7 @@ impl Province {
             sessions,
             kiosks,
             offices,
+            exchange: exchange::Exchange::default(),
         })
     }
 
@@ -225,7 +228,11 @@ impl Province {
         let mut parts = Vec::from(parts);
         parts.extend(self.hosts().map(|host| (host.variable, host.path)));
         parts.dedup();
-        parts.into_iter().map(|(name, path)| (name, format!("http://{at}/{path}"))).collect()
+        parts
+            .into_iter()
+            .chain(exchange::URLS)
+            .map(|(name, path)| (name, format!("http://{at}/{path}")))
+            .collect()
     }
 
     /// The secrets that a configuration needs, by file name. The portal's client and every
@@ -242,6 +249,7 @@ impl Province {
                 .filter(|host| !host.secret_file.is_empty())
                 .map(|host| (host.secret_file, host.secret(self.seed))),
         );
+        secrets.extend(exchange::secrets(self.seed));
         secrets.dedup();
         secrets
     }

@@ -104,6 +104,15 @@ impl<R: Records> Stream<R> {
         Pin { since, now, is_disordered, is_numbered: false, is_split }
     }
 
+    /// Every record as it stands at `now`, to be worded by whoever counts them.
+    pub(super) fn standing(&self, now: Stamp) -> Vec<Line> {
+        self.extend(now.day());
+        let since = Stamp(0);
+        let pin = Pin { since, now, is_disordered: false, is_numbered: false, is_split: false };
+        let line = |event: &Event| Line { key: event.key(), version: event.version(), bad: None };
+        self.feed.listing(pin).iter().map(line).collect()
+    }
+
     /// Words one page.
     pub(super) fn page(&self, ask: Ask, draw: &mut Draw, faults: &Faults, noted: bool) -> Page {
         self.extend(ask.pin.now.day());

@@ -30,13 +30,13 @@ use super::ledger::System;
 use super::office_answer::{office, office_token};
 use super::page::{Ask, PAGE_LIMIT, Page, Records, Stream};
 use super::token::{CLIENT, TOKEN_LIFE, page_token, portal_secret, read_page_token};
-use super::{Province, lodging_a, lodging_b, sessions};
+use super::{Province, exchange, lodging_a, lodging_b, sessions};
 use crate::model::time::Stamp;
 
 /// The gate number of the token endpoint; the others follow their systems.
 const TOKENS: u32 = 0;
 
-type Query = web::Query<HashMap<String, String>>;
+pub(super) type Query = web::Query<HashMap<String, String>>;
 
 /// Serves all systems until `stop`.
 pub async fn serve(
@@ -64,7 +64,8 @@ pub async fn serve(
 }
 
 fn routes(app: &mut web::ServiceConfig) {
-    app.route("/portal/token", web::post().to(portal_token))
+    app.configure(exchange::routes)
+        .route("/portal/token", web::post().to(portal_token))
         .route("/portal/api/hoso", web::get().to(dossiers))
         .route("/lodging-a/v1/returns", web::get().to(returns_a))
         .route("/lodging-a/v1/facilities", web::get().to(facilities_a))
@@ -117,7 +118,7 @@ pub(super) fn tokened<R: Records>(
     (page, next)
 }
 
-async fn portal_token(here: Here, request: HttpRequest, body: Bytes) -> HttpResponse {
+pub(super) async fn portal_token(here: Here, request: HttpRequest, body: Bytes) -> HttpResponse {
     let form: HashMap<String, String> = url::form_urlencoded::parse(&body).into_owned().collect();
     let said = |name: &str| form.get(name).map_or("", String::as_str);
     let secret = portal_secret(here.seed);
@@ -191,6 +192,15 @@ async fn platform_a<R: Records + 'static>(
     if header_text(&request, "x-api-key") != Some(lodging_a::key(here.seed).as_str()) {
         return unauthorised("ApiKey");
     }
+    numbered(here, query, stream).await
+}
+
+/// The same for whoever has been let in already.
+async fn numbered<R: Records + 'static>(
+    here: Here,
+    query: Query,
+    stream: fn(&Province) -> &Stream<R>,
+) -> HttpResponse {
     let system = stream(&here).records.system();
     let wanted = Wanted { endpoint: 1 + system as u32, system, token: None };
     answer(&here, wanted, move |province, draw, faults| {
@@ -220,6 +230,11 @@ pub(super) fn plus(text: &str) -> String {
 
 async fn returns_a(here: Here, request: HttpRequest, query: Query) -> HttpResponse {
     platform_a(here, request, query, |province| &province.returns_a).await
+}
+
+/// Platform A's returns for whoever has been let in already.
+pub(super) async fn returns_of_a(here: Here, query: Query) -> HttpResponse {
+    numbered(here, query, |province| &province.returns_a).await
 }
 
 async fn facilities_a(here: Here, request: HttpRequest, query: Query) -> HttpResponse {

@@ -55,6 +55,13 @@ impl Source {
         })))
     }
 
+    /// Gets what the source wants as a proof of who asks, and asks for nothing else; for those who
+    /// try a source step by step.
+    pub async fn authenticate(&self) -> Result<(), PullError> {
+        let credential = self.0.keyring.credential(&self.0.client).await;
+        credential.map(drop).map_err(|failure| failure.error)
+    }
+
     /// Starts one turn of a stream; nothing is asked before [`Run::next`].
     pub fn run(&self, stream: &Stream, vars: &Vars) -> Run {
         Run::new(self.clone(), stream, vars)

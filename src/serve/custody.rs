@@ -14,12 +14,13 @@ use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::context::Context;
+use super::context::{Context, SourceFacts};
 use super::error::ApiError;
 use super::query::Query;
 use crate::model::nearest::nearest;
 use crate::model::observation::Reason;
 use crate::model::quarantine::{Filter, Group, Quarantined, ReplaySummary, State};
+use crate::model::snapshot::Paused;
 
 /// The largest body, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -50,6 +51,12 @@ pub trait Custodian: Send + Sync {
     /// Confirms that the records that a refused full pass missed have really vanished; `None` if no
     /// pass of the stream is refused.
     fn confirm(&self, source: String, stream: String, by: String) -> Pending<Option<Confirmed>>;
+
+    /// Lets these streams of a source take a turn as soon as they can.
+    fn pull(&self, source: &str, streams: &[String]);
+
+    /// Notes that a source is paused, or no longer.
+    fn pause(&self, source: String, paused: Option<Paused>) -> Pending<()>;
 }
 
 /// What was confirmed.
@@ -145,17 +152,10 @@ pub(super) async fn confirm(
 ) -> HttpResponse {
     let work = async {
         let id = request.match_info().query("id").to_owned();
-        let Some(facts) = context.sources.get(&id) else {
-            let near = nearest(&id, context.sources.keys().map(String::as_str));
-            let suggestions = near.into_iter().map(str::to_owned).collect();
-            return Err(ApiError::UnknownSource { id, suggestions });
-        };
+        let facts = known(&context, &id)?;
         let (custodian, asked) = admit::<Confirmation>(&request, &context, body).await?;
         let by = said("by", &asked.by, 100)?;
-        if !facts.streams.iter().any(|stream| stream.name == asked.stream) {
-            let names: Vec<_> = facts.streams.iter().map(|stream| stream.name.as_str()).collect();
-            return Err(bad(&format!("'stream' is one of: {}.", names.join(", "))));
-        }
+        check_stream(facts, &asked.stream)?;
         let name = format!("{id}.{}", asked.stream);
         let confirmed = custodian.confirm(id, asked.stream, by).await;
         confirmed.map_err(ApiError::Internal)?.ok_or_else(|| {
@@ -165,8 +165,26 @@ pub(super) async fn confirm(
     done(&request, work.await)
 }
 
+/// The source that an address names.
+pub(super) fn known<'a>(context: &'a Context, id: &str) -> Result<&'a SourceFacts, ApiError> {
+    context.sources.get(id).ok_or_else(|| {
+        let near = nearest(id, context.sources.keys().map(String::as_str));
+        let suggestions = near.into_iter().map(str::to_owned).collect();
+        ApiError::UnknownSource { id: id.to_owned(), suggestions }
+    })
+}
+
+/// Refuses a stream that the source does not have.
+pub(super) fn check_stream(facts: &SourceFacts, stream: &str) -> Result<(), ApiError> {
+    if facts.streams.iter().any(|of| of.name == stream) {
+        return Ok(());
+    }
+    let names: Vec<_> = facts.streams.iter().map(|of| of.name.as_str()).collect();
+    Err(bad(&format!("'stream' is one of: {}.", names.join(", "))))
+}
+
 /// Lets a write in: switched on, of the right type, readable.
-async fn admit<T: DeserializeOwned>(
+pub(super) async fn admit<T: DeserializeOwned>(
     request: &HttpRequest,
     context: &Context,
     mut payload: web::Payload,
@@ -222,7 +240,7 @@ impl Chosen {
 }
 
 /// A text that must be there and stays short.
-fn said(name: &str, text: &str, limit: usize) -> Result<String, ApiError> {
+pub(super) fn said(name: &str, text: &str, limit: usize) -> Result<String, ApiError> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > limit {
         return Err(bad(&format!("'{name}' is needed, of at most {limit} characters.")));
@@ -230,7 +248,7 @@ fn said(name: &str, text: &str, limit: usize) -> Result<String, ApiError> {
     Ok(text.to_owned())
 }
 
-fn bad(what: &str) -> ApiError {
+pub(super) fn bad(what: &str) -> ApiError {
     ApiError::BadBody(what.to_owned())
 }
 

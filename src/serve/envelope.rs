@@ -43,6 +43,9 @@ pub(super) struct FreshnessOut {
     age_seconds: Option<i64>,
     limit_seconds: i64,
     late_sources: Vec<String>,
+    /// Left out where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    paused_sources: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -121,6 +124,7 @@ impl From<Freshness> for FreshnessOut {
             age_seconds: freshness.age_seconds.map(|age| age.max(0)),
             limit_seconds: freshness.limit_seconds,
             late_sources: freshness.late_sources,
+            paused_sources: freshness.paused_sources,
         }
     }
 }

@@ -55,6 +55,8 @@ kinds! {
         "The body is one JSON object of at most 64 KiB; unknown fields are refused, `detail` says what is wrong.";
     CONFLICT "nothing-to-confirm" CONFLICT "There is nothing to confirm"
         "Only a stream whose last full pass was refused can be confirmed; /v1/sources/{id} tells its last error.";
+    SOURCE_IS_PAUSED "source-is-paused" CONFLICT "The source is paused"
+        "A paused source is not asked, by hand either. `PATCH /v1/sources/{id}` with `enabled: true` resumes it.";
     METHOD_NOT_ALLOWED "method-not-allowed" METHOD_NOT_ALLOWED "Method not allowed"
         "Every address of this API is read with GET or HEAD.";
     UNKNOWN_PARAMETER "unknown-parameter" BAD_REQUEST "Unknown or repeated query parameter"
@@ -104,6 +106,8 @@ pub(super) enum ApiError {
     BadBody(String),
     #[error("{0}")]
     NothingToConfirm(String),
+    #[error("{0}")]
+    SourceIsPaused(String),
     #[error("{}", said(.0))]
     UnknownParameters(Vec<ParameterError>),
     #[error("{}", said(std::slice::from_ref(.0)))]
@@ -195,6 +199,7 @@ impl ApiError {
             Self::MediaType => &MEDIA_TYPE,
             Self::BadBody(_) => &BAD_BODY,
             Self::NothingToConfirm(_) => &CONFLICT,
+            Self::SourceIsPaused(_) => &SOURCE_IS_PAUSED,
             Self::MethodNotAllowed => &METHOD_NOT_ALLOWED,
             Self::UnknownParameters(_) => &UNKNOWN_PARAMETER,
             Self::BadParameter(_) => &BAD_PARAMETER,

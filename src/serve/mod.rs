@@ -3,8 +3,8 @@
 //! All routes stand in `routes`, on one page. A handler is a plain function from what was asked
 //! (`Asked`: the request and *one* snapshot) to an answer or a refusal; tags, caching,
 //! HEAD and problem bodies are done once, around them. A question about the past (`as_of=`) is put to
-//! the same functions, with what was known then. Reading is GET and HEAD; the few writes (`custody`)
-//! are POST, and refused unless the program was started to allow them. Conventions:
+//! the same functions, with what was known then. Reading is GET and HEAD; the few writes (`custody`,
+//! `steering`) are POST and PATCH, and refused unless the program was started to allow them. Conventions:
 //! `snake_case`, RFC 3339 with +07:00, ratios 0 to 1, a missing value is null
 //! with a reason, rows are flat under `items`, links are relative.
 
@@ -29,6 +29,7 @@ mod query;
 mod revisions;
 mod series;
 mod sources;
+mod steering;
 mod table;
 mod targets;
 #[cfg(test)]
@@ -97,10 +98,15 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(blocking("/v1/indicators/{id}/revisions", revisions::revisions))
         .service(dated("/v1/dimensions/area/values", dimension::areas))
         .service(get("/v1/sources", sources::list))
-        .service(get("/v1/sources/{id}", sources::one))
+        .service(
+            get("/v1/sources/{id}", sources::one)
+                .route(web::patch().to(steering::change))
+                .default_service(web::to(steering::only_read_or_changed)),
+        )
         .service(get("/v1/sources/{id}/targets", targets::list))
         .service(get("/v1/breaches", breaches::list))
         .service(post("/v1/sources/{id}/confirmations", custody::confirm))
+        .service(post("/v1/sources/{id}/pulls", steering::pull))
         .service(resource("/v1/quarantine", quarantine::list))
         .service(post("/v1/quarantine/replays", custody::replay))
         .service(post("/v1/quarantine/discards", custody::discard))

@@ -13,10 +13,11 @@ use super::breaches;
 use super::context::{Asked, Context, SourceFacts, StreamFacts};
 use super::error::ApiError;
 use super::query::Query;
+use super::steering;
 use crate::indicator::reading::FreshnessState;
 use crate::model::drift::Grade;
 use crate::model::nearest::nearest;
-use crate::model::snapshot::{Conservation, Refused, RunLine, StreamState, Trouble};
+use crate::model::snapshot::{Conservation, Paused, Refused, RunLine, StreamState, Trouble};
 use crate::model::time::Stamp;
 
 /// What is known of a stream that the store has not heard of.
@@ -43,6 +44,9 @@ pub(super) struct State<'a> {
     pub(super) title: &'a str,
     pub(super) title_en: &'a str,
     pub(super) kind: &'a str,
+    /// `active`, or `paused` by somebody's decision.
+    state: &'static str,
+    pub(super) paused: Option<&'a Paused>,
     pub(super) health: Health,
     pub(super) reasons: Vec<&'static str>,
     pub(super) accountable: Unit,
@@ -211,8 +215,11 @@ fn state<'a>(
         .iter()
         .filter_map(|stream| stream.targets)
         .reduce(|a, b| Targets { answered: a.answered + b.answered, all: a.all + b.all });
+    let paused = asked.snapshot.paused.get(name);
     let found = Found {
-        is_failing: last_error.is_some(),
+        is_paused: paused.is_some(),
+        // A source that nobody asks does not fail, whatever it did before.
+        is_failing: last_error.is_some() && paused.is_none(),
         has_silent_targets: targets.is_some_and(|t| t.answered < t.all),
         balances: records.balances(),
         is_breached: breaches.breaking > 0,
@@ -225,6 +232,8 @@ fn state<'a>(
         title: &facts.title.vi,
         title_en: &facts.title.en,
         kind: &facts.source_kind,
+        state: steering::state(paused),
+        paused,
         health,
         reasons,
         accountable: Unit { id: facts.accountable_unit.clone(), name: unit.vi, name_en: unit.en },
@@ -275,7 +284,7 @@ fn stream<'a>(
             limit_seconds: limit,
         },
         last_attempt_at: known.last_attempt,
-        next_run_at: known.next_run,
+        next_run_at: known.next_run.filter(|_| !asked.snapshot.paused.contains_key(source)),
         last_error: known.trouble.clone(),
         targets: known.targets.map(|(answered, all)| Targets { answered, all }),
         records: known.total,
@@ -322,6 +331,7 @@ fn oldest(stamps: impl Iterator<Item = Option<Stamp>>) -> Option<Stamp> {
 /// What is wrong with a source besides its age. An additive note is nothing wrong.
 #[expect(clippy::struct_excessive_bools, reason = "independent findings, each a reason of its own")]
 struct Found {
+    is_paused: bool,
     is_failing: bool,
     has_silent_targets: bool,
     balances: bool,
@@ -334,6 +344,7 @@ fn health(freshness: &Freshness, found: &Found) -> (Health, Vec<&'static str>) {
         (freshness.state == FreshnessState::NeverReported, Health::Unknown, "never_reported"),
         (freshness.state == FreshnessState::Stale, Health::Degraded, "stale"),
         (!found.balances, Health::Degraded, "records_do_not_balance"),
+        (found.is_paused, Health::Warning, "paused"),
         (found.is_failing, Health::Warning, "failing"),
         (found.is_breached, Health::Warning, "contract_breach"),
         (found.has_silent_targets, Health::Warning, "silent_targets"),

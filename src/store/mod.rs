@@ -21,6 +21,7 @@ mod held;
 mod journal;
 mod keys;
 mod load;
+mod pause;
 mod precedence;
 mod quarantine;
 mod replay;
@@ -46,7 +47,7 @@ use crate::model::dictionary::Dictionaries;
 use crate::model::drift::Drift;
 use crate::model::observation::{Observations, Reject};
 use crate::model::quarantine::{Filter, Group, Quarantined};
-use crate::model::snapshot::{Conservation, Outcome, Snapshot, Trouble};
+use crate::model::snapshot::{Conservation, Outcome, Paused, Snapshot, Trouble};
 use crate::model::time::Stamp;
 use crate::model::units::Span;
 
@@ -174,6 +175,7 @@ pub(crate) enum Command {
     Unseen(usize, Vec<u64>, oneshot::Sender<u64>),
     Sweep(Box<Sweep>, oneshot::Sender<Result<Swept, StoreError>>),
     Confirm(usize, String, Stamp, oneshot::Sender<Result<Option<u64>, StoreError>>),
+    Pause(String, Option<Paused>, oneshot::Sender<Result<(), StoreError>>),
     Begin(usize, Stamp),
     End(Box<RunEnd>, oneshot::Sender<Result<(), StoreError>>),
     Schedule(usize, Stamp),
@@ -242,6 +244,12 @@ impl Store {
         at: Stamp,
     ) -> Result<Option<u64>, StoreError> {
         self.ask(|reply| Command::Confirm(stream, by, at, reply)).await?
+    }
+
+    /// Notes that a source is paused, or no longer; holds until it is noted otherwise, whoever opens
+    /// the store.
+    pub async fn pause(&self, source: String, paused: Option<Paused>) -> Result<(), StoreError> {
+        self.ask(|reply| Command::Pause(source, paused, reply)).await?
     }
 
     /// Notes how a run ended.

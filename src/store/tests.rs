@@ -11,6 +11,7 @@ mod equals;
 mod files;
 mod keys;
 mod past;
+mod pause;
 mod precedence;
 mod properties;
 mod quarantine;

@@ -18,6 +18,7 @@ use super::contract::Contract;
 use super::cubes::{self, Cubes, Opening};
 use super::journal;
 use super::keys;
+use super::pause;
 use super::precedence;
 use super::retention::{self, Expiry};
 use super::save;
@@ -28,7 +29,7 @@ use super::{Command, Parts, QUEUE, RunEnd, Store, StoreError, StreamName, load, 
 use crate::clock::Clock;
 use crate::failpoint;
 use crate::fold::entities::{CHUNK, ORIGINS};
-use crate::model::snapshot::{Outcome, RUNS_KEPT, RunLine, Snapshot, StreamState};
+use crate::model::snapshot::{Outcome, Paused, RUNS_KEPT, RunLine, Snapshot, StreamState};
 use crate::model::time::Stamp;
 use crate::model::units::Span;
 
@@ -58,6 +59,8 @@ pub(super) struct Writer {
     /// The beginning of the first day that has not been compacted.
     compacted: Stamp,
     pub(super) expiry: Expiry,
+    /// The sources that are paused.
+    pub(super) paused: BTreeMap<String, Paused>,
     pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(super) announce: watch::Sender<u64>,
     pub(super) fatal: watch::Sender<Option<StoreError>>,
@@ -74,6 +77,7 @@ pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
     let (announce, revisions) = watch::channel(revision);
     let (fatal, failures) = watch::channel(None);
     let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
+    let paused = pause::load(&connection).map_err(|error| failure(&error))?;
     let mut writer = Writer {
         connection,
         contracts,
@@ -84,6 +88,7 @@ pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
         full_for,
         compacted: Stamp(0),
         expiry: Expiry::default(),
+        paused,
         snapshot: Arc::clone(&snapshot),
         announce,
         fatal,
@@ -229,6 +234,10 @@ impl Writer {
                     let failed = answer.as_ref().err().cloned();
                     let _ = reply.send(answer);
                     failed
+                }
+                Command::Pause(source, paused, reply) => {
+                    let answer = self.pause(source, paused);
+                    pause::told(answer, reply)
                 }
                 Command::Begin(stream, at) => {
                     // Seen with the next commit: the beginning of a run changes no number.
@@ -479,7 +488,9 @@ impl Writer {
         let rekeying = rekeying
             .map(|contract| (contract.plan.schema.name.clone(), contract.under_previous_key));
         let rekeying = rekeying.collect();
-        let snapshot = Snapshot { revision, at, measures, streams, texts, rekeying, rebuilding };
+        let paused = self.paused.clone();
+        let snapshot =
+            Snapshot { revision, at, measures, streams, texts, rekeying, rebuilding, paused };
         self.snapshot.store(Arc::new(snapshot));
         self.announce.send_replace(self.revision);
     }

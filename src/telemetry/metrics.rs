@@ -80,6 +80,7 @@ pub struct Metrics {
     registry: Registry,
     sources: Vec<SourceLabels>,
     source_up: IntGaugeVec,
+    source_paused: IntGaugeVec,
     last_success: GaugeVec,
     last_attempt: GaugeVec,
     next_pull: GaugeVec,
@@ -165,6 +166,11 @@ impl Metrics {
                 "Whether the last finished pull of every stream succeeded.",
                 by_source,
             ),
+            source_paused: make.gauges(
+                "source_paused",
+                "Whether somebody decided that the source is not asked until further notice.",
+                by_source,
+            ),
             last_success: make.moments(
                 "source_last_success_timestamp_seconds",
                 "Unix time of the last successful pull.",
@@ -177,7 +183,7 @@ impl Metrics {
             ),
             next_pull: make.moments(
                 "source_next_pull_timestamp_seconds",
-                "Unix time at which the next pull is due.",
+                "Unix time at which the next pull is due; 0 while the source is paused.",
                 by_source,
             ),
             watermark: make.moments(
@@ -548,6 +554,8 @@ impl Metrics {
                 |state: &&StreamState| state.trouble.is_none() && state.last_success.is_some();
             let up = !states.is_empty() && states.iter().all(good);
             self.source_up.with_label_values(&name).set(i64::from(up));
+            let is_paused = snapshot.paused.contains_key(&source.source);
+            self.source_paused.with_label_values(&name).set(i64::from(is_paused));
             self.quarantine
                 .with_label_values(&name)
                 .set(states.iter().map(|state| state.quarantined as i64).sum());
@@ -559,7 +567,7 @@ impl Metrics {
             moment(&self.quarantine_oldest, &name, since);
             moment(&self.last_success, &name, oldest(|state| state.last_success));
             moment(&self.last_attempt, &name, oldest(|state| state.last_attempt));
-            moment(&self.next_pull, &name, oldest(|state| state.next_run));
+            moment(&self.next_pull, &name, oldest(|state| state.next_run).filter(|_| !is_paused));
             moment(&self.watermark, &name, oldest(|state| state.data_through));
             if let Some((up, all)) = states.iter().find_map(|state| state.targets) {
                 self.targets.with_label_values(&name).set(all as i64);

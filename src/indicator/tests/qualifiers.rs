@@ -6,6 +6,7 @@ use super::{Fixture, Place, Reading, day, stamp};
 use crate::indicator::Extent;
 use crate::indicator::quality::extent;
 use crate::indicator::reading::{FreshnessState, Status, TargetState};
+use crate::model::snapshot::Paused;
 
 fn fixture() -> Fixture {
     let mut fixture = Fixture::new();
@@ -84,6 +85,22 @@ fn freshness_takes_the_oldest_source_and_judges_each_by_its_own_limit() {
 
     fixture.stream("portal", "dossiers", Some("2024-04-10T11:30:00+07:00"));
     assert_eq!(read(&fixture, "both", "2024-04").freshness.state, FreshnessState::Fresh);
+}
+
+#[test]
+fn a_value_names_the_sources_behind_it_that_are_paused() {
+    let mut fixture = fixture();
+    let paused =
+        Paused { by: "a steward".to_owned(), why: "x".to_owned(), since: stamp(super::NOON) };
+    for source in ["portal", "elsewhere"] {
+        fixture.snapshot.paused.insert(source.to_owned(), paused.clone());
+    }
+    let reading = read(&fixture, "both", "2024-04").freshness;
+    assert_eq!(
+        (reading.state, reading.paused_sources),
+        (FreshnessState::Fresh, vec!["portal".to_owned()])
+    );
+    assert!(read(&fixture, "reports", "2024-04").freshness.paused_sources.is_empty());
 }
 
 #[test]

@@ -81,6 +81,14 @@ fn row(state: &State<'_>) -> Markup {
                     @let (vi, en) = why(state);
                     p.why { (both(&vi, &en)) }
                 }
+                @if let Some(paused) = state.paused {
+                    p.why {
+                        (both(
+                            &format!("{} tạm dừng từ {}: {}", paused.by, format::time(paused.since), paused.why),
+                            "paused by, since, why",
+                        ))
+                    }
+                }
             }))
             (cell(2, &time(state.freshness.last_success_at)))
             (cell(3, &html! {

@@ -171,7 +171,7 @@ pub(super) fn runs(stream: &str, runs: &[RunLine]) -> Markup {
 const fn height(outcome: Outcome) -> u32 {
     match outcome {
         Outcome::Ok => 24,
-        Outcome::Truncated | Outcome::ReconcileRefused => 17,
+        Outcome::Truncated | Outcome::ReconcileRefused | Outcome::Paused => 17,
         Outcome::LoopDetected | Outcome::Failed | Outcome::RejectedByGate | Outcome::Unbalanced => {
             11
         }

@@ -237,6 +237,9 @@ fn freshness_facts(freshness: &Freshness) -> Markup {
         @if freshness.state != FreshnessState::Fresh && !freshness.late_sources.is_empty() {
             span.role { "nguồn chậm: " (freshness.late_sources.join(", ")) }
         }
+        @if !freshness.paused_sources.is_empty() {
+            span.role { "nguồn tạm dừng: " (freshness.paused_sources.join(", ")) }
+        }
     }
 }
 

@@ -112,6 +112,7 @@ pub(super) fn reason(reason: &str) -> Both {
         "never_reported" => ("chưa từng có dữ liệu", "has never reported"),
         "stale" => ("dữ liệu quá hạn", "data too old"),
         "records_do_not_balance" => ("số bản ghi không khớp", "records do not balance"),
+        "paused" => ("đang tạm dừng", "paused"),
         "failing" => ("lượt gần nhất lỗi", "last run failed"),
         "contract_breach" => ("sai lệch so với hợp đồng dữ liệu", "breaks its contract"),
         "silent_targets" => ("có thiết bị không trả lời", "some targets are silent"),
@@ -149,6 +150,7 @@ pub(super) const fn outcome(outcome: Outcome) -> (Tone, Both) {
         Outcome::ReconcileRefused => (Tone::Near, ("hụt bản ghi", "reconcile refused")),
         Outcome::Failed => (Tone::Bad, ("lỗi", "failed")),
         Outcome::RejectedByGate => (Tone::Bad, ("bị chặn", "rejected by the gate")),
+        Outcome::Paused => (Tone::Near, ("tạm dừng", "paused")),
         Outcome::Unbalanced => (Tone::Bad, ("không khớp", "unbalanced")),
     }
 }

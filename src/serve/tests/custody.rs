@@ -10,11 +10,12 @@ use serde_json::{Value, json as object};
 use super::world::{Listed, bare, context, quarantined};
 use super::{Reply, get, json, send};
 use crate::model::quarantine::{Filter, ReplaySummary, State};
+use crate::model::snapshot::Paused;
 use crate::serve::{Confirmed, Context, Custodian, Pending};
 
 /// Notes what it is asked to do.
 #[derive(Default)]
-struct Noting(Mutex<Vec<String>>);
+pub(super) struct Noting(pub(super) Mutex<Vec<String>>);
 
 impl Custodian for Noting {
     fn replay(&self, filter: Filter) -> Pending<ReplaySummary> {
@@ -35,21 +36,31 @@ impl Custodian for Noting {
         let is_refused = source == "portal";
         async move { Ok(is_refused.then_some(Confirmed { records: 412 })) }.boxed()
     }
+
+    fn pull(&self, source: &str, streams: &[String]) {
+        self.0.lock().unwrap().push(format!("pull {source} {streams:?}"));
+    }
+
+    fn pause(&self, source: String, paused: Option<Paused>) -> Pending<()> {
+        let paused = paused.map(|Paused { by, why, since }| format!("{by} {why} {since}"));
+        self.0.lock().unwrap().push(format!("pause {source} {paused:?}"));
+        async { Ok(()) }.boxed()
+    }
 }
 
-fn allowing() -> (Arc<Context>, Arc<Noting>) {
+pub(super) fn allowing() -> (Arc<Context>, Arc<Noting>) {
     let (mut context, noting) = (bare(), Arc::new(Noting::default()));
     context.custodian = Some(noting.clone());
     (Arc::new(context), noting)
 }
 
-async fn post(context: &Arc<Context>, path: &str, body: &str) -> Reply {
+pub(super) async fn post(context: &Arc<Context>, path: &str, body: &str) -> Reply {
     let request =
         TestRequest::post().uri(path).insert_header((header::CONTENT_TYPE, "application/json"));
     send(context, request.set_payload(body.to_owned())).await
 }
 
-fn problem(reply: &Reply, status: u16, code: &str) -> Value {
+pub(super) fn problem(reply: &Reply, status: u16, code: &str) -> Value {
     assert_eq!(reply.status, status, "{}", reply.text());
     assert_eq!(reply.header("content-type"), "application/problem+json");
     let body = reply.json();
@@ -57,10 +68,11 @@ fn problem(reply: &Reply, status: u16, code: &str) -> Value {
     body
 }
 
-const WRITES: [(&str, &str); 3] = [
+const WRITES: [(&str, &str); 4] = [
     ("/v1/quarantine/replays", "{}"),
     ("/v1/quarantine/discards", r#"{"ids": [1], "by": "a steward", "reason": "a test record"}"#),
     ("/v1/sources/portal/confirmations", r#"{"stream": "dossiers", "by": "a steward"}"#),
+    ("/v1/sources/portal/pulls", "{}"),
 ];
 
 #[actix_web::test]
@@ -136,6 +148,8 @@ async fn a_body_that_is_not_exactly_right_does_nothing() {
         (discards, r#"{"ids": [1], "filter": {"rule": "r"}, "by": "x", "reason": "y"}"#),
         ("/v1/sources/portal/confirmations", r#"{"stream": "none", "by": "x"}"#),
         ("/v1/sources/portal/confirmations", r#"{"stream": "dossiers"}"#),
+        ("/v1/sources/portal/pulls", r#"{"stream": "none"}"#),
+        ("/v1/sources/portal/pulls", r#"{"streams": ["dossiers"]}"#),
     ] {
         let reply = post(&context, path, body).await;
         problem(&reply, 400, "bad-body");

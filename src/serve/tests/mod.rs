@@ -13,6 +13,7 @@ mod past;
 mod refusals;
 mod socket;
 mod sources;
+mod steering;
 mod story;
 mod world;
 

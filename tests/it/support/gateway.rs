@@ -70,6 +70,25 @@ impl Gateway {
         folder: &Path,
         variables: &BTreeMap<String, String>,
     ) -> Result<Self, String> {
+        Self::launch(config, folder, variables, &[])
+    }
+
+    /// The same, and writes over its API are let in.
+    pub(crate) fn start_writable(
+        config: &Path,
+        folder: &Path,
+        variables: &BTreeMap<String, String>,
+    ) -> Self {
+        Self::launch(config, folder, variables, &["--allow-writes"])
+            .unwrap_or_else(|log| panic!("the gateway did not start:\n{log}"))
+    }
+
+    fn launch(
+        config: &Path,
+        folder: &Path,
+        variables: &BTreeMap<String, String>,
+        more: &[&str],
+    ) -> Result<Self, String> {
         let store: PathBuf = folder.join("iocgw.db");
         let mut child = Command::new(env!("CARGO_BIN_EXE_iocgw"))
             .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--config"])
@@ -78,6 +97,7 @@ impl Gateway {
             .arg(store)
             .arg("--secrets")
             .arg(folder.join("secrets"))
+            .args(more)
             .envs(variables)
             .env("IOCGW_LOG", "debug")
             .stdin(Stdio::null())
