@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 mod custody;
 mod fleets;
+mod intake;
 mod steering;
 
 use crate::clock::Clock;
@@ -233,7 +234,7 @@ impl Gateway {
 
     fn start_streams(&self) -> JoinSet<Result<(), StoreError>> {
         let (mut turns, shared) = (JoinSet::new(), self.shared());
-        for stream in &self.streams {
+        for stream in self.streams.iter().filter(|stream| stream.intake.is_none()) {
             turns.spawn(pipeline::run(Arc::clone(stream), shared.clone(), self.stop.clone()));
         }
         turns
@@ -257,6 +258,11 @@ impl Gateway {
             sources: config.sources.iter().map(source_facts).collect(),
             clock: self.clock.clone(),
             fleets: Arc::new(fleets::Fleets(self.streams.clone())),
+            intake: Arc::new(intake::Intake {
+                streams: self.streams.clone(),
+                shared: self.shared(),
+                runtime: tokio::runtime::Handle::current(),
+            }),
             quarantine: Arc::new(custody::Quarantine(self.store.clone())),
             custodian: self.allows_writes.then(|| self.custodian()),
             metrics: Arc::new(move || {
@@ -388,7 +394,10 @@ fn streams(
     let mut streams = Vec::new();
     for source in &config.sources {
         let written = &source.written;
-        let puller = puller(written, context)?;
+        let puller = match written.requester {
+            Some(_) => Some(puller(written, context)?),
+            None => None,
+        };
         let discovery = discovery(written, folder, context)?;
         for stream in &source.streams {
             let fleet = discovery.as_ref().zip(written.fleet.as_ref()).map(|(discovery, fleet)| {
@@ -411,12 +420,20 @@ fn streams(
                 drift: written.streams[&stream.name].drift,
                 unit: written.accountable_unit.clone(),
                 fleet,
+                intake: intake_of(written, context),
+                files: written.file.clone(),
                 reconcile: written.streams[&stream.name].reconcile.clone().map(Reconcile::new),
                 wake: Notify::new(),
             }));
         }
     }
     Ok(streams)
+}
+
+/// What lets deliveries of a source's stream in.
+fn intake_of(written: &config::Source, context: &pull::Context) -> Option<pipeline::Intake> {
+    let settings = written.intake.clone()?;
+    Some(pipeline::Intake::new(settings, &context.secrets_dir))
 }
 
 /// What keeps the list of a fleet's targets.
@@ -426,7 +443,8 @@ fn discovery(
     context: &pull::Context,
 ) -> anyhow::Result<Option<Arc<Discovery>>> {
     let Some(fleet) = &written.fleet else { return Ok(None) };
-    let service = fleet.service(&written.requester).zip(fleet.http_sd.as_ref());
+    let requester = written.requester.as_ref();
+    let service = requester.and_then(|it| fleet.service(it)).zip(fleet.http_sd.as_ref());
     let service = service
         .map(|(requester, http)| {
             let (authenticator, retry) = (http.authenticator.clone(), written.retry.clone());
@@ -451,7 +469,10 @@ pub fn puller_of(
 
 /// The client of one source.
 pub fn puller(written: &config::Source, context: &pull::Context) -> anyhow::Result<pull::Source> {
-    let (requester, authenticator) = (written.requester.clone(), written.authenticator.clone());
+    let ways = (written.requester.clone(), written.authenticator.clone());
+    let (Some(requester), Some(authenticator)) = ways else {
+        return Err(anyhow!("source '{}' is not asked: it pushes or drops files", written.source));
+    };
     pull::Source::new(
         requester,
         authenticator,

@@ -48,7 +48,7 @@ impl Gateway {
     pub async fn pull(&self, chosen: impl Fn(&str, &str) -> bool) -> anyhow::Result<()> {
         let shared = self.shared();
         for stream in &self.streams {
-            if chosen(&stream.source, &stream.name) {
+            if chosen(&stream.source, &stream.name) && stream.intake.is_none() {
                 pipeline::turn(stream, &shared).await?;
             }
         }

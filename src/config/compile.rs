@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::files::{Files, Read};
+use super::ways::ways_in;
 use super::written::{AreaFile, Gateway, Indicators, Province, Source, Stream, Unit, Units};
 use super::yaml::Problem;
 use super::{CheckedSource, CheckedStream, Config, Options};
@@ -296,8 +297,7 @@ impl Compiler<'_> {
             }
         }
         let mut problems = Vec::new();
-        source.requester.check("requester", &mut problems);
-        source.authenticator.check("authenticator", &mut problems);
+        ways_in(source, &mut problems);
         if let Some(limit) = &source.rate_limit {
             limit.check("rate_limit", &mut problems);
         }
@@ -308,7 +308,8 @@ impl Compiler<'_> {
         if source.streams.is_empty() {
             problems.push(("streams".to_owned(), "a source needs at least one stream".to_owned()));
         }
-        let templated = source.requester.url.contains("{{ target }}");
+        let url = source.requester.as_ref().map_or("", |requester| &requester.url);
+        let templated = url.contains("{{ target }}");
         if templated != source.fleet.is_some() {
             let message = "'{{ target }}' stands in the url of a fleet, and only there";
             problems.push(("requester.url".to_owned(), message.to_owned()));
@@ -320,7 +321,7 @@ impl Compiler<'_> {
         let Some(fleet) = &read.value.fleet else { return Vec::new() };
         let mut problems = Vec::new();
         fleet.check("fleet", &mut problems);
-        if let Some(service) = fleet.service(&read.value.requester) {
+        if let Some(service) = read.value.requester.as_ref().and_then(|it| fleet.service(it)) {
             let mut found = Vec::new();
             service.check("fleet.http_sd", &mut found);
             problems.extend(found.into_iter().filter(|(at, _)| at == "fleet.http_sd.url"));
@@ -382,9 +383,7 @@ impl Compiler<'_> {
         stream.gate.check(&format!("{at}.gate"), &mut problems);
         stream.drift.check(&format!("{at}.drift"), &mut problems);
         problems.iter().for_each(|(at, message)| self.files.problem(read, at, message));
-        if stream.interval.as_seconds() < 1 {
-            self.files.problem(read, &format!("{at}.interval"), "the shortest interval is 1s");
-        }
+        self.ways_of(read, &at, stream);
         if read.value.fleet.is_some() && (stream.records.is_some() || stream.cursor.is_some()) {
             self.files.problem(read, &at, "a stream of a fleet has neither 'records' nor 'cursor': each target's answer is one record");
         }
@@ -487,7 +486,8 @@ impl Compiler<'_> {
             paginator: stream.paginator.clone(),
         };
         request.check(at, problems);
-        if read.value.authenticator.writes_body() && request.body.is_none() {
+        let authenticator = read.value.authenticator.as_ref();
+        if authenticator.is_some_and(pull::Authenticator::writes_body) && request.body.is_none() {
             let message = "the authenticator puts its token into the body, and there is none";
             problems.push((at.to_owned(), message.to_owned()));
         }

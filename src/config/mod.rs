@@ -11,6 +11,7 @@ mod files;
 pub mod odcs;
 pub mod personal;
 pub mod schema;
+mod ways;
 mod written;
 pub mod yaml;
 

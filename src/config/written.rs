@@ -11,7 +11,8 @@ use crate::model::text::Bilingual;
 use crate::model::units::Span;
 use crate::normalise::{Coercion, MapSettings};
 use crate::pipeline::{
-    CursorSettings, DataThrough, DriftSettings, FleetSettings, Gate, ReconcileSettings,
+    CursorSettings, DataThrough, DriftSettings, FileSettings, FleetSettings, Gate, IntakeSettings,
+    ReconcileSettings,
 };
 use crate::pull::{
     Authenticator, Body, Header, Method, Paginator, RateLimit, Requester, Retry, Rule, Scalar,
@@ -100,10 +101,18 @@ pub struct Source {
     pub title: Bilingual,
     /// The body that answers for it.
     pub accountable_unit: String,
-    /// How it is asked.
-    pub requester: Requester,
+    /// How it is asked; left out if it pushes or drops files.
+    #[serde(default)]
+    pub requester: Option<Requester>,
     /// How the gateway proves who it is.
-    pub authenticator: Authenticator,
+    #[serde(default)]
+    pub authenticator: Option<Authenticator>,
+    /// Where its files are dropped; left out if it is asked.
+    #[serde(default)]
+    pub file: Option<FileSettings>,
+    /// How it pushes; left out if it is asked.
+    #[serde(default)]
+    pub intake: Option<IntakeSettings>,
     /// How often it may be asked.
     #[serde(default)]
     pub rate_limit: Option<RateLimit>,
@@ -138,7 +147,8 @@ pub struct Stream {
     /// Appended to the source's address.
     #[serde(default)]
     pub path: String,
-    /// How often it runs.
+    /// How often it runs; left out if its source pushes.
+    #[serde(default = "unset")]
     pub interval: Span,
     /// Query parameters.
     #[serde(default)]
@@ -184,6 +194,10 @@ pub struct Stream {
     pub reconcile: Option<ReconcileSettings>,
     /// Where each property stands.
     pub map: BTreeMap<String, MapSettings>,
+}
+
+fn unset() -> Span {
+    Span::seconds(0)
 }
 
 const fn single() -> Paginator {

@@ -171,7 +171,7 @@ impl Shape {
 }
 
 /// A wanted column that is gone or stands twice is drift of the whole file, not of one record.
-fn place_of(name: &str, header: &[String]) -> Result<usize, DecodeError> {
+pub(super) fn place_of(name: &str, header: &[String]) -> Result<usize, DecodeError> {
     let mut found = header.iter().enumerate().filter(|(_, other)| *other == name);
     match (found.next(), found.next()) {
         (Some((place, _)), None) => Ok(place),

@@ -10,8 +10,9 @@ use serde::Deserialize;
 use super::csv::Columns;
 use super::exposition::Samples;
 use super::picks::Picks;
+use super::xlsx::Sheet;
 use super::xml::Paths;
-use super::{DecodeError, Decoded, csv, exposition, json, ndjson, xml};
+use super::{DecodeError, Decoded, csv, exposition, json, ndjson, xlsx, xml};
 
 /// The format of a stream's pages, as a steward writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -43,6 +44,16 @@ pub enum Format {
     /// XML without document types; `records` is the path of the record elements and `at` a path
     /// inside one: `/Elem/Sub`, `/Elem/@attribute`, `/` for its own text.
     Xml {},
+    /// A sheet of an XLSX workbook; `at` is a column's name. A date is a number there: map it with
+    /// `format: excel_serial`.
+    Xlsx {
+        /// The sheet's name; the first sheet if left out.
+        #[serde(default)]
+        sheet: Option<String>,
+        /// The row that names the columns, from 1.
+        #[serde(default = "first")]
+        header_row: u32,
+    },
     /// Prometheus' text format 0.0.4, and what `OpenMetrics` has in common with it.
     Prometheus {
         /// Each sample of these metrics is one record; `at` is `/name`, `/value`, `/timestamp` or
@@ -71,6 +82,10 @@ fn comma() -> String {
     ",".to_owned()
 }
 
+const fn first() -> u32 {
+    1
+}
+
 const fn yes() -> bool {
     true
 }
@@ -89,6 +104,7 @@ impl Format {
             Self::Ndjson { .. } => "ndjson",
             Self::Csv { .. } => "csv",
             Self::Xml {} => "xml",
+            Self::Xlsx { .. } => "xlsx",
             Self::Prometheus { .. } => "prometheus",
         }
     }
@@ -97,7 +113,7 @@ impl Format {
     pub const fn is_untyped(&self) -> bool {
         match self {
             Self::Json {} | Self::Ndjson { .. } => false,
-            Self::Csv { .. } | Self::Xml {} | Self::Prometheus { .. } => true,
+            Self::Csv { .. } | Self::Xml {} | Self::Xlsx { .. } | Self::Prometheus { .. } => true,
         }
     }
 
@@ -120,6 +136,7 @@ enum Kind {
     Ndjson { picks: Picks, may_be_empty: bool },
     Csv(Columns),
     Xml(Paths),
+    Xlsx(Sheet),
     Prometheus(Samples),
 }
 
@@ -153,6 +170,9 @@ impl Decoder {
                 Kind::Csv(columns.map_err(in_map)?)
             }
             Format::Xml {} => Kind::Xml(Paths::new(records, map, around)?),
+            Format::Xlsx { sheet, header_row } => {
+                Kind::Xlsx(Sheet::new(sheet.as_deref(), *header_row, map)?)
+            }
             Format::Prometheus { metrics } => {
                 Kind::Prometheus(Samples::new(metrics, map).map_err(in_map)?)
             }
@@ -167,8 +187,9 @@ impl Decoder {
                 let with = picks.clone().with_arrays(arrays);
                 *picks = with.map_err(|message| ("map", message))?;
             }
-            Kind::Csv(_) | Kind::Xml(_) | Kind::Prometheus(_) if arrays.is_empty() => {}
-            Kind::Csv(_) | Kind::Xml(_) | Kind::Prometheus(_) => {
+            Kind::Csv(_) | Kind::Xml(_) | Kind::Xlsx(_) | Kind::Prometheus(_)
+                if arrays.is_empty() => {}
+            Kind::Csv(_) | Kind::Xml(_) | Kind::Xlsx(_) | Kind::Prometheus(_) => {
                 let message = "only a record of JSON has arrays to reduce".to_owned();
                 return Err(("map", message));
             }
@@ -183,6 +204,7 @@ impl Decoder {
             Kind::Ndjson { picks, may_be_empty } => ndjson::decode(page, picks, *may_be_empty),
             Kind::Csv(columns) => csv::decode(page, columns),
             Kind::Xml(paths) => xml::decode(page, paths),
+            Kind::Xlsx(sheet) => xlsx::decode(page, sheet),
             Kind::Prometheus(samples) => exposition::decode(page, samples),
         }
     }

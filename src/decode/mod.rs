@@ -18,6 +18,7 @@ mod ndjson;
 mod picks;
 #[cfg(test)]
 mod tests;
+mod xlsx;
 mod xml;
 
 use crate::model::record::Records;

@@ -470,7 +470,7 @@ impl<'p, 'a> Walk<'p, 'a> {
 }
 
 /// The character that a reference stands for.
-fn resolve(reference: &BytesRef<'_>) -> Result<char, &'static str> {
+pub(super) fn resolve(reference: &BytesRef<'_>) -> Result<char, &'static str> {
     match reference.resolve_char_ref() {
         Ok(Some(character)) if is_character(character) => Ok(character),
         Ok(Some(_)) | Err(_) => Err(BAD_REFERENCE),

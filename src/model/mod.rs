@@ -10,6 +10,7 @@ pub mod derived;
 pub mod dictionary;
 pub mod drift;
 pub mod expr;
+pub mod intake;
 pub mod list;
 pub mod nearest;
 pub mod observation;

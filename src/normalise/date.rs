@@ -1,7 +1,7 @@
 //! Moments and days as Vietnamese systems write them.
 //!
 //! Formats are fixed-width patterns of `yyyy MM dd HH mm ss` and literal characters, or one of
-//! `rfc3339`, `unix_seconds`, `unix_millis`. Without an offset a moment is local time
+//! `rfc3339`, `unix_seconds`, `unix_millis`, `excel_serial`. Without an offset a moment is local time
 //! (Asia/Ho_Chi_Minh). Nothing is guessed: a text that does not fit its declared format to the
 //! character is no date.
 
@@ -18,6 +18,9 @@ pub enum Format {
     UnixSeconds,
     /// Milliseconds since 1970 in UTC; the rest below a second is cut off.
     UnixMillis,
+    /// Days since 30 December 1899 in local time, as spreadsheets keep dates; a fraction is the time
+    /// of day, to the nearest second.
+    ExcelSerial,
 }
 
 /// One part of a pattern.
@@ -46,6 +49,7 @@ impl Format {
             "rfc3339" => return Ok(Self::Rfc3339),
             "unix_seconds" => return Ok(Self::UnixSeconds),
             "unix_millis" => return Ok(Self::UnixMillis),
+            "excel_serial" => return Ok(Self::ExcelSerial),
             _ => {}
         }
         const NAMES: [(&str, Part); 6] = [
@@ -89,6 +93,7 @@ impl Format {
             Self::Rfc3339 => rfc3339(text),
             Self::UnixSeconds => text.parse().ok(),
             Self::UnixMillis => text.parse::<i64>().ok().map(|millis| millis.div_euclid(1000)),
+            Self::ExcelSerial => serial(text).map(|local| local - LOCAL_OFFSET),
         }
     }
 
@@ -110,6 +115,11 @@ impl Format {
             return match self {
                 Self::UnixSeconds => moment.to_string(),
                 Self::UnixMillis => moment.saturating_mul(1000).to_string(),
+                Self::ExcelSerial => {
+                    let local = moment.saturating_add(LOCAL_OFFSET) + EPOCH * DAY;
+                    let (day, second) = (local.div_euclid(DAY), local.rem_euclid(DAY));
+                    format!("{day}.{:010}", i128::from(second) * 10_000_000_000 / i128::from(DAY))
+                }
                 _ => text,
             };
         };
@@ -127,6 +137,25 @@ impl Format {
         }
         out
     }
+}
+
+/// The day of 1970-01-01, as spreadsheets count. They believe that 1900 had a 29 February, so days
+/// before March 1900 are none.
+const EPOCH: i64 = 25_569;
+
+/// Local seconds since 1970 of a spreadsheet's day with its fraction.
+fn serial(text: &str) -> Option<i64> {
+    let (day, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if day.is_empty() || day.len() > 7 || !is_number(day) || !is_number(fraction) {
+        return None;
+    }
+    let day: i64 = day.parse().ok().filter(|day| (61..=2_958_465).contains(day))?;
+    let fraction = &fraction[..fraction.len().min(18)];
+    let scale = 10_i128.pow(fraction.len() as u32);
+    let parts = if fraction.is_empty() { 0 } else { fraction.parse::<i128>().ok()? };
+    let second = (parts * i128::from(DAY) * 2 + scale) / (scale * 2);
+    Some((day - EPOCH) * DAY + second as i64)
 }
 
 /// Day number and second of the day.
@@ -251,6 +280,20 @@ mod tests {
         }
         for format in ["", "yyyy-MM", "dd.MM.yy", "%Y-%m-%d", "iso"] {
             assert!(Format::parse(format).is_err(), "{format}");
+        }
+    }
+
+    #[test]
+    fn a_spreadsheets_day_is_local_and_to_the_second() {
+        let format = Format::parse("excel_serial").unwrap();
+        // 2024-10-01 is day 45566; 18:00 local is 11:00 in UTC.
+        assert_eq!(format.moment("45566.75"), Some(1_727_780_400));
+        assert_eq!(format.day("45566"), Some(19_997));
+        // A third of a day, as floats have it.
+        assert_eq!(format.moment("45566.333333333336"), format.moment("45566.33333333333"));
+        assert_eq!(format.moment(&format.write(1_727_780_401)), Some(1_727_780_401));
+        for none in ["", "60", "0", "-1", "45566,5", "1e4", "2024-10-01", "29584660", "45566.5.1"] {
+            assert_eq!(format.moment(none), None, "{none}");
         }
     }
 

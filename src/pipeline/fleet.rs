@@ -204,7 +204,7 @@ impl Round<'_> {
     ) -> Result<(), Failure> {
         let ends = timetable.round_after(Instant::now());
         let mut look = Instant::now() + LOOK;
-        let stop = self.stream.puller.stop();
+        let stop = self.stream.puller()?.stop();
         loop {
             if self.stream.is_paused(self.shared) {
                 return Err(Failure::Paused);
@@ -237,6 +237,11 @@ impl Round<'_> {
                     self.settled(done)?;
                 }
                 () = stop.cancelled() => return Ok(()),
+                // Somebody asks for a turn now, or has paused the source.
+                () = self.stream.wake.notified() => {
+                    let (listed, now) = (&self.listed.targets, Instant::now());
+                    self.fleet.board().list(listed, timetable, true, now);
+                }
                 () = sleep_until(wake) => {}
             }
             if Instant::now() >= look {
@@ -367,7 +372,7 @@ async fn ask(stream: &Stream, shared: &Shared, target: &Target) -> Result<Answer
     let length = stream.fleet.as_ref().map_or(1, |fleet| fleet.slot.as_seconds().max(1));
     let slot = Stamp(at.0.div_euclid(length) * length);
     let vars = Vars { target: Some(target.name.to_string()), ..Vars::at(at) };
-    let mut run = stream.puller.run(&stream.request, &vars);
+    let mut run = stream.puller()?.run(&stream.request, &vars);
     let mut answer = None;
     let attempts = async {
         loop {

@@ -6,8 +6,10 @@
 //! turn always ends with a run line: what was received and what became of it.
 
 mod discovery;
+mod files;
 mod fleet;
 mod gate;
+mod intake;
 mod reconcile;
 mod replay;
 mod schedule;
@@ -35,8 +37,10 @@ use crate::telemetry::Metrics;
 pub use discovery::{
     Discovered, Discovery, FileDiscovery, FleetSettings, HttpDiscovery, List, TargetGroup, at_once,
 };
+pub use files::FileSettings;
 pub use fleet::{Fleet, Target};
 pub use gate::{DriftSettings, Gate, Refusal};
+pub use intake::{Intake, IntakeAuthenticator, IntakeSettings, push};
 pub use reconcile::{Reconcile, ReconcileSettings};
 pub use replay::replay;
 pub use schedule::run;
@@ -52,6 +56,8 @@ pub enum DataThrough {
     LatestRecord,
     /// The beginning of the turn: for systems in which things are done at once.
     RunStart,
+    /// When the newest of its files was written, for a source of files.
+    Modified,
 }
 
 /// In which order a source hands out its records.
@@ -93,8 +99,8 @@ pub struct Stream {
     pub name: String,
     /// Position of the stream in the store.
     pub index: usize,
-    /// The source's client.
-    pub puller: pull::Source,
+    /// The source's client, if it is asked.
+    pub puller: Option<pull::Source>,
     /// The stream's requests.
     pub request: pull::Stream,
     /// From pages to the wanted values.
@@ -118,6 +124,10 @@ pub struct Stream {
     pub drift: DriftSettings,
     /// The body that answers for the source.
     pub unit: String,
+    /// Present if it is pushed to.
+    pub intake: Option<Intake>,
+    /// Present if its records lie in files.
+    pub files: Option<FileSettings>,
     /// Present if the stream polls a fleet.
     pub fleet: Option<Fleet>,
     /// Present if it is asked for everything now and then.
@@ -145,6 +155,15 @@ impl Stream {
     /// Whether somebody has decided that the source is not asked.
     fn is_paused(&self, shared: &Shared) -> bool {
         shared.store.snapshot().paused.contains_key(&self.source)
+    }
+
+    /// What asks the source.
+    fn puller(&self) -> Result<&pull::Source, Failure> {
+        let detail = || "the source is not one that is asked".to_owned();
+        self.puller.as_ref().ok_or_else(|| {
+            let reason = pull::Reason::Other;
+            Failure::Pull(pull::PullError::Refused { reason, detail: detail() })
+        })
     }
 
     /// An empty record of drift for a run of this stream.
@@ -244,6 +263,8 @@ struct Progress {
     refused: u64,
     drift: Drift,
     latest: Option<i64>,
+    /// When the newest file that was looked at was written.
+    modified: Option<Stamp>,
     /// Whether every page so far kept the ascending order.
     ascending: bool,
     targets: Option<(u64, u64)>,

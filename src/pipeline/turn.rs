@@ -9,7 +9,7 @@ use super::fleet::Pace;
 use super::reconcile::Seen;
 use super::{
     Action, Cursor, DataThrough, Failure, Finished, Order, Progress, Refusal, Shared, Stream,
-    fleet, reconcile, since,
+    files, fleet, reconcile, since,
 };
 use crate::decode::DecodeError;
 use crate::failpoint;
@@ -22,12 +22,12 @@ use crate::pull::{Ending, Page, PullError, Run, Turn, Vars};
 use crate::store::{Batch, Committed, RunEnd, StoreError};
 
 /// A page, decoded and normalised.
-struct Read {
+pub(super) struct Read {
     next: Option<String>,
-    raw_records: usize,
-    observations: Observations,
-    rejects: Vec<Reject>,
-    audit: Audit,
+    pub(super) raw_records: usize,
+    pub(super) observations: Observations,
+    pub(super) rejects: Vec<Reject>,
+    pub(super) audit: Audit,
 }
 
 /// Takes one turn and writes its run line; all targets of a fleet are asked at once.
@@ -45,7 +45,9 @@ pub(super) async fn take_at(
     shared.store.begin(stream.index, started).await;
     let mut progress =
         Progress { ascending: true, drift: stream.no_drift(), ..Progress::default() };
-    let ending = if stream.fleet.is_some() {
+    let ending = if let Some(settings) = &stream.files {
+        files::take(stream, settings, shared, &mut progress).await
+    } else if stream.fleet.is_some() {
         fleet::poll(stream, shared, pace, &mut progress).await
     } else if reconcile::is_due(stream, shared, started) {
         reconcile::pull_everything(stream, shared, started, &mut progress).await
@@ -68,7 +70,7 @@ pub(super) async fn pull_pages(
     let is_full = progress.seen.is_some();
     let cursor = if is_full { None } else { begin_at(stream, shared) };
     let vars = Vars { cursor, ..Vars::at(started) };
-    let mut run = stream.puller.run(&stream.request, &vars);
+    let mut run = stream.puller()?.run(&stream.request, &vars);
     let mut commits = Commits { stream, shared, under_way: None };
     let walked = walk(stream, shared, &mut run, &mut commits, progress).await;
     let settled = commits.settle(progress).await;
@@ -116,7 +118,7 @@ async fn walk(
 
 /// Decodes and normalises a page off the async threads. The inner error is for the source: the page
 /// was not what it should be.
-async fn read(
+pub(super) async fn read(
     stream: &Arc<Stream>,
     shared: &Shared,
     page: Page,
@@ -272,7 +274,7 @@ pub(super) fn note(
     shared.metrics.committed(&stream.source, &stream.name, counts, since(began));
 }
 
-async fn finish(
+pub(super) async fn finish(
     stream: &Stream,
     shared: &Shared,
     started: Stamp,
@@ -298,6 +300,7 @@ async fn finish(
         seen.is_none() && (outcome == Outcome::Ok || (outcome == Outcome::Truncated && kept_order));
     let data_through = match (outcome, stream.data_through) {
         (Outcome::Ok, DataThrough::RunStart) => Some(started),
+        (Outcome::Ok, DataThrough::Modified) => progress.modified,
         (Outcome::Ok, DataThrough::LatestRecord) => progress.latest.map(Stamp),
         _ => None,
     };

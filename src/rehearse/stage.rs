@@ -216,7 +216,7 @@ impl<'a> Stage<'a> {
             let Some(state) = self.snapshot.streams.get_mut(name) else { continue };
             let state = Arc::make_mut(state);
             let through = match data_through {
-                DataThrough::RunStart => Some(now),
+                DataThrough::RunStart | DataThrough::Modified => Some(now),
                 DataThrough::LatestRecord => folded.latest.map(Stamp),
             };
             let records = if i == 0 { records } else { Conservation::default() };

@@ -15,6 +15,7 @@ use actix_web::http::{Uri, header};
 use arc_swap::ArcSwap;
 
 use super::custody::{Custodian, QuarantineReader};
+use super::intake::Intake;
 use super::past::written;
 use super::targets::Fleets;
 use crate::clock::Clock;
@@ -50,6 +51,8 @@ pub struct Context {
     pub clock: Clock,
     /// Knows the targets of the fleets.
     pub fleets: Arc<dyn Fleets>,
+    /// Takes in what is pushed.
+    pub intake: Arc<dyn Intake>,
     /// Lists quarantined records.
     pub quarantine: Arc<dyn QuarantineReader>,
     /// Carries out what people decide; `None` refuses every write.

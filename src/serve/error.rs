@@ -9,6 +9,7 @@ use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 use serde::Serialize;
 
+use crate::model::intake::Refused;
 use crate::model::time::Stamp;
 
 /// The longest piece of a question that is repeated in an answer, in characters.
@@ -71,6 +72,26 @@ kinds! {
         "Send the question in the query string, without a body.";
     URL_TOO_LONG "url-too-long" URI_TOO_LONG "The address is too long"
         "Addresses may have 2048 bytes.";
+    UNKNOWN_STREAM "unknown-stream" NOT_FOUND "Nobody pushes to a stream of this name"
+        "The address is /v1/intake/SOURCE.STREAM, of a source that has `intake` in its configuration.";
+    UNAUTHENTICATED "unauthenticated" UNAUTHORIZED "Signature or key are not accepted"
+        "Sign as Standard Webhooks 1.0 says, or send the key, as the source's configuration asks; `detail` says what is missing or wrong.";
+    BAD_DELIVERY_ID "bad-delivery-id" BAD_REQUEST "The delivery's id cannot be one"
+        "`webhook-id` or `Idempotency-Key` are up to 256 printable characters without spaces.";
+    DELIVERY_DIFFERS "delivery-differs" UNPROCESSABLE_ENTITY "The id came before with another body"
+        "Send another body under another id; the first one was taken in.";
+    UNREADABLE_DELIVERY "unreadable-delivery" BAD_REQUEST "The body is not what the stream's format says"
+        "Nothing of it is kept; `detail` says where it breaks, without quoting it.";
+    REFUSED_DELIVERY "refused-delivery" UNPROCESSABLE_ENTITY "Too much of the body breaks its contract"
+        "Nothing of it is kept; `detail` names the worst rule. Single bad records go to quarantine instead.";
+    DELIVERY_TOO_LARGE "delivery-too-large" PAYLOAD_TOO_LARGE "The body is too large"
+        "Send it in several deliveries; the limit is the source's `intake.body_limit`.";
+    ENCODED_BODY "encoded-body" UNSUPPORTED_MEDIA_TYPE "The body is encoded"
+        "Send it without Content-Encoding.";
+    TOO_MANY_DELIVERIES "too-many-deliveries" TOO_MANY_REQUESTS "Too many deliveries"
+        "Send again after the seconds of `Retry-After`; nothing of it was kept.";
+    INTAKE_UNAVAILABLE "intake-unavailable" SERVICE_UNAVAILABLE "The delivery cannot be kept now"
+        "Send again after the seconds of `Retry-After`; nothing of it was kept.";
     NOT_READY "not-ready" SERVICE_UNAVAILABLE "Not ready"
         "The gateway itself cannot serve now; `detail` names the failed checks. A sick source is never the reason.";
     INTERNAL "internal" INTERNAL_SERVER_ERROR "The gateway failed to answer"
@@ -120,6 +141,12 @@ pub(super) enum ApiError {
     BodyNotAccepted,
     #[error("The address is longer than {0} bytes.")]
     UrlTooLong(usize),
+    #[error(transparent)]
+    Delivery(#[from] Refused),
+    #[error("A delivery to this stream may have {0} bytes.")]
+    DeliveryTooLarge(u64),
+    #[error("The body is sent with a Content-Encoding.")]
+    EncodedBody,
     #[error("Failed checks: {0}.")]
     NotReady(String),
     #[error("The request could not be answered.")]
@@ -207,6 +234,9 @@ impl ApiError {
             Self::NotApplicable(_) => &NOT_APPLICABLE,
             Self::BodyNotAccepted => &BODY_NOT_ACCEPTED,
             Self::UrlTooLong(_) => &URL_TOO_LONG,
+            Self::Delivery(refused) => of_delivery(refused),
+            Self::DeliveryTooLarge(_) => &DELIVERY_TOO_LARGE,
+            Self::EncodedBody => &ENCODED_BODY,
             Self::NotReady(_) => &NOT_READY,
             Self::Internal(_) => &INTERNAL,
         }
@@ -258,14 +288,36 @@ impl ApiError {
             Self::NotReady(_) => {
                 response.insert_header((header::RETRY_AFTER, "5"));
             }
+            Self::Delivery(Refused::TooMany { after }) => {
+                response.insert_header((header::RETRY_AFTER, after.to_string()));
+            }
+            Self::Delivery(Refused::Unavailable(_)) => {
+                response.insert_header((header::RETRY_AFTER, "30"));
+            }
+            Self::Delivery(Refused::Unauthenticated(_)) => {
+                response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+            }
             // What follows on the connection may be the refused body.
-            Self::BodyNotAccepted => {
+            Self::BodyNotAccepted | Self::DeliveryTooLarge(_) | Self::EncodedBody => {
                 response.force_close();
             }
             _ => {}
         }
         let body = serde_json::to_vec(&problem).expect("a problem is plain strings and numbers");
         response.body(body)
+    }
+}
+
+fn of_delivery(refused: &Refused) -> &'static Kind {
+    match refused {
+        Refused::Unknown => &UNKNOWN_STREAM,
+        Refused::Unauthenticated(_) => &UNAUTHENTICATED,
+        Refused::BadId(_) => &BAD_DELIVERY_ID,
+        Refused::Differs => &DELIVERY_DIFFERS,
+        Refused::Unreadable(_) => &UNREADABLE_DELIVERY,
+        Refused::Contract(_) => &REFUSED_DELIVERY,
+        Refused::TooMany { .. } => &TOO_MANY_DELIVERIES,
+        Refused::Unavailable(_) => &INTAKE_UNAVAILABLE,
     }
 }
 

@@ -20,6 +20,7 @@ mod envelope;
 mod error;
 mod guard;
 mod health;
+mod intake;
 mod number;
 mod past;
 mod period;
@@ -41,6 +42,7 @@ pub use context::{
     Vintage, Vintages,
 };
 pub use custody::{Confirmed, Custodian, Pending, QuarantineReader};
+pub use intake::Intake;
 pub use targets::{FleetFacts, Fleets, TargetFacts, TargetState};
 
 use std::io;
@@ -108,6 +110,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(post("/v1/sources/{id}/confirmations", custody::confirm))
         .service(post("/v1/sources/{id}/pulls", steering::pull))
         .service(resource("/v1/quarantine", quarantine::list))
+        .service(post("/v1/intake/{stream}", intake::push))
         .service(post("/v1/quarantine/replays", custody::replay))
         .service(post("/v1/quarantine/discards", custody::discard))
         .service(resource("/v1/quarantine/{id}", quarantine::one))

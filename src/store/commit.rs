@@ -3,6 +3,7 @@
 
 use rusqlite::TransactionBehavior;
 
+use super::delivery::{self, Delivery};
 use super::held::{Quarantine, Released};
 use super::keys::{self, Rekeyed};
 use super::replay::Marks;
@@ -17,11 +18,12 @@ use crate::model::snapshot::{Conservation, StreamState};
 use crate::model::time::Stamp;
 
 impl Writer {
-    /// Folds and commits a page, or held records that are replayed.
+    /// Folds and commits a page that was pulled or delivered, or held records that are replayed.
     pub(super) fn commit(
         &mut self,
         batch: &mut Batch,
         marks: Option<&Marks>,
+        delivery: Option<&Delivery>,
     ) -> Result<Committed, StoreError> {
         let position = self.streams[batch.stream].name.plan;
         let at = self.next_at();
@@ -43,7 +45,8 @@ impl Writer {
         failpoint::pass("folded");
         let log_bytes = contract.log_bytes;
         let before = contract.cubes.before();
-        match self.write(batch, (&rekeyed, &folded), (position, at, &expired), marks) {
+        let counted = (position, at, &expired);
+        match self.write(batch, (&rekeyed, &folded), counted, marks, delivery) {
             Ok(Written { records, state, cursor, released, under_previous_key }) => {
                 failpoint::pass("committed");
                 self.contracts[position].under_previous_key = under_previous_key;
@@ -93,6 +96,7 @@ impl Writer {
         (rekeyed, folded): (&Rekeyed, &Folded),
         (position, at, expired): (usize, Stamp, &Expired),
         marks: Option<&Marks>,
+        delivery: Option<&Delivery>,
     ) -> Result<Written, rusqlite::Error> {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -130,6 +134,9 @@ impl Writer {
         // A replayed record was received long ago and stands in the totals as quarantined.
         if marks.is_none() {
             state.total.add(&records);
+        }
+        if let Some(delivery) = delivery {
+            delivery::save(&transaction, &stream.name, delivery, &records, at)?;
         }
         if let Some(moment) = batch.cursor {
             cursor = Some(moment);

@@ -15,6 +15,7 @@ mod breaches;
 mod commit;
 mod contract;
 mod cubes;
+mod delivery;
 mod epoch;
 mod fsck;
 mod held;
@@ -51,6 +52,7 @@ use crate::model::snapshot::{Conservation, Outcome, Paused, Snapshot, Trouble};
 use crate::model::time::Stamp;
 use crate::model::units::Span;
 
+pub use delivery::{Before, Delivery};
 pub use epoch::Epoch;
 pub use fsck::{Checked, Report};
 pub use journal::Entry;
@@ -169,6 +171,8 @@ pub enum StoreError {
 
 pub(crate) enum Command {
     Commit(Box<Batch>, oneshot::Sender<Result<Committed, StoreError>>),
+    Deliver(Box<Batch>, Option<Delivery>, oneshot::Sender<Result<Committed, StoreError>>),
+    Delivered(usize, Delivery, oneshot::Sender<Result<Option<Before>, StoreError>>),
     Replay(Box<Replay>, oneshot::Sender<Result<Replayed, StoreError>>),
     Discard(Box<Discard>, oneshot::Sender<Result<u64, StoreError>>),
     BeginPass(usize),
@@ -213,6 +217,24 @@ impl Store {
     /// Commits a page; when this returns `Ok`, the page is on the disk and can be read.
     pub async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         self.ask(|reply| Command::Commit(Box::new(batch), reply)).await?
+    }
+
+    /// Commits a page that was pushed, together with what its delivery is known by.
+    pub async fn deliver(
+        &self,
+        batch: Batch,
+        delivery: Option<Delivery>,
+    ) -> Result<Committed, StoreError> {
+        self.ask(|reply| Command::Deliver(Box::new(batch), delivery, reply)).await?
+    }
+
+    /// What became of a delivery, if it has come before.
+    pub async fn delivered(
+        &self,
+        stream: usize,
+        delivery: Delivery,
+    ) -> Result<Option<Before>, StoreError> {
+        self.ask(|reply| Command::Delivered(stream, delivery, reply)).await?
     }
 
     /// Notes that a run begins; not kept on disk.

@@ -179,7 +179,7 @@ impl Writer {
             passed.retain(|_| *still.next().unwrap_or(&false));
         }
         let marks = Marks { passed, refused };
-        let committed = self.commit(&mut batch, Some(&marks))?;
+        let committed = self.commit(&mut batch, Some(&marks), None)?;
         Ok(Replayed { records: marks.passed.len() as u64, accepted: committed.records.accepted })
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::{Connection, ErrorCode};
 
-use super::{Parts, Store, StoreError, load, pause, writer};
+use super::{Parts, Store, StoreError, delivery, load, pause, writer};
 use crate::failpoint;
 use crate::model::dictionary::Dictionaries;
 
@@ -136,6 +136,7 @@ fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreError> {
         connection.execute_batch(&make).map_err(|error| failed(&error))?;
     }
     connection.execute_batch(pause::TABLE).map_err(|error| failed(&error))?;
+    connection.execute_batch(delivery::TABLE).map_err(|error| failed(&error))?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }

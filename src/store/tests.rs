@@ -6,6 +6,7 @@
 
 mod breaches;
 mod changes;
+mod delivery;
 mod disk;
 mod equals;
 mod files;

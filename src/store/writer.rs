@@ -11,11 +11,12 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc::error::TryRecvError;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::breaches;
 use super::contract::Contract;
 use super::cubes::{self, Cubes, Opening};
+use super::delivery;
 use super::journal;
 use super::keys;
 use super::pause;
@@ -187,6 +188,16 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
     Ok((contracts, streams, newest))
 }
 
+/// Answers the one who asked; yields what went wrong.
+fn told<T>(
+    reply: oneshot::Sender<Result<T, StoreError>>,
+    answer: Result<T, StoreError>,
+) -> Option<StoreError> {
+    let failed = answer.as_ref().err().cloned();
+    let _ = reply.send(answer);
+    failed
+}
+
 impl Writer {
     fn work(mut self, mut queue: mpsc::Receiver<Command>) {
         while let Some(command) = self.next(&mut queue) {
@@ -198,17 +209,17 @@ impl Writer {
                     None
                 }
                 Command::Commit(mut batch, reply) => {
-                    let answer = self.commit(&mut batch, None);
-                    let failed = answer.as_ref().err().cloned();
-                    let _ = reply.send(answer);
-                    failed
+                    told(reply, self.commit(&mut batch, None, None))
                 }
-                Command::Replay(replay, reply) => {
-                    let answer = self.replay(*replay);
-                    let failed = answer.as_ref().err().cloned();
-                    let _ = reply.send(answer);
-                    failed
+                Command::Deliver(mut batch, delivery, reply) => {
+                    told(reply, self.commit(&mut batch, None, delivery.as_ref()))
                 }
+                Command::Delivered(stream, delivery, reply) => {
+                    let name = &self.streams[stream].name;
+                    let found = delivery::find(&self.connection, name, &delivery);
+                    told(reply, found.map_err(|error| failure(&error)))
+                }
+                Command::Replay(replay, reply) => told(reply, self.replay(*replay)),
                 Command::Discard(discard, reply) => {
                     let answer = self.discard(&discard);
                     let failed = answer.as_ref().err().cloned();
@@ -295,7 +306,7 @@ impl Writer {
         stream: usize,
         at: Stamp,
         line: &RunLine,
-        reply: tokio::sync::oneshot::Sender<Result<(), StoreError>>,
+        reply: oneshot::Sender<Result<(), StoreError>>,
     ) -> Option<StoreError> {
         let saved = self.save_state(stream, at, line).map_err(|error| failure(&error));
         if saved.is_ok() {

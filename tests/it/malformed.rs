@@ -17,7 +17,7 @@ use std::fs;
 
 use golden::{Bench, Golden};
 
-const TABLES: [&str; 6] = ["json", "ndjson", "csv", "xml", "prometheus", "dates"];
+const TABLES: [&str; 7] = ["json", "ndjson", "csv", "xlsx", "xml", "prometheus", "dates"];
 
 /// One line of a table, its input unescaped.
 struct Case {

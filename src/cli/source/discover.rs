@@ -99,7 +99,14 @@ async fn page(arguments: &Arguments) -> anyhow::Result<Result<Vec<u8>, PullError
         (Some(source), _) => {
             let config = arguments.place.settings("unused".into()).check()?;
             let written = &known(&config, source)?.written;
-            (written.requester.clone(), written.authenticator.clone())
+            match (written.requester.clone(), written.authenticator.clone()) {
+                (Some(requester), Some(authenticator)) => (requester, authenticator),
+                _ => {
+                    return Err(anyhow!(
+                        "source '{source}' is not asked: it pushes or drops files"
+                    ));
+                }
+            }
         }
         (None, None) => (requester(&base)?, Authenticator::None {}),
         (None, Some(file)) => {

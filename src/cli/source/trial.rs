@@ -77,13 +77,17 @@ pub(super) async fn run(name: &str, place: &Place, store: &Path) -> anyhow::Resu
             source.targets.len()
         ));
     }
-    let address = address(&source.written.requester.url, target.unwrap_or_default());
+    let ways = (&source.written.requester, &source.written.authenticator);
+    let (Some(requester), Some(authenticator)) = ways else {
+        return Err(anyhow!("source '{name}' is not asked: it pushes or drops files"));
+    };
+    let address = address(&requester.url, target.unwrap_or_default());
     if !wire::reach(&steps, &address).await {
         return Ok(UNREACHABLE);
     }
     let began = Instant::now();
     match tokio::time::timeout(PATIENCE, puller.authenticate()).await {
-        Ok(Ok(())) => steps.done("auth", began, said_of_auth(&source.written.authenticator)),
+        Ok(Ok(())) => steps.done("auth", began, said_of_auth(authenticator)),
         Ok(Err(error)) => {
             steps.failed("auth", Some(began), &error.to_string());
             return Ok(UNREACHABLE);

@@ -12,7 +12,10 @@ use crate::config::{ErrorHandler, Province, Stream, Unit, written, yaml_files};
 use crate::indicator::settings::{self, Settings};
 use crate::model::contract;
 use crate::model::text::Bilingual;
-use crate::pipeline::{CursorSettings, FileDiscovery, FleetSettings, HttpDiscovery, TargetGroup};
+use crate::pipeline::{
+    CursorSettings, FileDiscovery, FileSettings, FleetSettings, HttpDiscovery, IntakeSettings,
+    TargetGroup,
+};
 use crate::pull::{RateLimit, Requester, Retry, Rule};
 
 fn shipped(name: &str) -> PathBuf {
@@ -229,6 +232,8 @@ fn a_schema_names_exactly_the_keys_that_are_read() {
         TargetGroup,
         FileDiscovery,
         HttpDiscovery,
+        FileSettings,
+        IntakeSettings,
         Province,
         Unit,
         Bilingual,

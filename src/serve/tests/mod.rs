@@ -9,6 +9,7 @@ mod caching;
 mod console;
 mod custody;
 mod gallery;
+mod intake;
 mod past;
 mod refusals;
 mod socket;

@@ -187,6 +187,7 @@ impl Story {
             sources: old.sources.clone(),
             clock: old.clock.clone(),
             fleets: Arc::clone(&old.fleets),
+            intake: Arc::clone(&old.intake),
             quarantine: Arc::clone(&old.quarantine),
             custodian: None,
             metrics: Arc::clone(&old.metrics),

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 
 use crate::clock::Clock;
 use crate::indicator::{Catalogue, ContractFacts, KnownMeasure, Settings, UnitName};
 use crate::model::area::{AreaList, Areas};
 use crate::model::cube::{Cube, Dimension, cell, settle};
 use crate::model::dictionary::Dictionaries;
+use crate::model::intake::{Pushed, Refused, Taken};
 use crate::model::list::CodeList;
 use crate::model::quarantine::{Filter, Group, Quarantined, State};
 use crate::model::snapshot::{
@@ -19,8 +22,8 @@ use crate::model::text::Bilingual;
 use crate::model::time::{Day, Stamp};
 use crate::model::units::Span;
 use crate::serve::{
-    Context, Definitions, FleetFacts, Fleets, Learned, NoVintage, Province, QuarantineReader,
-    SourceFacts, StreamFacts, TargetFacts, TargetState, Vintage, Vintages,
+    Context, Definitions, FleetFacts, Fleets, Intake, Learned, NoVintage, Province,
+    QuarantineReader, SourceFacts, StreamFacts, TargetFacts, TargetState, Vintage, Vintages,
 };
 
 pub(super) const AREAS: &str = "code,name\n16663,Phường B\n16681,Phường A\n17000,Xã C\n";
@@ -215,6 +218,7 @@ impl Ground {
             sources: self.sources,
             clock: Clock::standing(now()),
             fleets: Arc::new(Kiosks),
+            intake: Arc::new(Doors),
             quarantine: Arc::new(Listed(Vec::new())),
             custodian: None,
             metrics: Arc::new(|| "# TYPE iocgw_x gauge\niocgw_x 1\n".to_owned()),
@@ -222,6 +226,35 @@ impl Ground {
             observe: Arc::new(|_, _, _, _| {}),
             version: "0.1.0",
         }
+    }
+}
+
+/// Takes a body that is a number of records, and says no to each word that is a refusal.
+struct Doors;
+
+impl Intake for Doors {
+    fn body_limit(&self, stream: &str) -> Option<u64> {
+        (stream == "loans.decisions").then_some(32)
+    }
+
+    fn push(&self, _: &str, pushed: Pushed) -> BoxFuture<'static, Result<Taken, Refused>> {
+        let body = std::str::from_utf8(&pushed.body).unwrap();
+        let outcome = match body {
+            "forged" => Err(Refused::Unauthenticated("no".to_owned())),
+            "other" => Err(Refused::Differs),
+            "often" => Err(Refused::TooMany { after: 7 }),
+            "full" => Err(Refused::Unavailable("full".to_owned())),
+            "broken" => Err(Refused::Unreadable("no".to_owned())),
+            "biased" => Err(Refused::Contract("no".to_owned())),
+            number => {
+                let received = number.parse().unwrap();
+                let records =
+                    Conservation { received, accepted: received, ..Conservation::default() };
+                let is_repeated = pushed.idempotency_key.is_some();
+                Ok(Taken { records, is_repeated })
+            }
+        };
+        std::future::ready(outcome).boxed()
     }
 }
 

@@ -14,6 +14,8 @@ use ioc_gateway::model::schema::{Lists, Schema};
 use ioc_gateway::model::time::{Day, Stamp};
 use ioc_gateway::normalise::{Coercion, KeyHasher, MapSettings, Normaliser, Surroundings, coerced};
 
+use crate::support::workbook;
+
 const CONTRACT: &str = "
 contract: acts
 version: 1
@@ -138,7 +140,7 @@ fn map(format: &str, updated: &str) -> BTreeMap<String, MapSettings> {
 }
 
 impl Golden {
-    pub(super) const NAMES: [&str; 9] = [
+    pub(super) const NAMES: [&str; 10] = [
         "json",
         "ndjson",
         "csv",
@@ -146,6 +148,7 @@ impl Golden {
         "csv-places",
         "csv-1258",
         "csv-utf16",
+        "xlsx",
         "xml",
         "prometheus",
     ];
@@ -204,6 +207,7 @@ impl Bench {
         self.add("csv-1258", old, None, "csv", &TEXTS, write_csv);
         let wide = "{kind: csv, encoding: utf-16, delimiter: \"\\t\"}";
         self.add("csv-utf16", wide, None, "csv", &TEXTS, write_utf16);
+        self.add("xlsx", "{kind: xlsx}", None, "csv", &TEXTS, write_workbook);
         self.add("xml", "{kind: xml}", Some("/r/list/i"), "xml", &TEXTS, write_xml);
         let samples = "{kind: prometheus, metrics: [acts]}";
         self.add("prometheus", samples, None, "sample", &SAMPLES, write_sample);
@@ -372,6 +376,12 @@ fn write_places(fields: &[(&str, &str)]) -> Vec<u8> {
 
 fn write_utf16(fields: &[(&str, &str)]) -> Vec<u8> {
     rows(fields, true, "\t").encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+fn write_workbook(fields: &[(&str, &str)]) -> Vec<u8> {
+    let row = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect();
+    let head = row(fields.iter().map(|(name, _)| *name).collect());
+    workbook("s", &[head, row(fields.iter().map(|(_, text)| *text).collect())], false)
 }
 
 fn write_xml(fields: &[(&str, &str)]) -> Vec<u8> {

@@ -6,12 +6,14 @@ mod gateway;
 mod overlay;
 mod province;
 mod upstream;
+mod workbook;
 
 pub(crate) use browser::Browser;
 pub(crate) use gateway::{Gateway, program, request, run_in};
 pub(crate) use overlay::{Overlay, cases, copy, edit, named, variables};
 pub(crate) use province::{Pulled, Systems};
 pub(crate) use upstream::{Moody, Reply, Upstream};
+pub(crate) use workbook::workbook;
 
 /// The shipped configuration.
 pub(crate) fn shipped() -> std::path::PathBuf {
