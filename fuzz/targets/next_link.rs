@@ -17,7 +17,7 @@ fuzz_target!(|input: (bool, Vec<&str>)| {
     let (mut pager, mut asked) = Pager::start(&paginator, base.clone());
     let mut seen = vec![asked.clone()];
     for text in texts {
-        let turn = Turn { next: Some(text.to_owned()), raw_records: 1 };
+        let turn = Turn { next: Some(text.to_owned()), raw_records: 1, ..Turn::default() };
         let Ok(Step::Ask(next)) = pager.after(&asked, &turn) else { return };
         assert_eq!(next.origin(), base.origin());
         assert!(next.username().is_empty() && next.password().is_none());

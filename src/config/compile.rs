@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::files::{Files, Read};
+use super::parent::Around;
 use super::ways::ways_in;
 use super::written::{AreaFile, Gateway, Indicators, Province, Source, Stream, Unit, Units};
 use super::yaml::Problem;
@@ -23,8 +24,8 @@ use crate::model::schema::{Lists, Schema};
 use crate::model::text::is_name;
 use crate::model::time::Day;
 use crate::model::units::Span;
-use crate::normalise::{Coercion, Format, KeyHasher, Normaliser, coerced};
-use crate::pipeline::{self, Cursor, CursorSettings, List, Target};
+use crate::normalise::{Coercion, KeyHasher, Normaliser, coerced};
+use crate::pipeline::{self, List, Target};
 use crate::pull;
 
 pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
@@ -378,24 +379,8 @@ impl Compiler<'_> {
         if !is_name(name) {
             self.files.problem(read, &at, &format!("'{name}' is not a plain lower-case name"));
         }
-        let mut problems = Vec::new();
-        let request = self.request(read, &at, stream, &mut problems);
-        stream.gate.check(&format!("{at}.gate"), &mut problems);
-        stream.drift.check(&format!("{at}.drift"), &mut problems);
-        problems.iter().for_each(|(at, message)| self.files.problem(read, at, message));
-        self.ways_of(read, &at, stream);
-        if read.value.fleet.is_some() && (stream.records.is_some() || stream.cursor.is_some()) {
-            self.files.problem(read, &at, "a stream of a fleet has neither 'records' nor 'cursor': each target's answer is one record");
-        }
-        if let Some(reconcile) = &stream.reconcile {
-            for (key, message) in reconcile.check() {
-                self.files.problem(read, &format!("{at}.reconcile.{key}"), &message);
-            }
-            if read.value.fleet.is_some() {
-                let message = "a fleet has no list to compare with: its targets are the list";
-                self.files.problem(read, &format!("{at}.reconcile"), message);
-            }
-        }
+        let request = self.request(&read.value, stream);
+        self.stream_settings(read, &at, stream, &request);
         if !contracts.contains_key(&stream.contract) {
             let hint = nearest(&stream.contract, contracts.keys().map(String::as_str))
                 .map_or(String::new(), |near| format!(" – did you mean '{near}'?"));
@@ -409,7 +394,9 @@ impl Compiler<'_> {
             self.personal_places(read, &at, stream, contract);
         }
         let (plan, areas) = (plans.get(&stream.contract)?, Arc::clone(self.areas.as_ref()?));
-        let cursor = stream.cursor.as_ref().and_then(|cursor| self.cursor(read, &at, cursor, plan));
+        let parent = self.parent(read, &at, stream, &request);
+        let listing = parent.as_ref().map_or(&request, |parent| &parent.request);
+        let cursor = self.cursor(read, &at, (&request, listing), stream.cursor.as_ref(), plan);
         let linkage = contracts[&stream.contract].linkage.as_deref();
         let hasher = |key: &[u8]| match linkage {
             Some(linkage) => KeyHasher::shared(key, linkage),
@@ -428,28 +415,23 @@ impl Compiler<'_> {
                 return None;
             }
         };
-        let mut around: Vec<String> = Vec::new();
-        let mut place = |pointer: &str| {
-            around.iter().position(|known| known == pointer).unwrap_or_else(|| {
-                around.push(pointer.to_owned());
-                around.len() - 1
-            })
-        };
-        let rules = &read.value.error_handler.on;
-        let rule_places = rules.iter().map(|rule| rule.body.as_deref().map(&mut place)).collect();
-        let next_at = stream.paginator.next_at().map(&mut place);
+        let around = Around::of(&request);
         let records = stream.records.as_deref();
-        let decoder =
-            match Decoder::compile(&stream.format, records, normaliser.pointers(), &around)
-                .and_then(|decoder| decoder.with_arrays(normaliser.arrays()))
-            {
-                Ok(decoder) => decoder,
-                Err((key, message)) => {
-                    let dot = if key.is_empty() { "" } else { "." };
-                    self.files.problem(read, &format!("{at}{dot}{key}"), &message);
-                    return None;
-                }
-            };
+        let decoder = match Decoder::compile(
+            &stream.format,
+            records,
+            normaliser.pointers(),
+            &around.pointers,
+        )
+        .and_then(|decoder| decoder.with_arrays(normaliser.arrays()))
+        {
+            Ok(decoder) => decoder,
+            Err((key, message)) => {
+                let dot = if key.is_empty() { "" } else { "." };
+                self.files.problem(read, &format!("{at}{dot}{key}"), &message);
+                return None;
+            }
+        };
         let position = plans.keys().position(|known| *known == stream.contract)?;
         let data_through = stream.data_through;
         (self.files.problems.len() == before).then(|| CheckedStream {
@@ -457,66 +439,16 @@ impl Compiler<'_> {
             plan: position,
             request,
             decoder,
-            rule_places,
-            next_at,
+            rule_places: around.rule_places,
+            next_at: around.next_at,
+            total_at: around.total_at,
+            parent,
             normaliser,
             cursor,
             data_through,
             gate: stream.gate,
             rank: 0,
         })
-    }
-
-    /// How a stream is asked, with the problems of it.
-    fn request(
-        &self,
-        read: &Read<Source>,
-        at: &str,
-        stream: &Stream,
-        problems: &mut pull::Problems,
-    ) -> pull::Stream {
-        let request = pull::Stream {
-            path: stream.path.clone(),
-            query: stream.query.clone(),
-            method: stream.method,
-            headers: stream.headers.clone(),
-            body: stream.body.clone(),
-            area: stream.area.clone().or_else(|| self.province.clone()),
-            rules: read.value.error_handler.on.clone(),
-            paginator: stream.paginator.clone(),
-        };
-        request.check(at, problems);
-        let authenticator = read.value.authenticator.as_ref();
-        if authenticator.is_some_and(pull::Authenticator::writes_body) && request.body.is_none() {
-            let message = "the authenticator puts its token into the body, and there is none";
-            problems.push((at.to_owned(), message.to_owned()));
-        }
-        request
-    }
-
-    fn cursor(
-        &mut self,
-        read: &Read<Source>,
-        at: &str,
-        cursor: &CursorSettings,
-        plan: &Plan,
-    ) -> Option<Cursor> {
-        let schema = &plan.schema;
-        if schema.slot(&cursor.property) != Some(schema.version_slot) {
-            let needed = &schema.fields[schema.version_slot].name;
-            self.files.problem(
-                read,
-                &format!("{at}.cursor.property"),
-                &format!("the cursor goes by the contract's version_by, '{needed}'"),
-            );
-        }
-        match Format::parse(&cursor.format) {
-            Ok(format) => Some(Cursor { format, lookback: cursor.lookback, order: cursor.order }),
-            Err(message) => {
-                self.files.problem(read, &format!("{at}.cursor.format"), &message);
-                None
-            }
-        }
     }
 
     fn indicators(&mut self, reads: &[Read<Indicators>], plans: &Plans) -> Option<Catalogue> {

@@ -9,8 +9,10 @@ mod between;
 mod compile;
 mod files;
 pub mod odcs;
+mod parent;
 pub mod personal;
 pub mod schema;
+mod stream;
 mod ways;
 mod written;
 pub mod yaml;
@@ -28,7 +30,7 @@ use crate::model::dictionary::Dictionaries;
 use crate::model::schema::Lists;
 use crate::model::units::Span;
 use crate::normalise::Normaliser;
-use crate::pipeline::{Cursor, DataThrough, Gate, Target};
+use crate::pipeline::{Cursor, DataThrough, Gate, Parent, Target};
 use crate::pull;
 
 pub use files::yaml_files;
@@ -106,8 +108,12 @@ pub struct CheckedStream {
     pub rule_places: Vec<Option<usize>>,
     /// The place of the next link or token among the picks around the records.
     pub next_at: Option<usize>,
+    /// The place of the announced number of records or pages among them.
+    pub total_at: Option<usize>,
     /// From values to rows.
     pub normaliser: Normaliser,
+    /// Present if its requests are made for each record that another stream lists.
+    pub parent: Option<Parent>,
     /// Where it goes on.
     pub cursor: Option<Cursor>,
     /// Which time it is believed complete to.

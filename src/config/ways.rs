@@ -50,6 +50,7 @@ fn for_asking(stream: &Stream, is_pushed: bool) -> impl Iterator<Item = &'static
         (!stream.query.is_empty(), "query"),
         (is_paged, "paginator"),
         (stream.cursor.is_some(), "cursor"),
+        (stream.parent.is_some(), "parent"),
         (stream.reconcile.is_some(), "reconcile"),
     ]
     .into_iter()

@@ -12,7 +12,7 @@ use crate::model::units::Span;
 use crate::normalise::{Coercion, MapSettings};
 use crate::pipeline::{
     CursorSettings, DataThrough, DriftSettings, FileSettings, FleetSettings, Gate, IntakeSettings,
-    ReconcileSettings,
+    ParentSettings, ReconcileSettings, RunLimits,
 };
 use crate::pull::{
     Authenticator, Body, Header, Method, Paginator, RateLimit, Requester, Retry, Rule, Scalar,
@@ -168,6 +168,12 @@ pub struct Stream {
     /// How pages follow each other.
     #[serde(default = "single")]
     pub paginator: Paginator,
+    /// Whose records it asks about, one by one.
+    #[serde(default)]
+    pub parent: Option<ParentSettings>,
+    /// How much one run may take.
+    #[serde(default)]
+    pub limits: RunLimits,
     /// How it goes on where it left off.
     #[serde(default)]
     pub cursor: Option<CursorSettings>,

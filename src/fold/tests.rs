@@ -106,6 +106,7 @@ fn cells(cube: &Cube) -> Vec<(i32, u64, i64)> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 400 } else { 4000 }))]
 
+    /// S11, S12.
     #[test]
     fn any_order_repetition_or_split_gives_the_same_cube(
         said in prop::collection::vec(said(), 1..60),

@@ -114,6 +114,8 @@ pub struct StreamState {
     pub reconciled: Option<Stamp>,
     /// The full pass that was refused, until one is not.
     pub refused: Option<Refused>,
+    /// How far a history that comes in time slices has come.
+    pub backfill: Option<Backfill>,
     /// Records in quarantine now.
     pub quarantined: u64,
     /// When the oldest of them first came.
@@ -152,6 +154,31 @@ pub struct Refused {
     pub at: Stamp,
     /// Who said that they are really gone, and when; holds for the next full pass.
     pub confirmed: Option<(String, Stamp)>,
+}
+
+/// How far a history that comes in time slices has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Backfill {
+    /// Slices that have come in.
+    pub done: u64,
+    /// All slices up to now.
+    pub total: u64,
+    /// Ranges below the cursor that are still to come, from and until, oldest first.
+    pub pending: Vec<(Stamp, Stamp)>,
+}
+
+impl Backfill {
+    /// The share of several histories together that has come in, if there are any.
+    pub fn share<'a>(histories: impl Iterator<Item = &'a Self>) -> Option<f64> {
+        let sum = |(done, total), history: &Self| (done + history.done, total + history.total);
+        let (done, total) = histories.fold((0, 0), sum);
+        (total > 0).then(|| Self { done, total, pending: Vec::new() }.ratio())
+    }
+
+    /// The share that has come in.
+    pub fn ratio(&self) -> f64 {
+        if self.total == 0 { 1.0 } else { self.done as f64 / self.total as f64 }
+    }
 }
 
 /// What became of the records of a run: `received` is the sum of the others.

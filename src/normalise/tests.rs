@@ -211,6 +211,7 @@ fn every_kind_of_bad_record_is_kept_with_its_reason() {
     );
 }
 
+/// S19.
 #[test]
 fn a_clock_ten_minutes_ahead_is_still_believed_and_a_promise_may_lie_ahead() {
     let out =

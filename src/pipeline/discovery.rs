@@ -365,7 +365,7 @@ impl Discovery {
         let mut run = puller.run(request, &vars);
         let answer = match run.next().await {
             Ok(Some(page)) => {
-                run.seen(&Turn { next: None, raw_records: 0 });
+                run.seen(&Turn::default());
                 let text =
                     std::str::from_utf8(&page.body).map_err(|_| "it is not UTF-8".to_owned());
                 text.and_then(|text| List::read("answer.json", text).map_err(|(_, why)| why))

@@ -144,7 +144,7 @@ async fn one(
     let began = Instant::now();
     let batch = Batch {
         stream: stream.index,
-        received: read.raw_records as u64,
+        received: read.turn.raw_records as u64,
         observations: read.observations,
         rejects: read.rejects,
         contract_version: stream.schema().version,

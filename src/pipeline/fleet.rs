@@ -381,7 +381,7 @@ async fn ask(stream: &Stream, shared: &Shared, target: &Target) -> Result<Answer
                     Ok(decoded) => {
                         let records = &decoded.records;
                         answer = Some(normalise(stream, shared, target, slot, records, true));
-                        run.seen(&Turn { next: None, raw_records: decoded.records.count });
+                        run.seen(&Turn { raw_records: records.count, ..Turn::default() });
                         return Ok(());
                     }
                     Err(why) => {

@@ -256,8 +256,7 @@ pub async fn push(stream: &Arc<Stream>, shared: &Shared, pushed: Pushed) -> Resu
     }
     let (started, clock) = (shared.clock.now(), Instant::now());
     shared.store.begin(stream.index, started).await;
-    let mut progress =
-        Progress { ascending: true, drift: stream.no_drift(), ..Progress::default() };
+    let mut progress = Progress::new(stream);
     let taken = take(stream, shared, pushed, delivery, &mut progress).await;
     let records = progress.records;
     let (ending, answer) = match taken {
@@ -306,7 +305,7 @@ async fn take(
     let began = Instant::now();
     let batch = Batch {
         stream: stream.index,
-        received: read.raw_records as u64,
+        received: read.turn.raw_records as u64,
         observations: read.observations,
         rejects: read.rejects,
         contract_version: stream.schema().version,

@@ -5,14 +5,18 @@
 //! turn came through, and in mid-turn only if the source promises ascending order *and* keeps it. A
 //! turn always ends with a run line: what was received and what became of it.
 
+mod cursor;
 mod discovery;
 mod files;
 mod fleet;
 mod gate;
 mod intake;
+mod limits;
+mod parent;
 mod reconcile;
 mod replay;
 mod schedule;
+mod slices;
 mod timetable;
 mod turn;
 
@@ -22,6 +26,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::decode::Decoder;
@@ -29,11 +34,12 @@ use crate::model::drift::Drift;
 use crate::model::schema::Schema;
 use crate::model::time::Stamp;
 use crate::model::units::Span;
-use crate::normalise::{Format, Normaliser};
+use crate::normalise::Normaliser;
 use crate::pull::{self, Action};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
+pub use cursor::{Cursor, CursorSettings, Order};
 pub use discovery::{
     Discovered, Discovery, FileDiscovery, FleetSettings, HttpDiscovery, List, TargetGroup, at_once,
 };
@@ -41,9 +47,12 @@ pub use files::FileSettings;
 pub use fleet::{Fleet, Target};
 pub use gate::{DriftSettings, Gate, Refusal};
 pub use intake::{Intake, IntakeAuthenticator, IntakeSettings, push};
+pub use limits::RunLimits;
+pub use parent::{Parent, ParentSettings};
 pub use reconcile::{Reconcile, ReconcileSettings};
 pub use replay::replay;
 pub use schedule::run;
+pub use slices::{SliceSettings, Slices};
 pub use timetable::{Board, Counts, Seat};
 pub use turn::take as turn;
 
@@ -60,37 +69,6 @@ pub enum DataThrough {
     Modified,
 }
 
-/// In which order a source hands out its records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Order {
-    /// Nothing is promised: the cursor moves only at the end of a turn.
-    #[default]
-    None,
-    /// By the cursor, oldest first: the cursor may move after each page, if the order is kept.
-    Ascending,
-}
-
-/// How a stream goes on where it left off.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CursorSettings {
-    /// The property; it must be the contract's `version_by`.
-    pub property: String,
-    /// How the source wants the moment written.
-    pub format: String,
-    /// How far back each turn begins before the cursor: what is committed late is not missed.
-    #[serde(default = "ten_minutes")]
-    pub lookback: Span,
-    /// What the source promises about order.
-    #[serde(default)]
-    pub order: Order,
-}
-
-fn ten_minutes() -> Span {
-    Span::seconds(600)
-}
-
 /// Everything that one stream needs.
 pub struct Stream {
     /// The source's name.
@@ -103,6 +81,8 @@ pub struct Stream {
     pub puller: Option<pull::Source>,
     /// The stream's requests.
     pub request: pull::Stream,
+    /// Present if they are made for each record that another stream lists.
+    pub parent: Option<Parent>,
     /// From pages to the wanted values.
     pub decoder: Decoder,
     /// Where the code of each of the request's rules stands among the picks around the records; `None`
@@ -110,6 +90,10 @@ pub struct Stream {
     pub rule_places: Vec<Option<usize>>,
     /// The place of the next link or token among the picks around the records.
     pub next_at: Option<usize>,
+    /// The place of the announced number of records or pages among them.
+    pub total_at: Option<usize>,
+    /// How much one run may take.
+    pub limits: RunLimits,
     /// From values to rows.
     pub normaliser: Normaliser,
     /// How often it runs.
@@ -134,17 +118,6 @@ pub struct Stream {
     pub reconcile: Option<Reconcile>,
     /// Rung when somebody asks for a turn now, or has paused or resumed the source.
     pub wake: Notify,
-}
-
-/// A checked cursor.
-#[derive(Clone, Debug)]
-pub struct Cursor {
-    /// How the source wants the moment written.
-    pub format: Format,
-    /// How far back each turn begins.
-    pub lookback: Span,
-    /// What the source promises about order.
-    pub order: Order,
 }
 
 impl Stream {
@@ -184,6 +157,11 @@ impl Stream {
 
     fn judge(&self, envelope: &[Option<String>], rules: &[usize]) -> Result<(), (String, Action)> {
         judge(&self.request.rules, &self.rule_places, envelope, rules)
+    }
+
+    /// What the pages hang together by that the turn walks through.
+    fn listing(&self) -> &pull::Stream {
+        self.parent.as_ref().map_or(&self.request, |parent| &parent.request)
     }
 }
 
@@ -255,9 +233,13 @@ impl Failure {
 }
 
 /// What a turn came to, besides what is in the store.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Progress {
     pages: u64,
+    /// Records of all pages before any of them was dropped.
+    raw_records: u64,
+    /// When the turn must be over.
+    deadline: Instant,
     records: crate::model::snapshot::Conservation,
     /// Records of a page that was refused whole; part of `records`.
     refused: u64,
@@ -265,11 +247,36 @@ struct Progress {
     latest: Option<i64>,
     /// When the newest file that was looked at was written.
     modified: Option<Stamp>,
+    /// What the turn asks for.
+    plan: cursor::Plan,
     /// Whether every page so far kept the ascending order.
     ascending: bool,
+    /// The latest record since paging began.
+    last_of_pagination: Option<i64>,
     targets: Option<(u64, u64)>,
     /// What a full pass has come across; `None` in an ordinary turn.
     seen: Option<reconcile::Seen>,
+}
+
+impl Progress {
+    /// Nothing yet.
+    fn new(stream: &Stream) -> Self {
+        Self {
+            pages: 0,
+            raw_records: 0,
+            deadline: stream.limits.deadline(),
+            records: crate::model::snapshot::Conservation::default(),
+            refused: 0,
+            drift: stream.no_drift(),
+            latest: None,
+            modified: None,
+            plan: cursor::Plan::default(),
+            ascending: true,
+            last_of_pagination: None,
+            targets: None,
+            seen: None,
+        }
+    }
 }
 
 /// How a turn ended, for the schedule.
@@ -280,7 +287,7 @@ pub struct Finished {
 }
 
 /// Wall time since a moment of the monotonic clock.
-fn since(start: tokio::time::Instant) -> Duration {
+fn since(start: Instant) -> Duration {
     start.elapsed()
 }
 

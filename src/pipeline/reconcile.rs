@@ -3,7 +3,7 @@
 //!
 //! Keys are remembered by their lower half: they are hashes, so two share it about once in a billion
 //! passes, and all that would come of it is that a vanished record stays until it is noticed
-//! otherwise. Only a pass that came through whole says what is missing. Where pages have numbers, a
+//! otherwise. Only a pass that came through whole says what is missing. Where pages have numbers or offsets, a
 //! record can slip between two pages when another one goes; so before anything is taken back there,
 //! a second pass must miss it too.
 
@@ -19,7 +19,7 @@ use crate::model::observation::{Observations, Reject};
 use crate::model::snapshot::{Outcome, StreamState};
 use crate::model::time::Stamp;
 use crate::model::units::Span;
-use crate::pull::{Ending, Paginator};
+use crate::pull::Ending;
 use crate::store::{RunEnd, StoreError, Sweep, Swept};
 
 /// The most keys that one pass remembers: 80 MB.
@@ -154,8 +154,8 @@ pub(super) async fn pull_everything(
     shared.store.begin_pass(stream.index).await;
     progress.seen = Some(Seen::default());
     let ending = pull_pages(stream, shared, started, progress).await?;
-    let is_numbered = matches!(stream.request.paginator, Paginator::PageNumber { .. });
-    let Some(seen) = progress.seen.as_mut().filter(|_| is_numbered && ending == Ending::Complete)
+    let may_slip = stream.listing().paginator.may_slip();
+    let Some(seen) = progress.seen.as_mut().filter(|_| may_slip && ending == Ending::Complete)
     else {
         return Ok(ending);
     };

@@ -100,6 +100,7 @@ fn faulted(stream: &Stream, at: Stamp) -> RunEnd {
         pages: 0,
         records: Conservation::default(),
         cursor: None,
+        backfill: None,
         data_through: None,
         targets: None,
         failure: Some(("other".to_owned(), message)),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::cursor::{Plan, Stretch};
 use super::fleet::Pace;
 use super::reconcile::Seen;
 use super::{
-    Action, Cursor, DataThrough, Failure, Finished, Order, Progress, Refusal, Shared, Stream,
-    files, fleet, reconcile, since,
+    Action, DataThrough, Failure, Finished, Progress, Refusal, Shared, Stream, cursor, files,
+    fleet, parent, reconcile, since,
 };
 use crate::decode::DecodeError;
 use crate::failpoint;
@@ -18,13 +19,13 @@ use crate::model::observation::{Observations, Reason, Reject};
 use crate::model::snapshot::Outcome;
 use crate::model::time::Stamp;
 use crate::normalise::Surroundings;
-use crate::pull::{Ending, Page, PullError, Run, Turn, Vars};
+use crate::pull::{Cut, Ending, Page, PullError, Run, Tally, Turn, Vars};
 use crate::store::{Batch, Committed, RunEnd, StoreError};
 
 /// A page, decoded and normalised.
 pub(super) struct Read {
-    next: Option<String>,
-    pub(super) raw_records: usize,
+    /// What it says about the pages after it.
+    pub(super) turn: Turn,
     pub(super) observations: Observations,
     pub(super) rejects: Vec<Reject>,
     pub(super) audit: Audit,
@@ -43,8 +44,7 @@ pub(super) async fn take_at(
 ) -> Result<Finished, StoreError> {
     let (started, clock) = (shared.clock.now(), Instant::now());
     shared.store.begin(stream.index, started).await;
-    let mut progress =
-        Progress { ascending: true, drift: stream.no_drift(), ..Progress::default() };
+    let mut progress = Progress::new(stream);
     let ending = if let Some(settings) = &stream.files {
         files::take(stream, settings, shared, &mut progress).await
     } else if stream.fleet.is_some() {
@@ -60,30 +60,73 @@ pub(super) async fn take_at(
     Ok(Finished { has_more: finished.has_more || stream.fleet.is_some() })
 }
 
-/// Pulls page after page, from the cursor on or, in a full pass, from the beginning.
+/// Pulls what the turn asks for: what there is from the cursor on or, in a full pass, everything.
 pub(super) async fn pull_pages(
     stream: &Arc<Stream>,
     shared: &Shared,
     started: Stamp,
     progress: &mut Progress,
 ) -> Result<Ending, Failure> {
-    let is_full = progress.seen.is_some();
-    let cursor = if is_full { None } else { begin_at(stream, shared) };
-    let vars = Vars { cursor, ..Vars::at(started) };
-    let mut run = stream.puller()?.run(&stream.request, &vars);
+    progress.plan = Plan::make(stream, shared, started, progress.seen.is_some());
+    for stretch in progress.plan.stretches.clone() {
+        let ending = pull_stretch(stream, shared, started, stretch, progress).await?;
+        if ending != Ending::Complete {
+            return Ok(ending);
+        }
+    }
+    Ok(Ending::Complete)
+}
+
+/// Pulls one stretch of time, and begins anew from the latest record where the source hands out no
+/// more pages.
+async fn pull_stretch(
+    stream: &Arc<Stream>,
+    shared: &Shared,
+    started: Stamp,
+    mut stretch: Stretch,
+    progress: &mut Progress,
+) -> Result<Ending, Failure> {
+    loop {
+        let cursor = stream.cursor.as_ref();
+        let vars = cursor.map_or(Vars::at(started), |cursor| cursor.vars(stretch, started));
+        progress.last_of_pagination = None;
+        let ending = paginate(stream, shared, &vars, progress).await?;
+        if ending != Ending::Reset {
+            return Ok(ending);
+        }
+        match stream.cursor.as_ref().and_then(|cursor| cursor.anew(stretch, progress)) {
+            Some(later) => stretch = later,
+            None => return Ok(Ending::Truncated(Cut::Reset)),
+        }
+    }
+}
+
+/// Pulls page after page until there is none.
+async fn paginate(
+    stream: &Arc<Stream>,
+    shared: &Shared,
+    vars: &Vars,
+    progress: &mut Progress,
+) -> Result<Ending, Failure> {
+    let mut run = stream.puller()?.run(stream.listing(), vars);
     let mut commits = Commits { stream, shared, under_way: None };
-    let walked = walk(stream, shared, &mut run, &mut commits, progress).await;
+    let walked = match &stream.parent {
+        Some(parent) => {
+            let asking = (&mut run, vars);
+            parent::walk(stream, parent, shared, asking, &mut commits, progress).await
+        }
+        None => walk(stream, shared, &mut run, &mut commits, progress).await,
+    };
     let settled = commits.settle(progress).await;
-    let tally = run.tally();
-    shared.metrics.cost(
-        &stream.source,
-        &tally.requests,
-        tally.retries,
-        tally.bytes,
-        &tally.durations,
-    );
+    spent(stream, shared, run.tally());
     settled?;
     walked
+}
+
+/// Counts what requests have cost.
+pub(super) fn spent(stream: &Stream, shared: &Shared, tally: &Tally) {
+    let Tally { requests, retries, bytes, durations } = tally;
+    shared.metrics.cost(&stream.source, requests, *retries, *bytes, durations);
 }
 
 async fn walk(
@@ -93,7 +136,14 @@ async fn walk(
     commits: &mut Commits<'_>,
     progress: &mut Progress,
 ) -> Result<Ending, Failure> {
-    while let Some(page) = run.next().await? {
+    loop {
+        let page = match stream.limits.page(run, progress).await? {
+            Ok(page) => page,
+            Err(ending) => {
+                noted(stream, run);
+                return Ok(ending);
+            }
+        };
         if stream.is_paused(shared) {
             return Err(Failure::Paused);
         }
@@ -101,19 +151,23 @@ async fn walk(
         failpoint::pass("fetched");
         match read(stream, shared, page).await? {
             Ok(read) => {
-                run.seen(&Turn { next: read.next.clone(), raw_records: read.raw_records });
+                run.seen(&read.turn);
                 progress.pages += 1;
+                progress.raw_records += read.turn.raw_records as u64;
                 admit(stream, shared, &read.audit, &read.rejects, progress)?;
                 commits.submit(read, at, progress).await?;
             }
             Err((why, action)) => run.judged(action, &why)?,
         }
     }
+}
+
+/// Says why a rule ended the run, if one did.
+fn noted(stream: &Stream, run: &Run) {
     if let Some(note) = run.note() {
         let (source, name) = (&stream.source, &stream.name);
         tracing::info!(source, stream = name, "a rule ended the run: {note}");
     }
-    Ok(run.ending().unwrap_or(Ending::Complete))
 }
 
 /// Decodes and normalises a page off the async threads. The inner error is for the source: the page
@@ -142,13 +196,17 @@ pub(super) async fn read(
         };
         stream.judge(envelope, &page.rules)?;
         let decoded = decoded.map_err(|error| (error.to_string(), Action::Retry))?;
-        let next = stream.next_at.and_then(|at| decoded.envelope.get(at).cloned().flatten());
+        let told = |at: usize| decoded.envelope.get(at).cloned().flatten();
+        let turn = Turn {
+            next: stream.next_at.and_then(told),
+            total: stream.total_at.and_then(told),
+            raw_records: decoded.records.count,
+        };
         let normalised =
             stream.normaliser.page(&decoded.records, Surroundings { now, target: None });
         failpoint::pass("normalised");
         Ok(Read {
-            next,
-            raw_records: decoded.records.count,
+            turn,
             observations: normalised.observations,
             rejects: normalised.rejects,
             audit: normalised.audit,
@@ -157,24 +215,15 @@ pub(super) async fn read(
     work.await.map_err(|error| Failure::Panicked(error.to_string()))
 }
 
-/// Where the turn begins: the cursor less the lookback, as the source wants it written.
-fn begin_at(stream: &Stream, shared: &Shared) -> Option<String> {
-    let Cursor { format, lookback, .. } = stream.cursor.as_ref()?;
-    let snapshot = shared.store.snapshot();
-    let state = snapshot.streams.get(&format!("{}.{}", stream.source, stream.name))?;
-    let moment = Stamp::parse(state.cursor.as_ref()?)?;
-    Some(format.write(moment.0 - lookback.as_seconds()))
-}
-
 /// Hands pages to the store, one at a time, without waiting for the newest one.
-struct Commits<'a> {
+pub(super) struct Commits<'a> {
     stream: &'a Arc<Stream>,
     shared: &'a Shared,
     under_way: Option<(JoinHandle<Result<Committed, StoreError>>, Instant)>,
 }
 
 impl Commits<'_> {
-    async fn submit(
+    pub(super) async fn submit(
         &mut self,
         read: Read,
         at: Stamp,
@@ -185,10 +234,10 @@ impl Commits<'_> {
         if let Some(seen) = &mut progress.seen {
             seen.note(&read.observations, &read.rejects);
         }
-        let cursor = self.checkpoint(&read.observations, progress);
+        let cursor = cursor::checkpoint(stream, &read.observations, progress);
         let batch = Batch {
             stream: stream.index,
-            received: read.raw_records as u64,
+            received: read.turn.raw_records as u64,
             observations: read.observations,
             rejects: read.rejects,
             contract_version: stream.schema().version,
@@ -208,22 +257,6 @@ impl Commits<'_> {
         failpoint::pass("acknowledged");
         note(self.stream, self.shared, &committed, progress, began);
         Ok(())
-    }
-
-    /// The cursor as it may stand after this page, if order was promised and has been kept.
-    fn checkpoint(&self, page: &Observations, progress: &mut Progress) -> Option<i64> {
-        // A full pass begins long before the cursor, which must not go back there with it.
-        if self.stream.cursor.as_ref()?.order != Order::Ascending || progress.seen.is_some() {
-            return None;
-        }
-        let slot = self.stream.schema().version_slot;
-        let mut last = progress.latest.unwrap_or(i64::MIN);
-        for row in page.rows.chunks_exact(page.width.max(1)) {
-            progress.ascending &= row[slot] >= last;
-            last = last.max(row[slot]);
-        }
-        progress.latest = progress.latest.max((last > i64::MIN).then_some(last));
-        progress.ascending.then_some(progress.latest).flatten()
     }
 }
 
@@ -285,30 +318,26 @@ pub(super) async fn finish(
 ) -> Result<Finished, StoreError> {
     let outcome = match &ending {
         Ok(Ending::Complete) => Outcome::Ok,
-        Ok(Ending::Truncated) => Outcome::Truncated,
+        Ok(Ending::Truncated(_) | Ending::Reset) => Outcome::Truncated,
         Ok(Ending::LoopDetected) => Outcome::LoopDetected,
         Err(Failure::Contract(Refusal { by_gate: true, .. })) => Outcome::RejectedByGate,
         Err(Failure::Paused) => Outcome::Paused,
         Err(_) => Outcome::Failed,
     };
-    let kept_order = seen.is_none()
-        && progress.ascending
-        && stream.cursor.as_ref().is_some_and(|cursor| cursor.order == Order::Ascending);
-    // An unfinished turn may move the cursor only as far as everything before it has been seen.
-    // A full pass leaves it alone: the next ordinary turn goes on where the last one ended.
-    let moves =
-        seen.is_none() && (outcome == Outcome::Ok || (outcome == Outcome::Truncated && kept_order));
+    let is_full = seen.is_some();
+    let moved = progress.plan.moved(stream, progress, outcome, is_full);
     let data_through = match (outcome, stream.data_through) {
-        (Outcome::Ok, DataThrough::RunStart) => Some(started),
+        (Outcome::Ok, DataThrough::RunStart) => Some(moved.asked_until.unwrap_or(started)),
         (Outcome::Ok, DataThrough::Modified) => progress.modified,
         (Outcome::Ok, DataThrough::LatestRecord) => progress.latest.map(Stamp),
         _ => None,
     };
-    let has_more = outcome == Outcome::Truncated && kept_order && progress.records.accepted > 0;
+    let is_stuck = matches!(ending, Ok(Ending::Truncated(Cut::Short | Cut::Reset)));
+    let has_more = moved.has_more && !is_stuck;
     let failure = match &ending {
         Err(Failure::Paused) => None,
         Err(error) => Some((error.reason().to_owned(), error.to_string())),
-        Ok(ending) => unfinished(*ending, has_more, progress.pages),
+        Ok(ending) => unfinished(*ending, has_more, progress),
     };
     let mut end = RunEnd {
         stream: stream.index,
@@ -317,7 +346,8 @@ pub(super) async fn finish(
         outcome,
         pages: progress.pages,
         records: progress.records,
-        cursor: stream.cursor.as_ref().and(progress.latest).filter(|_| moves),
+        cursor: moved.cursor,
+        backfill: moved.backfill,
         data_through,
         targets: progress.targets,
         failure,
@@ -340,23 +370,44 @@ pub(super) async fn finish(
     Ok(Finished { has_more })
 }
 
-/// The trouble of a turn that ended without an error and without everything. One that stopped at the
-/// page cap and goes on where it stopped is none: that is how a long history comes in.
-fn unfinished(ending: Ending, has_more: bool, pages: u64) -> Option<(String, String)> {
+/// The trouble of a turn that ended without an error and without everything. One that stopped at a
+/// cap and goes on where it stopped is none: that is how a long history comes in.
+fn unfinished(ending: Ending, has_more: bool, progress: &Progress) -> Option<(String, String)> {
+    let Progress { pages, raw_records, .. } = progress;
     let (reason, message) = match ending {
-        Ending::Truncated if !has_more => (
+        Ending::Truncated(Cut::Short) => (
             Outcome::Truncated,
             format!(
-                "stopped at the cap of {pages} pages with more to come, and the next run begins at the same place: raise max_pages, or declare `order: ascending` if the source keeps it"
+                "the source announced more records than the {raw_records} on its {pages} pages: some were left out, or total_at points at another number; the next run begins at the same place"
             ),
         ),
+        Ending::Truncated(Cut::Reset) => (
+            Outcome::Truncated,
+            format!(
+                "the source hands out no more than {raw_records} records on {pages} pages, and going on from the latest one leads nowhere: its records are not in the order of the cursor, or too many have the same moment; ask for less at once with cursor.slices"
+            ),
+        ),
+        Ending::Truncated(cut) if !has_more => {
+            let (cap, setting) = match cut {
+                Cut::Records => (format!("{raw_records} records"), "limits.records"),
+                Cut::Children => {
+                    ("the listed records that may be asked about".to_owned(), "parent.max_children")
+                }
+                Cut::Time => ("the time that a run may take".to_owned(), "limits.run_time"),
+                Cut::Pages | Cut::Short | Cut::Reset => (format!("{pages} pages"), "max_pages"),
+            };
+            let message = format!(
+                "stopped at the cap of {cap} with more to come, and the next run begins at the same place: raise {setting}, or declare `order: ascending` if the source keeps it"
+            );
+            (Outcome::Truncated, message)
+        }
         Ending::LoopDetected => (
             Outcome::LoopDetected,
             format!(
                 "after {pages} pages the source sent a page or link again that it had sent before; what came until then is taken in, the cursor stays"
             ),
         ),
-        Ending::Complete | Ending::Truncated => return None,
+        Ending::Complete | Ending::Reset | Ending::Truncated(_) => return None,
     };
     Some((reason.as_str().to_owned(), message))
 }

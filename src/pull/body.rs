@@ -60,6 +60,16 @@ impl Body {
         }
     }
 
+    /// Notes the names that its templates use.
+    pub(super) fn add_names(&self, names: &mut BTreeSet<String>) {
+        match self {
+            Self::Json(value) => template::add_names_of_json(value, names),
+            Self::Form(fields) => {
+                fields.values().for_each(|value| template::add_names(&value.0, names));
+            }
+        }
+    }
+
     /// The body with its values; what uses a value that the run does not have yet is left out.
     pub(super) fn fill(&self, values: Values<'_>) -> Result<Content, PullError> {
         match self {

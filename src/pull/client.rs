@@ -95,6 +95,8 @@ pub(super) struct Answer {
     pub(super) retry_after: Option<String>,
     /// The rules that fit all but the body.
     pub(super) rules: Vec<usize>,
+    /// The values of its `Link` headers.
+    pub(super) links: Vec<String>,
 }
 
 /// The HTTP client of one source.
@@ -257,6 +259,7 @@ impl Client {
             date: text(header::DATE).as_deref().and_then(http_date),
             retry_after: text(header::RETRY_AFTER),
             rules: rule::candidates(rules, response.status(), response.headers()),
+            links: links(&response),
         };
         if answer.status.is_success() {
             self.read_body(label, response, limit, &mut answer).await?;
@@ -372,6 +375,11 @@ fn is_framed(response: &Response) -> bool {
     response.content_length().is_some()
         || headers.contains_key(header::TRANSFER_ENCODING)
         || !(hangs_up || response.version() < reqwest::Version::HTTP_11)
+}
+
+fn links(response: &Response) -> Vec<String> {
+    let values = response.headers().get_all(header::LINK).iter();
+    values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
 }
 
 /// Pushes a problem unless `url` is a plain http(s) address without credentials, query or

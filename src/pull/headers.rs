@@ -114,6 +114,18 @@ pub(super) fn check_name(name: &str, at: &str, problems: &mut Problems) {
     require(free, at, "belongs to the authenticator or to HTTP itself", problems);
 }
 
+/// Notes the names that templates of headers use.
+pub(super) fn add_names(headers: &Headers, names: &mut BTreeSet<String>) {
+    for header in headers.values() {
+        match header {
+            Header::Text(text) | Header::Base64(Wrapped::Text(text)) => {
+                template::add_names(text, names);
+            }
+            Header::Base64(Wrapped::Json(value)) => template::add_names_of_json(value, names),
+        }
+    }
+}
+
 /// Adds the secret files that headers use.
 pub(super) fn add_secrets(headers: &Headers, files: &mut BTreeSet<String>) {
     headers.values().for_each(|header| header.add_secrets(files));

@@ -19,7 +19,9 @@ mod headers;
 mod kept;
 mod keyring;
 mod limit;
+mod link;
 mod oauth;
+mod paginator;
 mod paging;
 mod request;
 mod retry;
@@ -34,7 +36,10 @@ mod template;
 mod tests;
 mod token;
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
@@ -49,8 +54,11 @@ pub use client::{MinimumRate, Requester};
 pub use error::{PullError, Reason};
 pub use headers::{Header, Wrapped};
 pub use limit::RateLimit;
+#[doc(hidden)]
+pub use link::next_link;
 pub use oauth::ClientStyle;
-pub use paging::{Ending, Paginator, Turn};
+pub use paginator::{Paginator, Reset};
+pub use paging::{Cut, Ending, Turn};
 #[doc(hidden)]
 pub use paging::{Pager, Step};
 pub use request::Method;
@@ -96,8 +104,33 @@ pub struct Vars {
     pub slice_start: Option<String>,
     /// `{{ slice_end }}`, likewise.
     pub slice_end: Option<String>,
+    /// `{{ parent.… }}`: what the requests may say of a listed record.
+    pub parent: Keys,
     /// `{{ area }}`: the place that the run asks for; `None` for the one that the stream names.
     pub area: Option<String>,
+}
+
+/// What the requests about a listed record may say of it, by name. It may identify somebody, so it is
+/// kept nowhere and shows only its names.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Keys(Arc<BTreeMap<String, String>>);
+
+impl Keys {
+    /// The keys of one record.
+    pub fn new(keys: BTreeMap<String, String>) -> Self {
+        Self(Arc::new(keys))
+    }
+
+    /// The key of this name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 impl Vars {

@@ -3,67 +3,25 @@
 //! Pure: addresses and what the decoder saw go in, the next address or an ending comes out. Three
 //! guards keep a confused source from holding a run for ever: a page cap, a set of every address
 //! and token already followed, and (in `run`) the hash of the page before. A next link may only
-//! lead to the origin that its page came from, so credentials never travel elsewhere.
+//! lead to the origin that its page came from, so credentials never travel elsewhere. Where a list
+//! ends is judged by the raw count of a page, before any record is dropped.
 
 use std::collections::HashSet;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
 use url::Url;
 
 use super::error::{PullError, Reason};
-use super::{Problems, require};
+use super::paginator::{Last, Paginator};
 
 const LONGEST_NEXT: usize = 8 * 1024;
-const MOST_PAGES: u32 = 100_000;
 
-/// How a stream's pages hang together.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Paginator {
-    /// One page is everything.
-    None {},
-    /// Numbered pages; a page with fewer records than `page_size` is the last.
-    PageNumber {
-        /// The query parameter that carries the number.
-        query: String,
-        /// The number of the first page.
-        #[serde(default = "one")]
-        start: u64,
-        /// The query parameter that carries the page size, if the source wants to be told.
-        size_query: Option<String>,
-        /// How many records a full page really holds: if the source sends fewer than it was
-        /// asked for, a full page looks like the last one.
-        page_size: u32,
-        /// After this many pages the run ends as truncated.
-        #[serde(default = "five_hundred")]
-        max_pages: u32,
-    },
-    /// Each page names the token to ask the next one with; no token is the end.
-    Cursor {
-        /// Where the token stands in a page (JSON pointer).
-        at: String,
-        /// The query parameter that carries it.
-        query: String,
-        /// After this many pages the run ends as truncated.
-        #[serde(default = "five_hundred")]
-        max_pages: u32,
-    },
-    /// Each page names the address of the next one; no address is the end.
-    NextLink {
-        /// Where the address stands in a page (JSON pointer).
-        at: String,
-        /// After this many pages the run ends as truncated.
-        #[serde(default = "five_hundred")]
-        max_pages: u32,
-    },
-}
-
-/// What the decoder saw on a page.
+/// What was seen on a page.
 #[derive(Clone, Debug, Default)]
 pub struct Turn {
     /// The text at [`Paginator::next_at`], if there is one; empty means none.
     pub next: Option<String>,
+    /// The text at [`Paginator::total_at`], if there is one.
+    pub total: Option<String>,
     /// Records on the page before any of them is dropped.
     pub raw_records: usize,
 }
@@ -73,10 +31,30 @@ pub struct Turn {
 pub enum Ending {
     /// The source had no more pages.
     Complete,
-    /// The page cap was reached; the next run goes on from the cursor.
-    Truncated,
+    /// There was more, and the run stopped before it.
+    Truncated(Cut),
     /// The source repeated a page or pointed back to one.
     LoopDetected,
+    /// The source hands out no more pages of this question, although there is more: paging begins
+    /// anew from the latest record.
+    Reset,
+}
+
+/// Why a run stopped before the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// It has as many pages as it may have.
+    Pages,
+    /// It has as many records as it may have.
+    Records,
+    /// It has taken as long as it may take.
+    Time,
+    /// As many listed records have been asked about as may be.
+    Children,
+    /// The source ended its pages before as many records came as it had told of.
+    Short,
+    /// The source hands out no more pages, and beginning anew leads nowhere.
+    Reset,
 }
 
 /// What to do after a page.
@@ -93,82 +71,49 @@ pub struct Pager {
     paginator: Paginator,
     base: Url,
     pages: u32,
+    /// Raw records of all pages.
+    records: u64,
+    /// How many records or pages there are, as the last page that told it said.
+    total: Option<u64>,
     followed: HashSet<[u8; 32]>,
-}
-
-fn one() -> u64 {
-    1
-}
-
-fn five_hundred() -> u32 {
-    500
-}
-
-impl Paginator {
-    /// Where the decoder finds the [`Turn::next`] of a page (JSON pointer).
-    pub fn next_at(&self) -> Option<&str> {
-        match self {
-            Self::None {} | Self::PageNumber { .. } => None,
-            Self::Cursor { at, .. } | Self::NextLink { at, .. } => Some(at),
-        }
-    }
-
-    /// Pushes a problem for each value that makes no sense.
-    pub fn check(&self, at: &str, problems: &mut Problems) {
-        if let Some(pointer) = self.next_at() {
-            let message = "must be a JSON pointer such as /next";
-            require(pointer.starts_with('/'), &format!("{at}.at"), message, problems);
-        }
-        for (key, name) in self.queries() {
-            require(!name.is_empty(), &format!("{at}.{key}"), "must not be empty", problems);
-        }
-        if let Self::PageNumber { page_size, .. } = self {
-            require(*page_size > 0, &format!("{at}.page_size"), "must be at least 1", problems);
-        }
-        let fine = (1..=MOST_PAGES).contains(&self.max_pages());
-        require(fine, &format!("{at}.max_pages"), "must be 1 to 100000", problems);
-    }
-
-    /// The query parameters that the paginator sets, by the setting that names them.
-    pub(super) fn queries(&self) -> Vec<(&'static str, &str)> {
-        match self {
-            Self::None {} | Self::NextLink { .. } => Vec::new(),
-            Self::Cursor { query, .. } => vec![("query", query)],
-            Self::PageNumber { query, size_query, .. } => {
-                let size = size_query.as_deref().map(|name| ("size_query", name));
-                [Some(("query", query.as_str())), size].into_iter().flatten().collect()
-            }
-        }
-    }
-
-    fn max_pages(&self) -> u32 {
-        match self {
-            Self::None {} => 1,
-            Self::PageNumber { max_pages, .. }
-            | Self::Cursor { max_pages, .. }
-            | Self::NextLink { max_pages, .. } => *max_pages,
-        }
-    }
 }
 
 impl Pager {
     /// A pager over `base`, the stream's address with its query; also the first address to ask.
     pub fn start(paginator: &Paginator, mut base: Url) -> (Self, Url) {
         let mut first = base.clone();
-        if let Paginator::PageNumber { query, start, size_query, page_size, .. } = paginator {
-            if let Some(size_query) = size_query {
+        if let Paginator::PageNumber { query, start, size_query, page_size, .. }
+        | Paginator::Offset { query, start, size_query, page_size, .. } = paginator
+        {
+            if let (Some(size_query), Some(page_size)) = (size_query, page_size) {
                 set_pair(&mut base, size_query, &page_size.to_string());
             }
             first = base.clone();
             set_pair(&mut first, query, &start.to_string());
         }
         let followed = HashSet::from([mark(first.as_str())]);
-        (Self { paginator: paginator.clone(), base, pages: 0, followed }, first)
+        let paginator = paginator.clone();
+        (Self { paginator, base, pages: 0, records: 0, total: None, followed }, first)
     }
 
-    /// The step after the page that came from `asked` and held what `turn` tells.
+    /// Whether the headers of an answer lead to the next page.
+    pub(super) fn goes_by_links(&self) -> bool {
+        matches!(self.paginator, Paginator::LinkHeader { .. })
+    }
+
+    /// The step after the page that came from `asked` and held what `turn` tells. Where a source is
+    /// known to stop after so many records, neither an end nor a next page there is believed.
     pub fn after(&mut self, asked: &Url, turn: &Turn) -> Result<Step, PullError> {
+        let step = self.step(asked, turn)?;
+        let is_open = matches!(step, Step::Ask(_) | Step::End(Ending::Complete));
+        let at_most = self.paginator.reset_after().filter(|_| is_open);
+        let is_over = at_most.is_some_and(|at_most| self.records >= at_most);
+        Ok(if is_over { Step::End(Ending::Reset) } else { step })
+    }
+
+    fn step(&mut self, asked: &Url, turn: &Turn) -> Result<Step, PullError> {
         self.pages = self.pages.saturating_add(1);
+        self.records = self.records.saturating_add(turn.raw_records as u64);
         let next = turn.next.as_deref().map(str::trim).filter(|next| !next.is_empty());
         if next.is_some_and(|next| next.len() > LONGEST_NEXT) {
             return Err(refused("the next link or token is longer than 8KiB"));
@@ -176,26 +121,59 @@ impl Pager {
         let mut url = self.base.clone();
         match (&self.paginator, next) {
             (Paginator::None {}, _)
-            | (Paginator::Cursor { .. } | Paginator::NextLink { .. }, None) => {
-                return Ok(Step::End(Ending::Complete));
-            }
-            (Paginator::PageNumber { query, start, page_size, .. }, _) => {
-                if turn.raw_records < *page_size as usize {
-                    return Ok(Step::End(Ending::Complete));
+            | (
+                Paginator::Cursor { .. }
+                | Paginator::NextLink { .. }
+                | Paginator::LinkHeader { .. },
+                None,
+            ) => return Ok(Step::End(Ending::Complete)),
+            (
+                Paginator::PageNumber { query, start, .. } | Paginator::Offset { query, start, .. },
+                _,
+            ) => {
+                let is_numbered = matches!(self.paginator, Paginator::PageNumber { .. });
+                let passed = if is_numbered { self.pages.into() } else { self.records };
+                set_pair(&mut url, query, &start.saturating_add(passed).to_string());
+                if let Some(ending) = self.counted_end(turn)? {
+                    return Ok(Step::End(ending));
                 }
-                let number = start.saturating_add(u64::from(self.pages));
-                set_pair(&mut url, query, &number.to_string());
             }
             (Paginator::Cursor { query, .. }, Some(token)) => set_pair(&mut url, query, token),
-            (Paginator::NextLink { .. }, Some(link)) => url = resolve(asked, link)?,
+            (Paginator::NextLink { .. } | Paginator::LinkHeader { .. }, Some(link)) => {
+                url = resolve(asked, link)?;
+            }
         }
         if !self.followed.insert(mark(url.as_str())) {
             return Ok(Step::End(Ending::LoopDetected));
         }
         if self.pages >= self.paginator.max_pages() {
-            return Ok(Step::End(Ending::Truncated));
+            return Ok(Step::End(Ending::Truncated(Cut::Pages)));
         }
         Ok(Step::Ask(url))
+    }
+
+    /// How a list that is walked by counting ends with this page, if it does.
+    fn counted_end(&mut self, turn: &Turn) -> Result<Option<Ending>, PullError> {
+        let last = self.paginator.last();
+        if !matches!(last, Last::Short(_)) {
+            let told = turn.total.as_deref().and_then(|text| text.trim().parse().ok());
+            self.total = told.or(self.total);
+            if self.total.is_none() {
+                return Err(refused("no page tells how many there are where total_at points"));
+            }
+        }
+        let total = self.total.unwrap_or(0);
+        let is_whole = match last {
+            Last::Short(full) => turn.raw_records < full as usize,
+            Last::Records => self.records >= total,
+            Last::Pages => u64::from(self.pages) >= total,
+        };
+        let is_short = matches!(last, Last::Records) && turn.raw_records == 0;
+        Ok(match (is_whole, is_short) {
+            (true, _) => Some(Ending::Complete),
+            (false, true) => Some(Ending::Truncated(Cut::Short)),
+            (false, false) => None,
+        })
     }
 }
 
@@ -239,7 +217,15 @@ mod tests {
     }
 
     fn next(text: &str) -> Turn {
-        Turn { next: Some(text.to_owned()), raw_records: 1 }
+        Turn { next: Some(text.to_owned()), raw_records: 1, ..Turn::default() }
+    }
+
+    fn of(raw_records: usize) -> Turn {
+        Turn { raw_records, ..Turn::default() }
+    }
+
+    fn with_total(raw_records: usize, total: &str) -> Turn {
+        Turn { total: Some(total.to_owned()), ..of(raw_records) }
     }
 
     fn base() -> Url {
@@ -251,10 +237,10 @@ mod tests {
         let yaml = "{kind: page_number, query: p, start: 0, size_query: size, page_size: 3}";
         let (mut pager, first) = Pager::start(&paginator(yaml), base());
         assert_eq!(first.query(), Some("limit=5&size=3&p=0"));
-        let full = Turn { next: None, raw_records: 3 };
+        let full = of(3);
         let Step::Ask(second) = pager.after(&first, &full).unwrap() else { panic!("ended early") };
         assert_eq!(second.query(), Some("limit=5&size=3&p=1"));
-        let short = Turn { next: None, raw_records: 2 };
+        let short = of(2);
         assert_eq!(pager.after(&second, &short).unwrap(), Step::End(Ending::Complete));
     }
 
@@ -312,7 +298,10 @@ mod tests {
         for page in ["/b", "/c"] {
             assert!(matches!(pager.after(&first, &next(page)).unwrap(), Step::Ask(_)));
         }
-        assert_eq!(pager.after(&first, &next("/d")).unwrap(), Step::End(Ending::Truncated));
+        assert_eq!(
+            pager.after(&first, &next("/d")).unwrap(),
+            Step::End(Ending::Truncated(Cut::Pages))
+        );
     }
 
     #[test]
@@ -323,22 +312,87 @@ mod tests {
         assert_eq!(end, Step::End(Ending::Complete));
     }
 
-    #[test]
-    fn settings_that_make_no_sense_are_problems() {
-        let mut problems = Problems::new();
-        paginator("{kind: next_link, at: next, max_pages: 0}").check("paginator", &mut problems);
-        paginator("{kind: page_number, query: '', page_size: 0}").check("paginator", &mut problems);
-        let places: Vec<_> = problems.iter().map(|(at, _)| at.as_str()).collect();
-        assert_eq!(
-            places,
-            ["paginator.at", "paginator.max_pages", "paginator.query", "paginator.page_size"]
-        );
+    /// Walks from page to page and yields the queries that were asked and the end.
+    fn walk(yaml: &str, pages: &[Turn]) -> (Vec<String>, Ending) {
+        let (mut pager, mut asked) = Pager::start(&paginator(yaml), base());
+        let mut queries = Vec::new();
+        for page in pages {
+            queries.push(asked.query().unwrap_or("").replace("limit=5&", ""));
+            match pager.after(&asked, page).unwrap() {
+                Step::Ask(next) => asked = next,
+                Step::End(ending) => return (queries, ending),
+            }
+        }
+        panic!("the pages do not end: {queries:?}");
     }
 
     #[test]
-    fn unknown_settings_are_refused_even_where_none_are_expected() {
-        assert!(serde_saphyr::from_str::<Paginator>("{kind: none}").is_ok());
-        assert!(serde_saphyr::from_str::<Paginator>("{kind: none, at: /next}").is_err());
-        assert!(serde_saphyr::from_str::<Paginator>("{kind: next_link, at: /n, x: 1}").is_err());
+    fn an_offset_counts_the_records_that_really_came() {
+        let yaml = "{kind: offset, query: skip, size_query: take, page_size: 3}";
+        let (asked, ending) = walk(yaml, &[of(3), of(4), of(2)]);
+        assert_eq!(asked, ["take=3&skip=0", "take=3&skip=3", "take=3&skip=7"]);
+        assert_eq!(ending, Ending::Complete);
+        let (_, ending) = walk(yaml, &[of(3), of(0)]);
+        assert_eq!(ending, Ending::Complete);
+        let (asked, ending) = walk(
+            "{kind: offset, query: from, start: 1, page_size: 2, max_pages: 2}",
+            &[of(2), of(2)],
+        );
+        assert_eq!((asked.len(), ending), (2, Ending::Truncated(Cut::Pages)));
+        assert_eq!(asked[1], "from=3");
+    }
+
+    #[test]
+    fn a_total_decides_where_a_page_size_is_not_honoured() {
+        let yaml = "{kind: offset, query: skip, size_query: take, page_size: 9, total_at: /n}";
+        let (asked, ending) = walk(yaml, &[with_total(4, "7"), with_total(3, "7")]);
+        assert_eq!(asked, ["take=9&skip=0", "take=9&skip=4"]);
+        assert_eq!(ending, Ending::Complete);
+        let numbered = "{kind: page_number, query: p, total_at: /n}";
+        let (asked, ending) = walk(numbered, &[with_total(4, "7"), of(1), with_total(2, "7")]);
+        assert_eq!((asked.len(), ending), (3, Ending::Complete), "told once is enough");
+        let pages = "{kind: page_number, query: p, total_pages_at: /pages}";
+        let (asked, ending) = walk(pages, &[with_total(4, "2"), with_total(0, "2")]);
+        assert_eq!((asked.len(), ending), (2, Ending::Complete));
+        assert_eq!(walk(numbered, &[with_total(0, "0")]).1, Ending::Complete);
+    }
+
+    #[test]
+    fn fewer_records_than_were_announced_are_never_a_whole_list() {
+        let yaml = "{kind: offset, query: skip, total_at: /n}";
+        let (_, ending) = walk(yaml, &[with_total(4, "9"), with_total(0, "9")]);
+        assert_eq!(ending, Ending::Truncated(Cut::Short));
+        // Rows that go while the list is walked are no longer announced either.
+        let (_, ending) = walk(yaml, &[with_total(4, "9"), with_total(4, "8")]);
+        assert_eq!(ending, Ending::Complete);
+        for nonsense in ["", "many", "-1", "1.5"] {
+            let (mut pager, first) = Pager::start(&paginator(yaml), base());
+            let error = pager.after(&first, &with_total(1, nonsense)).unwrap_err();
+            assert!(error.to_string().contains("total_at"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_link_of_the_header_keeps_to_the_rules_of_next_links() {
+        let (mut pager, first) = Pager::start(&paginator("{kind: link_header}"), base());
+        let Step::Ask(second) = pager.after(&first, &next("?after=2")).unwrap() else { panic!() };
+        assert_eq!(second.as_str(), "http://portal.test:8080/api/rows?after=2");
+        assert!(pager.after(&second, &next("http://elsewhere.test/x")).is_err());
+        let (mut pager, first) = Pager::start(&paginator("{kind: link_header}"), base());
+        let itself = next(first.as_str());
+        assert_eq!(pager.after(&first, &itself).unwrap(), Step::End(Ending::LoopDetected));
+        assert_eq!(pager.after(&first, &of(9)).unwrap(), Step::End(Ending::Complete));
+    }
+
+    #[test]
+    fn where_a_source_is_known_to_stop_its_end_is_not_believed() {
+        let yaml = "{kind: offset, query: skip, page_size: 3, reset: {after_records: 6}}";
+        assert_eq!(walk(yaml, &[of(3), of(3)]).1, Ending::Reset);
+        assert_eq!(walk(yaml, &[of(3), of(2)]).1, Ending::Complete);
+        let yaml = "{kind: next_link, at: /n, reset: {after_records: 2}}";
+        assert_eq!(walk(yaml, &[next("/b"), next("")]).1, Ending::Reset);
+        assert_eq!(walk(yaml, &[next("/b"), of(0)]).1, Ending::Complete);
+        // A source that goes in circles is no source that stops.
+        assert_eq!(walk(yaml, &[next("/b"), next("/b")]).1, Ending::LoopDetected);
     }
 }

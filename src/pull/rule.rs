@@ -54,8 +54,8 @@ pub enum Action {
     RateLimited,
     /// The credential is renewed and the same request asked once more.
     RefreshTokenThenRetry,
-    /// The source lists no further: the run ends here and the next one begins at once from the cursor
-    /// seen so far.
+    /// The source lists no further: paging begins anew from the latest record, if records come in the
+    /// order of the cursor; otherwise the run ends as truncated.
     ResetPagination,
 }
 

@@ -16,6 +16,7 @@ use url::Url;
 use super::client::Answer;
 use super::error::{Failure, PullError, Reason, RetryAfter};
 use super::keyring::Credential;
+use super::link::next_link;
 use super::paging::{Ending, Pager, Step, Turn};
 use super::request::Draft;
 use super::rule::{self, Action, Rule, Verdict};
@@ -52,6 +53,8 @@ pub struct Run {
     wait: Option<Duration>,
     fingerprints: DefaultHashBuilder,
     last_page: Option<u64>,
+    /// The `Link` headers of the page in hand.
+    links: Vec<String>,
     pages: u64,
     random: fastrand::Rng,
     tally: Tally,
@@ -159,6 +162,7 @@ impl Run {
             wait: None,
             fingerprints: DefaultHashBuilder::default(),
             last_page: None,
+            links: Vec::new(),
             pages: 0,
             random,
             tally: Tally::default(),
@@ -192,7 +196,8 @@ impl Run {
         self.pages += 1;
         self.failures = 0;
         self.renewed = false;
-        self.state = match pager.after(asked, turn) {
+        let step = with_links(pager, &self.links, turn).and_then(|turn| pager.after(asked, &turn));
+        self.state = match step {
             Ok(Step::Ask(url)) => {
                 self.asked = Some(url);
                 State::Ask
@@ -300,7 +305,7 @@ impl Run {
     fn end_by_rule(&mut self, action: Action, why: &str) {
         self.note = Some(format!("{}: {why}", self.label));
         self.state = State::Ended(match action {
-            Action::ResetPagination => Ending::Truncated,
+            Action::ResetPagination => Ending::Reset,
             _ => Ending::Complete,
         });
     }
@@ -324,6 +329,7 @@ impl Run {
             return Ok(None);
         }
         self.state = State::Handed(hash);
+        self.links = answer.links;
         self.tally.bytes += answer.body.len() as u64;
         Ok(Some(Page {
             body: answer.body,
@@ -500,6 +506,16 @@ impl Run {
         self.tally.count(status, started.elapsed());
         outcome
     }
+}
+
+/// What was seen on a page, with what its headers say where they lead to the next one.
+fn with_links(pager: &Pager, links: &[String], turn: &Turn) -> Result<Turn, PullError> {
+    let mut turn = turn.clone();
+    if pager.goes_by_links() {
+        let next = next_link(links.iter().map(String::as_str));
+        turn.next = next.map_err(|what| PullError::refused(Reason::Other, what))?;
+    }
+    Ok(turn)
 }
 
 /// What a status other than 2xx means; `of_4xx` is the reason of those 4xx that have none.

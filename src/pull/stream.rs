@@ -4,7 +4,7 @@
 //! run asks for everything without a second configuration. The same goes for headers, the fields
 //! of a form and the members of a JSON body.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, de};
@@ -14,7 +14,7 @@ use super::body::Body;
 use super::client::Requester;
 use super::error::{PullError, Reason};
 use super::headers::{self, Headers};
-use super::paging::Paginator;
+use super::paginator::Paginator;
 use super::request::{Method, is_pointer, is_secret};
 use super::rule::Rule;
 use super::template::{self, Place, Secrets, Unrendered, Values, as_is};
@@ -105,6 +105,23 @@ impl Stream {
         let at = format!("{at}.body");
         require(self.method == Method::Post, &at, "is only sent with `method: POST`", problems);
         body.check(Place::Text, &at, problems);
+    }
+
+    /// The names that templates of the request use, such as `slice_end` or `parent.site`.
+    pub fn names(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        template::add_names(&self.path, &mut names);
+        self.query.values().for_each(|value| template::add_names(&value.0, &mut names));
+        headers::add_names(&self.headers, &mut names);
+        if let Some(body) = &self.body {
+            body.add_names(&mut names);
+        }
+        names
+    }
+
+    /// Whether a template of the request uses this name.
+    pub fn uses(&self, name: &str) -> bool {
+        self.names().contains(name)
     }
 
     /// What errors call a request of this stream: templates as written, nothing filled in.

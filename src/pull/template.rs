@@ -14,6 +14,7 @@ use super::secret::{Secret, SecretFile};
 use super::{Problems, Vars};
 
 const SECRET: &str = "secret.";
+const PARENT: &str = "parent.";
 const NUMBER: &str = "number";
 
 /// The contents of secret files, by the names of the files.
@@ -28,6 +29,7 @@ pub(super) enum Name<'a> {
     SliceStart,
     SliceEnd,
     Area,
+    Parent(&'a str),
     Secret(&'a str),
 }
 
@@ -81,10 +83,13 @@ impl<'a> Name<'a> {
                            into a file of the secrets directory and write that file's name here";
             return if plain { Ok(Self::Secret(file)) } else { Err(message.to_owned()) };
         }
+        if let Some(key) = text.strip_prefix(PARENT) {
+            return Ok(Self::Parent(key));
+        }
         let found = Self::PLAIN.iter().find(|name| name.as_str() == text);
         found.copied().ok_or_else(|| {
             let known = Self::PLAIN.map(Name::as_str).join(", ");
-            format!("knows no template '{text}'; known are: {known}, secret.FILE")
+            format!("knows no template '{text}'; known are: {known}, parent.KEY, secret.FILE")
         })
     }
 
@@ -96,6 +101,7 @@ impl<'a> Name<'a> {
             Self::SliceStart => "slice_start",
             Self::SliceEnd => "slice_end",
             Self::Area => "area",
+            Self::Parent(_) => "parent",
             Self::Secret(_) => "secret",
         }
     }
@@ -120,11 +126,40 @@ impl<'a> Name<'a> {
             Self::RunStart => Ok(vars.run_start.rfc3339()),
             Self::Target => vars.target.clone().ok_or_else(missing),
             Self::Area => vars.area.clone().ok_or_else(missing),
+            Self::Parent(key) => {
+                let value = vars.parent.get(key).map(str::to_owned);
+                value.ok_or_else(|| Unrendered::Missing(format!("{PARENT}{key}")))
+            }
             Self::Secret(file) => {
                 let secret = secrets.get(file).map(|secret| secret.expose().to_owned());
                 secret.ok_or_else(|| Unrendered::Missing(format!("{SECRET}{file}")))
             }
         }
+    }
+}
+
+/// Notes the names that a text uses, such as `slice_end` or `parent.site`.
+pub(super) fn add_names(text: &str, names: &mut BTreeSet<String>) {
+    for piece in pieces(text).into_iter().flatten() {
+        match piece {
+            Piece::Literal(_) => {}
+            Piece::Value(Name::Parent(key)) | Piece::Number(Name::Parent(key)) => {
+                names.insert(format!("{PARENT}{key}"));
+            }
+            Piece::Value(name) | Piece::Number(name) => _ = names.insert(name.as_str().to_owned()),
+        }
+    }
+}
+
+/// The same for each text in a JSON value.
+pub(super) fn add_names_of_json(value: &Value, names: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => add_names(text, names),
+        Value::Array(items) => items.iter().for_each(|item| add_names_of_json(item, names)),
+        Value::Object(members) => {
+            members.values().for_each(|member| add_names_of_json(member, names));
+        }
+        _ => {}
     }
 }
 
@@ -351,7 +386,7 @@ mod tests {
             told,
             [
                 "query.from: knows no template 'cursr'; known are: cursor, run_start, target, \
-                 slice_start, slice_end, area, secret.FILE",
+                 slice_start, slice_end, area, parent.KEY, secret.FILE",
                 "query.to: opens a template with '{{' and never closes it",
                 "url: cannot use {{ cursor }} here",
                 "path: cannot use {{ secret }} here",

@@ -17,7 +17,7 @@ use super::steering;
 use crate::indicator::reading::FreshnessState;
 use crate::model::drift::Grade;
 use crate::model::nearest::nearest;
-use crate::model::snapshot::{Conservation, Paused, Refused, RunLine, StreamState, Trouble};
+use crate::model::snapshot::{self, Conservation, Paused, Refused, RunLine, StreamState, Trouble};
 use crate::model::time::Stamp;
 
 /// What is known of a stream that the store has not heard of.
@@ -94,9 +94,27 @@ pub(super) struct Stream<'a> {
     reconciled_at: Option<Stamp>,
     /// The full pass that was refused, until one is not.
     reconcile_refused: Option<Refused>,
+    /// How far a history that comes in time slices has come.
+    backfill: Option<Backfill>,
     /// The last runs, oldest first; only when one source is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) history: Option<Vec<RunLine>>,
+}
+
+/// How far a history that comes in time slices has come.
+#[derive(Debug, Serialize)]
+struct Backfill {
+    slices_done: u64,
+    slices_total: u64,
+    done_ratio: f64,
+    /// What lies between what is known and what is live, oldest first.
+    pending: Vec<Pending>,
+}
+
+#[derive(Debug, Serialize)]
+struct Pending {
+    from: Stamp,
+    until: Stamp,
 }
 
 /// The unit that answers for a source.
@@ -300,7 +318,18 @@ fn stream<'a>(
         quarantine: Quarantine { records: known.quarantined, oldest_at: known.quarantined_since },
         reconciled_at: known.reconciled,
         reconcile_refused: known.refused.clone(),
+        backfill: known.backfill.as_ref().map(backfill),
         history: history.then(|| known.runs.iter().cloned().collect()),
+    }
+}
+
+fn backfill(known: &snapshot::Backfill) -> Backfill {
+    let pending = known.pending.iter().map(|&(from, until)| Pending { from, until });
+    Backfill {
+        slices_done: known.done,
+        slices_total: known.total,
+        done_ratio: known.ratio(),
+        pending: pending.collect(),
     }
 }
 

@@ -11,6 +11,7 @@
 //! they see a [`Snapshot`], swapped in after the commit. A commit that fails leaves memory as it was;
 //! an input/output error is fatal and never retried.
 
+mod backfill;
 mod breaches;
 mod commit;
 mod contract;
@@ -48,7 +49,7 @@ use crate::model::dictionary::Dictionaries;
 use crate::model::drift::Drift;
 use crate::model::observation::{Observations, Reject};
 use crate::model::quarantine::{Filter, Group, Quarantined};
-use crate::model::snapshot::{Conservation, Outcome, Paused, Snapshot, Trouble};
+use crate::model::snapshot::{Backfill, Conservation, Outcome, Paused, Snapshot, Trouble};
 use crate::model::time::Stamp;
 use crate::model::units::Span;
 
@@ -137,6 +138,8 @@ pub struct RunEnd {
     pub records: Conservation,
     /// Where the next run begins, if that moved.
     pub cursor: Option<i64>,
+    /// How far a history in time slices has come, if that moved; one without slices is over.
+    pub backfill: Option<Backfill>,
     /// The time up to which the source is believed complete, if that moved.
     pub data_through: Option<Stamp>,
     /// Targets that answered, and all of them, for a fleet.

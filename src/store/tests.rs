@@ -196,6 +196,7 @@ fn run(stream: usize, number: i64) -> RunEnd {
         pages: 1,
         records: Conservation::default(),
         cursor: None,
+        backfill: None,
         data_through: None,
         targets: None,
         failure: None,

@@ -13,6 +13,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::backfill;
 use super::breaches;
 use super::contract::Contract;
 use super::cubes::{self, Cubes, Opening};
@@ -164,9 +165,11 @@ fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rus
         let (mut state, mut cursor, number) =
             load::stream(&transaction, &name, &contracts[name.plan].plan.schema.name)?;
         sweep::load(&transaction, &name, &mut state)?;
+        backfill::load(&transaction, &name, &mut state)?;
         if anew.contains(&name.plan) {
-            (state.cursor, cursor) = (None, None);
+            (state.cursor, cursor, state.backfill) = (None, None, None);
             save::stream(&transaction, &state, cursor)?;
+            backfill::save(&transaction, &name, None)?;
         }
         if opening.changed {
             save::known(&transaction, &state, commit.0)?;
@@ -257,8 +260,10 @@ impl Writer {
                 }
                 Command::End(end, reply) => {
                     let (stream, at) = (end.stream, self.next_at());
+                    let backfill = self.streams[stream].state.backfill.clone();
                     let line = self.end(&end);
-                    self.answer(stream, at, &line, reply)
+                    let is_moved = self.streams[stream].state.backfill != backfill;
+                    self.answer((stream, is_moved), at, &line, reply)
                 }
                 Command::Schedule(stream, at) => {
                     self.streams[stream].state.next_run = Some(at);
@@ -303,12 +308,13 @@ impl Writer {
 
     fn answer(
         &mut self,
-        stream: usize,
+        (stream, is_backfill_moved): (usize, bool),
         at: Stamp,
         line: &RunLine,
         reply: oneshot::Sender<Result<(), StoreError>>,
     ) -> Option<StoreError> {
-        let saved = self.save_state(stream, at, line).map_err(|error| failure(&error));
+        let saved =
+            self.save_state((stream, is_backfill_moved), at, line).map_err(|error| failure(&error));
         if saved.is_ok() {
             self.publish(at);
         }
@@ -371,6 +377,9 @@ impl Writer {
             stream.cursor = Some(moment);
             state.cursor = Some(Stamp(moment).rfc3339());
         }
+        if let Some(backfill) = &end.backfill {
+            state.backfill = (backfill.total > 0).then(|| backfill.clone());
+        }
         // A watermark never goes back: a late run cannot take back what was believed complete.
         state.data_through = state.data_through.max(end.data_through);
         state.targets = end.targets.or(state.targets);
@@ -393,7 +402,7 @@ impl Writer {
 
     fn save_state(
         &mut self,
-        stream: usize,
+        (stream, is_backfill_moved): (usize, bool),
         at: Stamp,
         line: &RunLine,
     ) -> Result<(), rusqlite::Error> {
@@ -402,6 +411,9 @@ impl Writer {
         let Stream { name, state, cursor, is_register_unsaved, .. } = &mut self.streams[stream];
         save::stream(&transaction, state, *cursor)?;
         sweep::note_first(&transaction, name, state)?;
+        if is_backfill_moved {
+            backfill::save(&transaction, name, state.backfill.as_ref())?;
+        }
         save::run(&transaction, name, line)?;
         let ids = if *is_register_unsaved {
             breaches::save(&transaction, name, &state.register)?

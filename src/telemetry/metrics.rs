@@ -12,9 +12,10 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::disk;
 use crate::model::drift::{Audit, Grade};
 use crate::model::observation::Reason;
-use crate::model::snapshot::{Snapshot, StreamState};
+use crate::model::snapshot::{Backfill, Snapshot, StreamState};
 use crate::model::time::Stamp;
 
 /// The reasons why a run may fail, for labels that begin at zero.
@@ -85,6 +86,7 @@ pub struct Metrics {
     last_attempt: GaugeVec,
     next_pull: GaugeVec,
     watermark: GaugeVec,
+    backfill: GaugeVec,
     targets: IntGaugeVec,
     targets_up: IntGaugeVec,
     fleet: IntGaugeVec,
@@ -191,6 +193,7 @@ impl Metrics {
                 "Event time up to which the source is believed complete.",
                 by_source,
             ),
+            backfill: make.moments("source_backfill_done_ratio", "Share of slices done.", by_source),
             targets: make.gauges("source_targets", "Targets of a fleet.", by_source),
             targets_up: make.gauges(
                 "source_targets_up",
@@ -517,8 +520,8 @@ impl Metrics {
         self.look(snapshot);
         self.revision.set(snapshot.revision as i64);
         self.ready.set(i64::from(ready));
-        self.store_size.set(store_size(store));
-        self.store_available.set(available(store));
+        self.store_size.set(disk::store_size(store));
+        self.store_available.set(disk::available(store));
         let mut text = Vec::new();
         TextEncoder::new()
             .encode(&self.registry.gather(), &mut text)
@@ -569,6 +572,10 @@ impl Metrics {
             moment(&self.last_attempt, &name, oldest(|state| state.last_attempt));
             moment(&self.next_pull, &name, oldest(|state| state.next_run).filter(|_| !is_paused));
             moment(&self.watermark, &name, oldest(|state| state.data_through));
+            let histories = states.iter().filter_map(|state| state.backfill.as_ref());
+            if let Some(ratio) = Backfill::share(histories) {
+                self.backfill.with_label_values(&name).set(ratio);
+            }
             if let Some((up, all)) = states.iter().find_map(|state| state.targets) {
                 self.targets.with_label_values(&name).set(all as i64);
                 self.targets_up.with_label_values(&name).set(up as i64);
@@ -580,20 +587,6 @@ impl Metrics {
 fn moment(family: &GaugeVec, name: &[&str; 1], at: Option<Stamp>) {
     let gauge: Gauge = family.with_label_values(name);
     gauge.set(at.map_or(0.0, |at| at.0 as f64));
-}
-
-fn store_size(path: &Path) -> i64 {
-    let size = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len() as i64);
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    size(path) + size(Path::new(&wal))
-}
-
-/// Free bytes for this user on the file's volume; -1 where it cannot be told.
-fn available(path: &Path) -> i64 {
-    let folder =
-        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    rustix::fs::statvfs(folder).map_or(-1, |volume| (volume.f_bavail * volume.f_frsize) as i64)
 }
 
 #[cfg(test)]

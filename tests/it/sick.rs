@@ -136,6 +136,7 @@ fn while_one_source_hangs_its_numbers_grow_old_visibly_and_the_others_go_on() {
     assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
+/// S09, S10.
 #[test]
 fn pages_without_end_are_cut_off_and_pages_in_a_circle_are_noticed() {
     let overlay = points(&["endless", "circle"]);

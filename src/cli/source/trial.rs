@@ -25,8 +25,8 @@ use crate::model::observation::{Observations, Reject};
 use crate::model::row::NULL;
 use crate::model::time::{DAY, Stamp};
 use crate::normalise::{Surroundings, Target};
-use crate::pipeline::judge;
-use crate::pull::{self, Authenticator, Page, PullError, Run, Vars};
+use crate::pipeline::{Parent, judge};
+use crate::pull::{self, Authenticator, Keys, Page, PullError, Run, Vars};
 
 /// The longest that one stream may take to be tried.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -130,6 +130,15 @@ fn said_of_auth(authenticator: &Authenticator) -> &'static str {
     }
 }
 
+/// The keys of the first record that a parent lists.
+async fn first_listed(parent: &Parent, puller: &pull::Source, now: Stamp) -> Result<Keys, String> {
+    let mut run = puller.run(&parent.request, &Vars::at(now));
+    let page = run.next().await.map_err(|error| error.to_string())?;
+    let page = page.ok_or("the source sent no page of the list")?;
+    let keys = parent.listed(&page)?;
+    keys.into_iter().next().ok_or_else(|| "nothing is listed to ask about".to_owned())
+}
+
 /// One page of a stream.
 async fn try_stream(
     steps: &Steps<'_>,
@@ -139,7 +148,20 @@ async fn try_stream(
 ) -> anyhow::Result<u8> {
     let now = Clock::System.now();
     let target = source.targets.first();
-    let vars = Vars { target: target.map(|target| target.name.to_string()), ..Vars::at(now) };
+    let began = Instant::now();
+    let listed = match &stream.parent {
+        Some(parent) => first_listed(parent, puller, now).await,
+        None => Ok(Keys::default()),
+    };
+    let parent = match listed {
+        Ok(keys) => keys,
+        Err(message) => {
+            steps.failed("list", Some(began), &message);
+            return Ok(UNREACHABLE);
+        }
+    };
+    let target_name = target.map(|target| target.name.to_string());
+    let vars = Vars { target: target_name, parent, ..Vars::at(now) };
     let mut run = puller.run(&stream.request, &vars);
     let began = Instant::now();
     let page = match good_page(stream, &mut run).await {

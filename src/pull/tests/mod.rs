@@ -131,5 +131,5 @@ fn run(source: &Source, stream: &str) -> Run {
 }
 
 fn turn(next: &str, raw_records: usize) -> Turn {
-    Turn { next: Some(next.to_owned()), raw_records }
+    Turn { next: Some(next.to_owned()), raw_records, ..Turn::default() }
 }

@@ -3,11 +3,15 @@
 use super::upstream::{Reply, Upstream};
 use super::{Setup, run, turn, vars};
 use crate::model::units::Span;
-use crate::pull::{Ending, PullError, RateLimit, Reason, Requester, Run, Stream, Turn};
+use crate::pull::{Cut, Ending, PullError, RateLimit, Reason, Requester, Run, Stream, Turn};
 
 /// Answers each request with its own path and query, so that pages differ.
 async fn echo() -> Upstream {
     Upstream::start(|_, asked| Reply::ok(asked.line.as_bytes())).await
+}
+
+fn of(raw_records: usize) -> Turn {
+    Turn { raw_records, ..Turn::default() }
 }
 
 /// Walks the whole run; every page points to where `next` says.
@@ -36,9 +40,7 @@ async fn numbered_pages_are_asked_until_one_is_not_full() {
     let upstream = echo().await;
     let setup = Setup::new(&upstream);
     let mut run = setup.run("{kind: page_number, query: p, size_query: size, page_size: 10}");
-    walk(&mut run, |number| Turn { next: None, raw_records: if number < 3 { 10 } else { 9 } })
-        .await
-        .unwrap();
+    walk(&mut run, |number| of(if number < 3 { 10 } else { 9 })).await.unwrap();
     assert_eq!(run.ending(), Some(Ending::Complete));
     assert_eq!(upstream.targets(), ["/rows?size=10&p=1", "/rows?size=10&p=2", "/rows?size=10&p=3"]);
 }
@@ -61,6 +63,33 @@ async fn tokens_and_links_are_followed_to_the_end() {
 }
 
 #[tokio::test]
+async fn links_of_the_header_are_followed_to_the_end_and_what_is_no_link_is_no_end() {
+    let upstream = Upstream::start(|number, _| {
+        let link = ["<?page=2>; rel=\"next\", </rows>; rel=first", "</rows>; rel=prev", "oh"];
+        Reply::answer(200, &format!("Link: {}\r\n", link[number.min(2)]), number.to_string())
+    })
+    .await;
+    let setup = Setup::new(&upstream);
+    let mut run = setup.run("{kind: link_header}");
+    walk(&mut run, |_| turn("/ignored", 1)).await.unwrap();
+    assert_eq!((run.ending(), run.pages()), (Some(Ending::Complete), 2));
+    assert_eq!(upstream.targets(), ["/rows", "/rows?page=2"]);
+    let mut run = setup.run("{kind: link_header}");
+    let error = walk(&mut run, |_| turn("", 1)).await.unwrap_err();
+    assert_eq!(error.to_string(), "GET /rows: the Link header has no '<' before an address");
+}
+
+#[tokio::test]
+async fn an_offset_goes_by_what_came_and_ends_where_the_total_says() {
+    let upstream = echo().await;
+    let setup = Setup::new(&upstream);
+    let mut run = setup.run("{kind: offset, query: skip, total_at: /total}");
+    walk(&mut run, |_| Turn { total: Some("5".to_owned()), ..of(2) }).await.unwrap();
+    assert_eq!(run.ending(), Some(Ending::Complete));
+    assert_eq!(upstream.targets(), ["/rows?skip=0", "/rows?skip=2", "/rows?skip=4"]);
+}
+
+#[tokio::test]
 async fn a_link_to_another_origin_is_refused_and_nobody_there_is_asked() {
     let (upstream, elsewhere) = (echo().await, echo().await);
     let mut run = Setup::new(&upstream).run("{kind: next_link, at: /next}");
@@ -74,6 +103,7 @@ async fn a_link_to_another_origin_is_refused_and_nobody_there_is_asked() {
     assert!(elsewhere.asked().is_empty());
 }
 
+/// S10.
 #[tokio::test]
 async fn a_link_back_ends_the_run_as_a_loop() {
     let upstream = echo().await;
@@ -85,22 +115,24 @@ async fn a_link_back_ends_the_run_as_a_loop() {
     assert_eq!(upstream.asked().len(), 2);
 }
 
+/// S11: the same page again ends the run.
 #[tokio::test]
 async fn a_page_that_comes_twice_is_delivered_once() {
     let upstream = Upstream::start(|_, _| Reply::ok("[1,2,3]")).await;
     let mut run = Setup::new(&upstream).run("{kind: page_number, query: p, page_size: 3}");
-    let full = Turn { next: None, raw_records: 3 };
+    let full = of(3);
     walk(&mut run, |_| full.clone()).await.unwrap();
     assert_eq!((run.ending(), run.pages()), (Some(Ending::LoopDetected), 1));
     assert_eq!(upstream.asked().len(), 2);
 }
 
+/// S09.
 #[tokio::test]
 async fn endless_pages_end_at_the_cap() {
     let upstream = echo().await;
     let mut run = Setup::new(&upstream).run("{kind: cursor, at: /c, query: c, max_pages: 4}");
     walk(&mut run, |number| turn(&number.to_string(), 1)).await.unwrap();
-    assert_eq!((run.ending(), run.pages()), (Some(Ending::Truncated), 4));
+    assert_eq!((run.ending(), run.pages()), (Some(Ending::Truncated(Cut::Pages)), 4));
     assert_eq!(upstream.asked().len(), 4);
 }
 

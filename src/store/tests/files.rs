@@ -1,6 +1,7 @@
 //! Opening and owning: the same snapshot again, one owner, and nobody else's file.
 
 use super::*;
+use crate::model::snapshot::Backfill;
 
 #[tokio::test]
 async fn a_store_that_is_opened_again_shows_the_very_same() {
@@ -17,6 +18,7 @@ async fn a_store_that_is_opened_again_shows_the_very_same() {
     assert_eq!((committed.inserted, committed.updated), (50, 200));
     let ended = RunEnd {
         data_through: Some(Stamp(APRIL + 4)),
+        backfill: Some(Backfill { done: 3, total: 5, pending: vec![pending(0), pending(7)] }),
         targets: Some((3, 4)),
         records: committed.records,
         failure: Some(("timeout".to_owned(), "too slow".to_owned())),
@@ -157,4 +159,30 @@ async fn the_run_ledger_keeps_the_newest_runs_of_each_stream() {
     assert_eq!(again.front().unwrap().started, runs.front().unwrap().started);
     assert_eq!(again.len(), in_sight);
     store.close().await;
+}
+
+fn pending(day: i64) -> (Stamp, Stamp) {
+    (Stamp(APRIL + day * 86_400), Stamp(APRIL + day * 86_400 + 3600))
+}
+
+/// Version 2 knew of no time slices; what it wrote is taken over as it stands.
+#[tokio::test]
+async fn tables_of_the_version_before_get_what_they_lack() {
+    let world = World::new();
+    let store = world.open();
+    store.commit(page((0..9).map(Visit::new))).await.unwrap();
+    store.close().await;
+    let connection = rusqlite::Connection::open(&world.path).unwrap();
+    connection.execute_batch("DROP TABLE backfill; PRAGMA user_version=2").unwrap();
+    drop(connection);
+    let store = world.open();
+    assert_eq!(total(&store, "visits.visits"), 9);
+    let backfill = Some(Backfill { done: 1, total: 2, pending: Vec::new() });
+    store.end(RunEnd { backfill: backfill.clone(), ..run(0, 1) }).await.unwrap();
+    store.close().await;
+    let store = world.open();
+    assert_eq!(store.snapshot().streams["a.visits"].backfill, backfill);
+    store.end(RunEnd { backfill: Some(Backfill::default()), ..run(0, 2) }).await.unwrap();
+    assert_eq!(store.snapshot().streams["a.visits"].backfill, None, "it is over");
+    assert_eq!(stored(&world.path, "SELECT count(*) FROM backfill"), 0);
 }

@@ -129,6 +129,7 @@ const EDITS: [(&str, &str); 5] = [
 ];
 
 proptest! {
+    /// S10, S11, S12: pages again, in any order, with older versions later.
     #[test]
     fn order_repetition_split_source_and_restarts_change_nothing((all, steps) in life()) {
         let world = world();

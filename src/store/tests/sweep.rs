@@ -21,6 +21,7 @@ fn visits(range: std::ops::Range<u64>) -> impl Iterator<Item = Visit> {
     range.map(Visit::new)
 }
 
+/// S14.
 #[tokio::test]
 async fn what_a_complete_pass_did_not_see_is_taken_back_and_comes_back_in_the_same_version() {
     let world = World::new();
@@ -43,6 +44,7 @@ async fn what_a_complete_pass_did_not_see_is_taken_back_and_comes_back_in_the_sa
     store.close().await;
 }
 
+/// S14: the guard against a list that is cut.
 #[tokio::test]
 async fn a_list_that_is_far_too_short_takes_nothing_back_until_somebody_confirms() {
     let world = World::new();
