@@ -8,6 +8,13 @@ use super::load::{Loaded, damaged};
 use crate::model::snapshot::{Backfill, StreamState};
 use crate::model::time::Stamp;
 
+/// Slices done and all of them, and the ranges below the cursor that are still to be pulled, as
+/// "from until,from until" in seconds since 1970. Stores that were made before there were slices get
+/// the table when they are opened.
+pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS backfill (
+  source TEXT NOT NULL, stream TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL, pending TEXT NOT NULL,
+  PRIMARY KEY (source, stream)) WITHOUT ROWID";
+
 /// Writes what [`load`] reads.
 pub(super) fn save(
     transaction: &Transaction<'_>,

@@ -165,15 +165,15 @@ fn pending(day: i64) -> (Stamp, Stamp) {
     (Stamp(APRIL + day * 86_400), Stamp(APRIL + day * 86_400 + 3600))
 }
 
-/// Version 2 knew of no time slices; what it wrote is taken over as it stands.
+/// A store from before there were time slices is taken over as it stands.
 #[tokio::test]
-async fn tables_of_the_version_before_get_what_they_lack() {
+async fn a_store_from_before_there_were_slices_gets_what_it_lacks() {
     let world = World::new();
     let store = world.open();
     store.commit(page((0..9).map(Visit::new))).await.unwrap();
     store.close().await;
     let connection = rusqlite::Connection::open(&world.path).unwrap();
-    connection.execute_batch("DROP TABLE backfill; PRAGMA user_version=2").unwrap();
+    connection.execute_batch("DROP TABLE backfill").unwrap();
     drop(connection);
     let store = world.open();
     assert_eq!(total(&store, "visits.visits"), 9);
