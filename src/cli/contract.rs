@@ -42,7 +42,7 @@ pub(super) enum Command {
 pub(super) struct Folder {
     /// The configuration folder
     #[arg(long, value_name = "DIR", default_value = "config")]
-    config: PathBuf,
+    pub(super) config: PathBuf,
 }
 
 pub(super) fn run(command: &Command) -> anyhow::Result<u8> {

@@ -9,8 +9,10 @@ mod contract;
 mod demo;
 mod fsck;
 mod health;
+mod indicator;
 mod measure;
 mod quarantine;
+mod register;
 mod remote;
 mod serve;
 mod source;
@@ -67,6 +69,11 @@ enum Command {
     /// List, export and try contracts
     #[command(subcommand)]
     Contract(contract::Command),
+    /// List indicators and explain where they come from
+    #[command(subcommand)]
+    Indicator(indicator::Command),
+    /// Print the record of what is processed: per source which fields, why, on what basis, how long
+    Register(register::Arguments),
     /// Try and pull sources
     #[command(subcommand)]
     Source(source::Command),
@@ -140,6 +147,8 @@ pub fn run() -> ExitCode {
             Command::Serve(arguments) => serve::run(&arguments).await,
             Command::Config(command) => config::run(&command),
             Command::Contract(command) => contract::run(&command),
+            Command::Indicator(command) => indicator::run(&command),
+            Command::Register(arguments) => register::run(&arguments),
             Command::Source(command) => source::run(&command).await,
             Command::Quarantine(command) => quarantine::run(&command).await,
             Command::Measure(command) => measure::run(&command).await,

@@ -209,6 +209,18 @@ impl Expectation {
 }
 
 impl Definition {
+    /// The indicators that it is made of, if it is a composite.
+    pub fn components(&self) -> impl Iterator<Item = &str> {
+        let components = match &self.plan {
+            Plan::Composite { components, .. } => components.as_slice(),
+            Plan::Total { .. }
+            | Plan::Quantile { .. }
+            | Plan::Ratio { .. }
+            | Plan::Derived { .. } => &[],
+        };
+        components.iter().map(|component| component.indicator.as_str())
+    }
+
     /// The target in force on `day`.
     pub fn target_on(&self, day: Day) -> Option<&Target> {
         self.targets.iter().rev().find(|target| target.from <= day)

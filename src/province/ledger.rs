@@ -50,6 +50,8 @@ pub enum System {
     Petitions,
     /// Verdicts at one-stop desks by day.
     Votes,
+    /// The rows of Decision 766 by unit and month.
+    Evaluation,
 }
 
 /// Why a record deserves quarantine.

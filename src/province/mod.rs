@@ -13,6 +13,7 @@ mod certification;
 mod citizens;
 mod courses;
 mod draw;
+mod evaluation;
 mod exams;
 mod exchange;
 mod facilities;

@@ -17,7 +17,8 @@ use super::record::{Cell, Record};
 use super::wording::{Column, Saying, Wire};
 use super::write::Moment;
 use super::{
-    certification, citizens, courses, exams, loans, medical, petitions, programme, screens,
+    certification, citizens, courses, evaluation, exams, loans, medical, petitions, programme,
+    screens,
 };
 use crate::model::time::{DAY, Day, Stamp};
 
@@ -178,6 +179,7 @@ pub(super) fn open(world: &World, areas: &Arc<Areas>, late: f64, today: Day) -> 
         certification::open,
         screens::open,
         courses::open,
+        evaluation::open,
         programme::open,
         petitions::open,
     ];

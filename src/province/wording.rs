@@ -30,6 +30,8 @@ pub(super) enum Wire {
 pub(super) enum Shape {
     /// As it is.
     Plain,
+    /// A code in capitals.
+    Upper,
     /// A number as a text.
     Digits,
     /// A day or a moment in this way.
@@ -137,6 +139,7 @@ impl Saying<'_> {
             return WRONG.to_owned();
         }
         match (shape, self.cell(of)) {
+            (Shape::Upper, Cell::Text(text)) => text.to_uppercase(),
             (Shape::Canary(tag), _) => format!("CANARY-{tag}"),
             (_, Cell::Nothing) => String::new(),
             (Shape::Words(words), Cell::Text(text)) => {

@@ -17,6 +17,7 @@ mod formats;
 mod impostors;
 mod intake;
 mod keys;
+mod lineage;
 mod malformed;
 mod metrics;
 mod oracle;

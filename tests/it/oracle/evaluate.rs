@@ -68,8 +68,8 @@ impl Oracle {
                 };
                 Expected::only(value)
             }
-            Formula::Composite(parts) => {
-                let value = self.score(parts, period, place);
+            Formula::Composite(parts, points) => {
+                let value = self.score(parts, period, place).map(|share| share * points);
                 Expected::only(value.ok_or("missing_component"))
             }
         };
@@ -104,7 +104,7 @@ impl Oracle {
         for part in parts {
             if let Ok(value) = self.expect(part.id, period, place).value {
                 let share = (value - part.from) / (part.to - part.from);
-                points += 100.0 * part.weight * share.clamp(0.0, 1.0);
+                points += part.weight * share.clamp(0.0, 1.0);
                 weights += part.weight;
             }
         }

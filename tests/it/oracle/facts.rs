@@ -177,5 +177,6 @@ fn stream(system: System) -> (&'static str, &'static str) {
         System::Programme => ("programme", "items"),
         System::Petitions => ("petitions", "petitions"),
         System::Votes => ("petitions", "votes"),
+        System::Evaluation => ("evaluation", "rows"),
     }
 }

@@ -46,8 +46,8 @@ pub(super) enum Formula {
     Ratio(Vec<Term>, Vec<Term>, Empty),
     /// One amount by another, times a number.
     Scaled(f64, Term, Term),
-    /// Of 100 points, the weights shared out among the parts that have a value.
-    Composite(Vec<Part>),
+    /// Of so many points, the weights shared out among the parts that have a value.
+    Composite(Vec<Part>, f64),
 }
 
 /// An indicator.
@@ -106,13 +106,21 @@ pub(super) fn percentile(
 pub(super) fn composite(id: &'static str, parts: &[(&'static str, f64, f64, f64)]) -> Indicator {
     let part =
         |&(id, weight, from, to): &(&'static str, f64, f64, f64)| Part { id, weight, from, to };
-    indicator(id, Formula::Composite(parts.iter().map(part).collect()))
+    indicator(id, Formula::Composite(parts.iter().map(part).collect(), 100.0))
 }
 
 impl Indicator {
     pub(super) fn or(mut self, otherwise: Empty) -> Self {
         if let Formula::Ratio(.., empty) = &mut self.formula {
             *empty = otherwise;
+        }
+        self
+    }
+
+    /// A composite of other than 100 points.
+    pub(super) fn out_of(mut self, points: f64) -> Self {
+        if let Formula::Composite(_, of) = &mut self.formula {
+            *of = points;
         }
         self
     }

@@ -8,6 +8,7 @@
 mod amounts;
 mod calendar;
 mod compare;
+mod decision_766;
 mod edits;
 mod evaluate;
 mod facts;

@@ -1,5 +1,6 @@
 //! The indicators of the smaller systems, written down a second time.
 
+use super::decision_766;
 use super::indicators::{
     Empty, Indicator, composite, days, end, less, less_end, of, percentile, ratio, scaled, total,
 };
@@ -17,6 +18,7 @@ pub(super) fn all() -> Vec<Indicator> {
         programme(),
         petitions(),
         combined(),
+        decision_766::indicators(),
     ];
     all.into_iter().flatten().collect()
 }

@@ -3,6 +3,7 @@
 use ioc_gateway::province::Record;
 
 use super::amounts::Amounts;
+use super::decision_766;
 
 /// A measure and the property that is added up in it; without one each record counts one.
 type Sum = (&'static str, &'static str);
@@ -23,6 +24,7 @@ pub(super) fn add(amounts: &mut Amounts, record: &Record, place: usize) {
         "screen_days" => sums(amounts, record, place, "day", &SCREENS),
         "course_months" => add_course(amounts, record, place),
         "programme_items" => add_item(amounts, record, place),
+        "evaluation_766" => decision_766::add(amounts, record, place),
         "petitions" => add_petition(amounts, record, place),
         "service_votes" => sums(amounts, record, place, "day", &VOTES),
         other => panic!("nobody wrote down what {other} adds to"),

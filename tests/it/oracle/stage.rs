@@ -14,7 +14,7 @@ use super::calendar::local_day;
 use crate::support::{Gateway, Systems, copy, shipped};
 
 /// The sources of the shipped configuration and how many streams each has.
-const SOURCES: [(&str, usize); 14] = [
+const SOURCES: [(&str, usize); 15] = [
     ("portal", 1),
     ("lodging_a", 2),
     ("lodging_b", 2),
@@ -29,6 +29,7 @@ const SOURCES: [(&str, usize); 14] = [
     ("courses", 1),
     ("programme", 1),
     ("petitions", 2),
+    ("evaluation", 1),
 ];
 
 /// Everything that a test of the whole program needs.
