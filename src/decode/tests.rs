@@ -50,6 +50,7 @@ const PAGE: &str = r#"{"error_code":"0","data":{"total":2,"items":[
   {"MaHoSo":"H41-1","ChuHoSo":"CANARY-NAME","phi":{"Gia":"12000","x":[1,{"y":2}]},"n":1.50,"co":true,"trong":null},
   {"ghi":"a\"b","MaHoSo":"H\u00e0","n":-7}]},"next":"/p/2"}"#;
 
+/// S28: fields that nobody listed.
 #[test]
 fn only_mapped_values_come_out() {
     let picks = picks(&["/MaHoSo", "/phi/Gia", "/n", "/co", "/trong"]);
@@ -91,6 +92,7 @@ fn a_page_may_be_the_array_itself_or_one_record() {
     );
 }
 
+/// S20: a name that stands twice in one record.
 #[test]
 fn records_that_are_no_objects_or_name_a_field_twice_are_malformed() {
     let picks = picks(&["/a"]);
@@ -100,6 +102,7 @@ fn records_that_are_no_objects_or_name_a_field_twice_are_malformed() {
     assert_eq!(decoded.records.count, 9);
 }
 
+/// S06: something else than what was asked for.
 #[test]
 fn pages_that_are_something_else_are_refused_in_words_that_quote_nothing() {
     let picks = picks(&["/a"]);
@@ -123,6 +126,7 @@ fn pages_that_are_something_else_are_refused_in_words_that_quote_nothing() {
     }
 }
 
+/// S05: a truncated body.
 #[test]
 fn a_page_cut_at_any_byte_yields_nothing() {
     let picks = picks(&["/MaHoSo", "/phi/Gia"]);
@@ -131,6 +135,7 @@ fn a_page_cut_at_any_byte_yields_nothing() {
     }
 }
 
+/// S08: endless depth.
 #[test]
 fn depth_is_bounded() {
     let picks = picks(&["/a"]);
@@ -145,6 +150,7 @@ fn depth_is_bounded() {
     }
 }
 
+/// S20: half a character.
 #[test]
 fn a_lone_surrogate_is_no_text() {
     let picks = picks(&["/a"]);
@@ -217,6 +223,7 @@ fn the_order_of_the_names_does_not_matter_even_when_it_changes_from_record_to_re
     assert_eq!(records.malformed, [6]);
 }
 
+/// S20: invalid UTF-8.
 #[test]
 fn a_broken_character_where_nobody_looks_is_passed_over() {
     let picks = Picks::new(Some(""), &["/a".to_owned()], &[]).unwrap();
@@ -225,6 +232,7 @@ fn a_broken_character_where_nobody_looks_is_passed_over() {
     assert!(decode(b"[{\"a\":\"\xE9\"}]", &picks).is_err());
 }
 
+/// S20: a byte order mark, a NUL.
 #[test]
 fn what_windows_adds_is_passed_over_and_what_no_text_has_is_no_text() {
     let picks = Picks::new(Some(""), &["/a".to_owned()], &[]).unwrap();

@@ -268,26 +268,24 @@ impl<'a> Order<'a> {
             .then_with(|| self.by_content(&new[1..], &old[1..]))
     }
 
-    /// By the bytes; but texts by their words, because their numbers tell who came first.
+    /// By the values as numbers, which a code has the higher the later it was listed: a code that has
+    /// been added to its list wins over the `other` that it was until then, when its record comes
+    /// again. But texts by their words, because their numbers tell who came first.
     fn by_content(&self, new: &[u8], old: &[u8]) -> std::cmp::Ordering {
-        if self.words.is_empty() || new == old {
-            return new.cmp(old);
+        if new == old {
+            return std::cmp::Ordering::Equal;
         }
-        let split = |bytes: &[u8]| {
-            let (mut row, mut bytes) = (Vec::new(), bytes.to_vec());
-            self.layout.unpack(&bytes, &mut row);
-            for (slot, _) in self.words {
-                let from = self.layout.offset(*slot);
-                bytes[from..from + self.layout.packings[*slot].width()].fill(0);
-            }
-            (bytes, row)
-        };
-        let ((new_rest, new_row), (old_rest, old_row)) = (split(new), split(old));
-        self.words.iter().fold(new_rest.cmp(&old_rest), |order, (slot, words)| {
+        let (mut new_row, mut old_row) = (Vec::new(), Vec::new());
+        self.layout.unpack(new, &mut new_row);
+        self.layout.unpack(old, &mut old_row);
+        let mut texts = Vec::new();
+        for (slot, words) in self.words {
             // No text is number 0, which has no word and comes first.
             let word = |row: &[i64]| words.word(row[*slot].max(0) as u16);
-            order.then_with(|| word(&new_row).cmp(&word(&old_row)))
-        })
+            texts.push(word(&new_row).cmp(&word(&old_row)));
+            (new_row[*slot], old_row[*slot]) = (NULL, NULL);
+        }
+        texts.into_iter().fold(new_row.cmp(&old_row), std::cmp::Ordering::then)
     }
 }
 

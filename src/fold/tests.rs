@@ -104,9 +104,7 @@ fn cells(cube: &Cube) -> Vec<(i32, u64, i64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 400 } else { 4000 }))]
-
-    /// S11, S12.
+    /// S11 and S12: pages and records come twice and in any order.
     #[test]
     fn any_order_repetition_or_split_gives_the_same_cube(
         said in prop::collection::vec(said(), 1..60),
@@ -190,12 +188,28 @@ proptest! {
     }
 }
 
-/// Versions in order; two different records of one version by their packed bytes.
-fn order(said: &Said) -> (i64, Vec<u8>) {
+/// Versions in order; two different records of one version by their values.
+fn order(said: &Said) -> (i64, u8, Vec<i64>) {
     let state = if said.retracted { entities::RETRACTED } else { entities::LIVE };
-    let mut body = vec![entities::flags(state, 0)];
-    plan().schema.layout.pack(&said.row, &mut body);
-    (said.row[7], body)
+    (said.row[7], state, said.row.to_vec())
+}
+
+/// S17: a code beyond the 255th, too, wins over the `other` that it was before it was listed.
+#[test]
+fn of_two_codes_of_one_version_the_later_listed_one_counts_whichever_came_first() {
+    let plan = plan();
+    let version = |channel: i64| {
+        let mut row = [NULL; 8];
+        (row[0], row[1], row[7]) = (1, channel, moment(1, 0));
+        Said { key: 7, row, retracted: false }
+    };
+    let (other, listed) = (version(300), version(512));
+    for said in [[other.clone(), listed.clone()], [listed.clone(), other]] {
+        let (entities, _) = folded(&plan, &[said.to_vec()]);
+        let mut row = Vec::new();
+        plan.schema.layout.unpack(&entities.body(0)[1..], &mut row);
+        assert_eq!(row[1], 512);
+    }
 }
 
 #[test]

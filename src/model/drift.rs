@@ -431,6 +431,7 @@ mod tests {
         assert!(!register.note(PARTY, &run(&[]), true, Stamp(7)), "nothing came, nothing changed");
     }
 
+    /// S15: a field is added.
     #[test]
     fn more_unmapped_fields_than_before_are_a_note_until_somebody_looks_at_them() {
         let mut register = Register::default();

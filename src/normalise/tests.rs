@@ -211,7 +211,8 @@ fn every_kind_of_bad_record_is_kept_with_its_reason() {
     );
 }
 
-/// S19.
+/// S19: clocks that are ahead; stamps without a zone, of 1970 and of 9999 stand in
+/// `tests/malformed/dates.tsv`.
 #[test]
 fn a_clock_ten_minutes_ahead_is_still_believed_and_a_promise_may_lie_ahead() {
     let out =

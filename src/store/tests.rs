@@ -108,10 +108,15 @@ impl World {
         opened.start(parts).unwrap()
     }
 
-    fn parts(&self, mut words: Dictionaries) -> Parts {
-        let list = CodeList::read("channel", &self.list, &mut words).unwrap();
+    fn parts(&self, words: Dictionaries) -> Parts {
+        self.parts_of(&self.contract, &self.list, words)
+    }
+
+    /// The same with another contract and list.
+    fn parts_of(&self, text: &str, list: &str, mut words: Dictionaries) -> Parts {
+        let list = CodeList::read("channel", list, &mut words).unwrap();
         let lists = Lists::from([("channel".to_owned(), Arc::new(list))]);
-        let contract: Contract = serde_saphyr::from_str(&self.contract).unwrap();
+        let contract: Contract = serde_saphyr::from_str(text).unwrap();
         declared::texts(&contract, &mut words);
         let schema = Arc::new(Schema::compile(&contract, &lists, &words).unwrap());
         let plan = Plan::compile(&contract, &schema, &words).unwrap();
@@ -121,8 +126,8 @@ impl World {
             plan: 0,
             rank: self.rank(source),
         };
-        let files = vec![("contract.yaml".to_owned(), self.contract.clone())];
-        let hash = blake3::hash(self.contract.as_bytes()).to_hex().to_string();
+        let files = vec![("contract.yaml".to_owned(), text.to_owned())];
+        let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
         Parts {
             keys: vec![self.keys],
             plans: vec![plan],

@@ -65,6 +65,7 @@ fn samples(gateway: &Gateway, name: &str) -> f64 {
     line.unwrap_or_else(|| panic!("no {name} in\n{text}")).parse().unwrap()
 }
 
+/// S15: a required field is renamed.
 #[test]
 fn a_renamed_field_refuses_the_page_and_is_a_breach_until_it_is_mended() {
     let (overlay, moody) = (overlay(), Moody::start(good()));
@@ -121,6 +122,7 @@ fn a_renamed_field_refuses_the_page_and_is_a_breach_until_it_is_mended() {
     }
 }
 
+/// S16 and S17: a type is narrowed, a code is new.
 #[test]
 fn changed_types_and_new_codes_are_breaches_while_the_other_records_count() {
     let (overlay, moody) = (overlay(), Moody::start(good()));

@@ -28,6 +28,7 @@ struct Case {
     outcome: String,
 }
 
+/// S05, S06, S08, S16, S19 and S20.
 #[test]
 fn every_malformed_input_has_its_exact_outcome() {
     let bench = Bench::new();

@@ -256,8 +256,6 @@ fn record() -> impl Strategy<Value = Record> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
-
     #[test]
     fn an_expression_means_what_a_naive_reader_takes_it_for(
         bytes in prop::collection::vec(any::<u8>(), 1..80),

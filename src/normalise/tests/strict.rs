@@ -54,6 +54,7 @@ fn read(wire: &str, field: &Field, coercions: &[Coercion]) -> Becomes {
     }
 }
 
+/// S16: numbers as texts, with exponents, commas, beyond 64 bits, not a number.
 #[test]
 fn numbers_are_exact_or_refused() {
     // Wire value; as an integer that may only be a number; as one that may be a text of digits too;
@@ -150,6 +151,7 @@ fn numbers_are_exact_or_refused() {
     }
 }
 
+/// S16: truth values.
 #[test]
 fn truth_values_are_taken_as_declared() {
     let table = [
@@ -222,6 +224,7 @@ fn a_code_may_come_as_a_whole_number_and_as_no_other() {
     }
 }
 
+/// S18: composed and decomposed letters, white space around them.
 #[test]
 fn two_spellings_of_one_vietnamese_text_are_one_identifier_and_one_code() {
     let key = |id: &str| {

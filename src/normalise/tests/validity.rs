@@ -51,6 +51,7 @@ fn a_property_may_say_by_which_of_its_dates_a_code_is_understood() {
     assert_eq!(read(&by_update, &of("3", "20250101000000")).rejects.len(), 0);
 }
 
+/// S17: a code that the list does not have on that day.
 #[test]
 fn outside_its_time_a_code_becomes_other_where_that_is_wanted_and_is_counted() {
     let listed = "{type: code, list: channel, empty: counter}";

@@ -36,6 +36,7 @@ async fn expected(world: &World, pages: Vec<Batch>) -> BTreeMap<String, Vec<(i32
     cells
 }
 
+/// G03: the disk is full.
 #[tokio::test]
 async fn the_log_is_written_back_into_chunks_and_read_again() {
     let mut world = World::new();

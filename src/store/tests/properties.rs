@@ -108,13 +108,13 @@ async fn lived(world: &World, steps: &[Step]) -> (Store, [u64; 2]) {
 }
 
 /// What is proved here does not depend on the disk, so it is done in memory where there is any.
-fn world() -> World {
+pub(super) fn world() -> World {
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let path = folder.path().join("iocgw.db");
     World { _folder: folder, path, ..World::new() }
 }
 
-fn runtime() -> Runtime {
+pub(super) fn runtime() -> Runtime {
     Builder::new_current_thread().build().unwrap()
 }
 
@@ -129,7 +129,7 @@ const EDITS: [(&str, &str); 5] = [
 ];
 
 proptest! {
-    /// S10, S11, S12: pages again, in any order, with older versions later.
+    /// S10, S11, S12 (pages again, in any order, with older versions later), and conservation: what was handed over is what was received, and went somewhere.
     #[test]
     fn order_repetition_split_source_and_restarts_change_nothing((all, steps) in life()) {
         let world = world();

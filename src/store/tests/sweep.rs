@@ -21,7 +21,7 @@ fn visits(range: std::ops::Range<u64>) -> impl Iterator<Item = Visit> {
     range.map(Visit::new)
 }
 
-/// S14.
+/// S14: records vanish without a word.
 #[tokio::test]
 async fn what_a_complete_pass_did_not_see_is_taken_back_and_comes_back_in_the_same_version() {
     let world = World::new();
@@ -44,7 +44,6 @@ async fn what_a_complete_pass_did_not_see_is_taken_back_and_comes_back_in_the_sa
     store.close().await;
 }
 
-/// S14: the guard against a list that is cut.
 #[tokio::test]
 async fn a_list_that_is_far_too_short_takes_nothing_back_until_somebody_confirms() {
     let world = World::new();
@@ -87,6 +86,7 @@ async fn a_list_that_is_far_too_short_takes_nothing_back_until_somebody_confirms
     store.close().await;
 }
 
+/// S14: everything vanishes.
 #[tokio::test]
 async fn an_empty_list_never_empties_a_store_however_small() {
     let world = World::new();

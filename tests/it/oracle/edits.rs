@@ -21,6 +21,7 @@ const AND_AT: &str = "      refused_at:     {at: /NgayTuChoi, format: yyyyMMddHH
 /// A file, what stands in it, and what shall stand there instead.
 type Change<'a> = (&'a Path, &'a str, &'a str);
 
+/// G10: definitions change.
 #[test]
 fn a_contract_edited_in_mid_run_counts_as_if_it_had_always_been_so() {
     let mut stage = Stage::awake(seed(), 1, 0.03, moment(20));

@@ -55,6 +55,7 @@ pub(crate) fn moment(after_reform: i64) -> Stamp {
     Stamp(i64::from(number(2025, 7, 1)) * 86_400 + after_reform * 86_400 + 3 * 3600)
 }
 
+/// S28: whatever is personal carries a canary, and no store, log, quarantine or answer holds one.
 #[test]
 fn killed_and_misled_the_gateway_answers_exactly_what_the_ledger_says() {
     let seed = seed();
