@@ -197,6 +197,7 @@ impl Gateway {
     pub async fn serve(self, listener: TcpListener) -> anyhow::Result<()> {
         let address = listener.local_addr().context("the listening socket has no address")?;
         let context = Arc::new(self.serving());
+        let telling = tokio::spawn(serve::tell(Arc::clone(&context)));
         let server =
             serve::bind(context, listener, 2).context("cannot serve on the listening socket")?;
         let handle = server.handle();
@@ -216,6 +217,7 @@ impl Gateway {
         }
         handle.stop(true).await;
         let _ = serving.await;
+        let _ = telling.await;
         self.store.close().await;
         match failed {
             None => Ok(()),
@@ -244,7 +246,7 @@ impl Gateway {
         let config = &self.config;
         let (metrics, store, observing) =
             (Arc::clone(&self.metrics), self.store.clone(), Arc::clone(&self.metrics));
-        let ready_store = self.store.clone();
+        let (ready_store, streams) = (self.store.clone(), Arc::clone(&self.metrics));
         let definitions = Arc::new(definitions(config));
         serve::Context {
             snapshot: self.store.shared(),
@@ -268,6 +270,12 @@ impl Gateway {
             metrics: Arc::new(move || {
                 metrics.render(&store.snapshot(), store.path(), store.failures().borrow().is_none())
             }),
+            events: Arc::new(serve::Hub::new(
+                config.events.clone(),
+                Box::new(move |what| streamed(&streams, what)),
+                self.stop.clone(),
+            )),
+            exposition: Arc::new(serve::Exposition::new(config.indicator_metrics.clone())),
             ready: Arc::new(move || {
                 vec![(
                     "store",
@@ -343,6 +351,16 @@ fn definitions(config: &Config) -> serve::Definitions {
             code: config.province.code.clone(),
             name: config.province.name.clone(),
         },
+    }
+}
+
+/// Counts what happens to listeners.
+fn streamed(metrics: &Metrics, what: serve::Streamed) {
+    match what {
+        serve::Streamed::Opened => metrics.listeners.opened(),
+        serve::Streamed::Closed => metrics.listeners.closed(),
+        serve::Streamed::Sent(event) => metrics.listeners.sent(event),
+        serve::Streamed::Dropped(reason) => metrics.listeners.dropped(reason),
     }
 }
 

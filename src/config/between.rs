@@ -7,9 +7,11 @@ use super::CheckedSource;
 use super::compile::Compiler;
 use super::files::Read;
 use super::personal;
-use super::written::{Source, Stream};
+use super::written::{Gateway, Source, Stream};
+use crate::indicator::Catalogue;
 use crate::model::contract::{Contract, Precedence};
 use crate::model::nearest::nearest;
+use crate::serve::IndicatorMetrics;
 
 impl Compiler<'_> {
     /// Refuses properties that look like personal data, and claims without a reason that they are none.
@@ -101,6 +103,43 @@ impl Compiler<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// What is shown to Prometheus exists and is not more than anyone can take.
+    pub(super) fn indicator_metrics(
+        &mut self,
+        gateway: Option<&Read<Gateway>>,
+        catalogue: Option<&Catalogue>,
+    ) {
+        let (Some(read), Some(catalogue)) = (gateway, catalogue) else { return };
+        // What is shown today is nothing that the past must still explain.
+        if self.files.is_of_the_past() {
+            return;
+        }
+        let IndicatorMetrics { indicators, communes, max_series } = &read.value.indicator_metrics;
+        let named =
+            [("indicators", indicators.as_deref().unwrap_or_default()), ("communes", communes)];
+        for (key, ids) in named {
+            for (i, id) in ids.iter().enumerate() {
+                let at = format!("indicator_metrics.{key}.{i}");
+                if catalogue.get(id).is_none() {
+                    let known = catalogue.iter().map(|each| each.id.as_str());
+                    let hint = nearest(id, known)
+                        .map_or(String::new(), |near| format!(" – did you mean '{near}'?"));
+                    self.files.problem(read, &at, &format!("there is no indicator '{id}'{hint}"));
+                } else if key == "communes"
+                    && indicators.as_ref().is_some_and(|shown| !shown.contains(id))
+                {
+                    let message = format!("'{id}' is not among the indicators that are shown");
+                    self.files.problem(read, &at, &message);
+                }
+            }
+        }
+        let most = IndicatorMetrics::MOST_SERIES;
+        if !(1..=most).contains(max_series) {
+            let message = format!("must be from 1 to {most}");
+            self.files.problem(read, "indicator_metrics.max_series", &message);
         }
     }
 

@@ -27,6 +27,7 @@ use crate::model::units::Span;
 use crate::normalise::{Coercion, KeyHasher, Normaliser, coerced};
 use crate::pipeline::{self, List, Target};
 use crate::pull;
+use crate::serve::EventSettings;
 
 pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
     let mut files = Files::new(&options);
@@ -34,7 +35,7 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
     for word in ["false", "true"] {
         words.entry("boolean").intern(word);
     }
-    let journal_full_for = gateway(&mut files);
+    let gateway = gateway(&mut files);
     let units = units(&mut files);
     let (province, areas) = areas(&mut files, &mut words);
     let lists = lists(&mut files, &mut words);
@@ -54,6 +55,7 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
     let mut sources = compiler.sources(&contracts, &plans);
     compiler.precedence(&contracts, &mut sources);
     let catalogue = compiler.indicators(&indicators, &plans);
+    compiler.indicator_metrics(gateway.as_ref(), catalogue.as_ref());
     let Compiler { files, words, units, lists, areas, .. } = compiler;
     match (areas, catalogue) {
         (Some(areas), Some(catalogue)) if files.problems.is_empty() => {
@@ -69,7 +71,13 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
                 plans,
                 sources,
                 catalogue,
-                journal_full_for,
+                journal_full_for: gateway
+                    .as_ref()
+                    .map_or(Span::seconds(0), |read| read.value.journal.full_for),
+                events: gateway.as_ref().map(|read| read.value.events.clone()).unwrap_or_default(),
+                indicator_metrics: gateway
+                    .map(|read| read.value.indicator_metrics)
+                    .unwrap_or_default(),
                 hash,
                 files,
             })
@@ -86,12 +94,21 @@ fn units(files: &mut Files<'_>) -> BTreeMap<String, Unit> {
     read.value.units
 }
 
-fn gateway(files: &mut Files<'_>) -> Span {
-    let Some(read) = files.yaml::<Gateway>("iocgw.yaml") else { return Span::seconds(0) };
+fn gateway(files: &mut Files<'_>) -> Option<Read<Gateway>> {
+    let read = files.yaml::<Gateway>("iocgw.yaml")?;
     if read.value.version != 1 {
         files.problem(&read, "version", "this program reads version 1");
     }
-    read.value.journal.full_for
+    let (EventSettings { clients, slow_after }, most) =
+        (&read.value.events, EventSettings::MOST_CLIENTS);
+    if !(1..=most).contains(clients) {
+        let message = format!("must be from 1 to {most}");
+        files.problem(&read, "events.clients", &message);
+    }
+    if !(1..=3600).contains(&slow_after.as_seconds()) {
+        files.problem(&read, "events.slow_after", "must be from 1s to 1h");
+    }
+    Some(read)
 }
 
 fn areas(files: &mut Files<'_>, words: &mut Dictionaries) -> (Province, Option<Areas>) {

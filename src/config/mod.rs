@@ -32,6 +32,7 @@ use crate::model::units::Span;
 use crate::normalise::Normaliser;
 use crate::pipeline::{Cursor, DataThrough, Gate, Parent, Target};
 use crate::pull;
+use crate::serve::{EventSettings, IndicatorMetrics};
 
 pub use files::yaml_files;
 pub use written::{ErrorHandler, Province, Source, Stream, Unit};
@@ -76,6 +77,10 @@ pub struct Config {
     pub catalogue: Catalogue,
     /// How long the journal keeps each commit apart.
     pub journal_full_for: Span,
+    /// What `/metrics/indicators` shows.
+    pub indicator_metrics: IndicatorMetrics,
+    /// Who may listen to events.
+    pub events: EventSettings,
     /// A short hash over all files.
     pub hash: String,
     /// The texts of all files, by path below the folder.

@@ -17,6 +17,7 @@ use crate::pipeline::{
 use crate::pull::{
     Authenticator, Body, Header, Method, Paginator, RateLimit, Requester, Retry, Rule, Scalar,
 };
+use crate::serve::{EventSettings, IndicatorMetrics};
 
 /// `iocgw.yaml`
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -27,6 +28,12 @@ pub(super) struct Gateway {
     /// What is remembered of earlier figures.
     #[serde(default)]
     pub(super) journal: Journal,
+    /// What `/metrics/indicators` shows.
+    #[serde(default)]
+    pub(super) indicator_metrics: IndicatorMetrics,
+    /// Who may listen to `/v1/events`.
+    #[serde(default)]
+    pub(super) events: EventSettings,
 }
 
 /// What is remembered of earlier figures.

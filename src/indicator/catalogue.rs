@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::indicator::check::Check;
 use crate::indicator::definition::{CompletenessKind, Definition, Expectation, Plan};
+use crate::indicator::family::Scope;
 use crate::indicator::inputs::Inputs;
 use crate::indicator::settings::Settings;
 use crate::model::cube::{BIN, Dimension};
@@ -74,6 +75,7 @@ impl Catalogue {
                 None => problems.append(&mut check.problems),
             }
         }
+        problems.extend(catalogue.same_families());
         for id in settings.keys().filter(|id| returns_to(id, settings)) {
             problems.push((
                 format!("indicators.{id}.components"),
@@ -85,6 +87,25 @@ impl Catalogue {
         }
         catalogue.gather();
         Ok(catalogue)
+    }
+
+    /// Indicators that would have the name of another one's metric family.
+    fn same_families(&self) -> Vec<At> {
+        let mut names: BTreeMap<String, &str> = BTreeMap::new();
+        let mut problems = Vec::new();
+        for definition in self.definitions.values() {
+            for scope in [Scope::Communes, Scope::Province] {
+                let name = definition.family(scope);
+                if let Some(other) = names.insert(name.clone(), &definition.id) {
+                    let problem = format!(
+                        "'{}' and '{other}' would both be the metric '{name}'; rename one of them",
+                        definition.id
+                    );
+                    problems.push((format!("indicators.{}", definition.id), problem));
+                }
+            }
+        }
+        problems
     }
 
     /// An indicator by id.

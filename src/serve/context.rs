@@ -15,6 +15,8 @@ use actix_web::http::{Uri, header};
 use arc_swap::ArcSwap;
 
 use super::custody::{Custodian, QuarantineReader};
+use super::events::Hub;
+use super::exposition::Exposition;
 use super::intake::Intake;
 use super::past::written;
 use super::targets::Fleets;
@@ -59,6 +61,10 @@ pub struct Context {
     pub custodian: Option<Arc<dyn Custodian>>,
     /// The text of `/metrics`.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// What `/metrics/indicators` shows.
+    pub exposition: Arc<Exposition>,
+    /// What changes, for those who listen.
+    pub events: Arc<Hub>,
     /// The readiness checks. A sick source is not one of them.
     pub ready: Arc<dyn Fn() -> Vec<Check> + Send + Sync>,
     /// Counts each answered request.
@@ -168,11 +174,12 @@ pub struct StreamFacts {
 }
 
 /// What was asked: all of a request that an answer depends on, free to move to another thread.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Question {
     uri: Uri,
     pieces: Vec<(String, String)>,
     accept: Option<String>,
+    form: String,
 }
 
 impl Question {
@@ -183,7 +190,18 @@ impl Question {
             uri: request.uri().clone(),
             pieces: pieces.map(|(name, text)| (name.to_owned(), text.to_owned())).collect(),
             accept: accept.and_then(|value| value.to_str().ok()).map(str::to_owned),
+            form: String::new(),
         }
+    }
+
+    /// The same question with parameters that came in a form.
+    pub(super) fn with_form(self, form: String) -> Self {
+        Self { form, ..self }
+    }
+
+    /// The parameters that came in a form, as they are written in an address.
+    pub(super) fn form(&self) -> &str {
+        &self.form
     }
 
     pub(super) fn query_string(&self) -> &str {

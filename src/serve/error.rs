@@ -9,11 +9,15 @@ use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 use serde::Serialize;
 
+use super::prometheus::reply::Failed;
 use crate::model::intake::Refused;
 use crate::model::time::Stamp;
 
 /// The longest piece of a question that is repeated in an answer, in characters.
 const ECHO: usize = 64;
+
+/// The longest refusal of a question in PromQL, in characters.
+const LONGEST_ERROR: usize = 1000;
 
 /// A kind of refusal: the end of its `type` address, title, status, and what to do about it.
 pub(super) struct Kind {
@@ -92,6 +96,12 @@ kinds! {
         "Send again after the seconds of `Retry-After`; nothing of it was kept.";
     INTAKE_UNAVAILABLE "intake-unavailable" SERVICE_UNAVAILABLE "The delivery cannot be kept now"
         "Send again after the seconds of `Retry-After`; nothing of it was kept.";
+    BAD_QUERY "bad-query" BAD_REQUEST "The question cannot be answered in PromQL"
+        "/docs/prometheus tells which part of the language is answered.";
+    QUERY_FAILED "query-failed" UNPROCESSABLE_ENTITY "The question in PromQL has no answer"
+        "The series that were found do not fit together as the question asks; `error` says which.";
+    TOO_MANY_LISTENERS "too-many-listeners" SERVICE_UNAVAILABLE "Too many listen already"
+        "Try again later, or share one stream among several screens; `events.clients` in iocgw.yaml is the limit.";
     NOT_READY "not-ready" SERVICE_UNAVAILABLE "Not ready"
         "The gateway itself cannot serve now; `detail` names the failed checks. A sick source is never the reason.";
     INTERNAL "internal" INTERNAL_SERVER_ERROR "The gateway failed to answer"
@@ -147,6 +157,14 @@ pub(super) enum ApiError {
     DeliveryTooLarge(u64),
     #[error("The body is sent with a Content-Encoding.")]
     EncodedBody,
+    /// A question of Prometheus' clients that is refused; told in their own shape.
+    #[error("{0}")]
+    BadQuery(String),
+    /// A question of Prometheus' clients that has no value; told in their own shape.
+    #[error("{0}")]
+    QueryFailed(String),
+    #[error("As many clients as may listen are listening.")]
+    TooManyListeners,
     #[error("Failed checks: {0}.")]
     NotReady(String),
     #[error("The request could not be answered.")]
@@ -237,6 +255,9 @@ impl ApiError {
             Self::Delivery(refused) => of_delivery(refused),
             Self::DeliveryTooLarge(_) => &DELIVERY_TOO_LARGE,
             Self::EncodedBody => &ENCODED_BODY,
+            Self::BadQuery(_) => &BAD_QUERY,
+            Self::QueryFailed(_) => &QUERY_FAILED,
+            Self::TooManyListeners => &TOO_MANY_LISTENERS,
             Self::NotReady(_) => &NOT_READY,
             Self::Internal(_) => &INTERNAL,
         }
@@ -248,6 +269,9 @@ impl ApiError {
             tracing::error!(path = brief(path), cause, "request failed");
         }
         let kind = self.kind();
+        if let Self::BadQuery(error) | Self::QueryFailed(error) = self {
+            return refused_query(kind.status, error);
+        }
         let problem = Problem {
             r#type: format!("/docs/problems/{}", kind.code),
             title: kind.title,
@@ -285,7 +309,7 @@ impl ApiError {
             Self::OnlyPost => {
                 response.insert_header((header::ALLOW, "POST"));
             }
-            Self::NotReady(_) => {
+            Self::NotReady(_) | Self::TooManyListeners => {
                 response.insert_header((header::RETRY_AFTER, "5"));
             }
             Self::Delivery(Refused::TooMany { after }) => {
@@ -319,6 +343,13 @@ fn of_delivery(refused: &Refused) -> &'static Kind {
         Refused::TooMany { .. } => &TOO_MANY_DELIVERIES,
         Refused::Unavailable(_) => &INTAKE_UNAVAILABLE,
     }
+}
+
+/// A refusal as Prometheus' clients read it.
+fn refused_query(status: StatusCode, error: &str) -> HttpResponse {
+    let error_type = if status == StatusCode::BAD_REQUEST { "bad_data" } else { "execution" };
+    let failed = Failed { status: "error", error_type, error: &cut(error, LONGEST_ERROR) };
+    HttpResponse::build(status).insert_header((header::CACHE_CONTROL, "no-store")).json(failed)
 }
 
 /// At most [`ECHO`] characters of what a client sent.

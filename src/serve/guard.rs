@@ -81,7 +81,7 @@ fn with_problem<B: MessageBody + 'static>(
     let described = response
         .headers()
         .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value == "application/problem+json");
+        .is_some_and(|value| value == "application/problem+json" || value == "application/json");
     if described || !(status.is_client_error() || status.is_server_error()) {
         return response.map_into_left_body();
     }

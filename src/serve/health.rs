@@ -12,6 +12,9 @@ use super::query::Query;
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 
+/// The type of Prometheus' text format, to the letter: Prometheus 3 refuses what it does not know.
+pub(super) const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// `/livez`: the loop turns.
 pub(super) fn live(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     Query::read(asked.request.query_string(), &[])?;
@@ -43,7 +46,7 @@ pub(super) fn ready(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 pub(super) fn metrics(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     Query::read(asked.request.query_string(), &[])?;
     let text = (asked.context.metrics)();
-    Ok(Answer::new("text/plain; version=0.0.4; charset=utf-8", text, Keep::Never))
+    Ok(Answer::new(EXPOSITION, text, Keep::Never))
 }
 
 /// `/docs/problems/{code}`: what a problem's `type` means and what to do.

@@ -18,6 +18,8 @@ mod custody;
 mod dimension;
 mod envelope;
 mod error;
+mod events;
+mod exposition;
 mod guard;
 mod health;
 mod intake;
@@ -25,6 +27,7 @@ mod number;
 mod past;
 mod period;
 mod place;
+mod prometheus;
 mod quarantine;
 mod query;
 mod revisions;
@@ -42,6 +45,8 @@ pub use context::{
     Vintage, Vintages,
 };
 pub use custody::{Confirmed, Custodian, Pending, QuarantineReader};
+pub use events::{EventSettings, Hub, Streamed, WatchStreams, tell};
+pub use exposition::{Exposition, IndicatorMetrics};
 pub use intake::Intake;
 pub use targets::{FleetFacts, Fleets, TargetFacts, TargetState};
 
@@ -71,16 +76,20 @@ const KEEP_ALIVE: Duration = Duration::from_mins(1);
 const DRAIN_SECONDS: u64 = 5;
 
 /// The addresses that hold no name in them, to suggest from.
-const PLAIN_PATHS: [&str; 11] = [
+const PLAIN_PATHS: [&str; 15] = [
     "/v1",
     "/v1/catalogue",
     "/v1/dimensions/area/values",
     "/v1/sources",
     "/v1/breaches",
+    "/v1/events",
     "/v1/quarantine",
     "/livez",
     "/readyz",
     "/metrics",
+    "/metrics/indicators",
+    "/prometheus/api/v1/query",
+    "/docs/prometheus",
     "/quarantine",
     "/",
 ];
@@ -107,6 +116,7 @@ fn routes(config: &mut web::ServiceConfig) {
         )
         .service(get("/v1/sources/{id}/targets", targets::list))
         .service(get("/v1/breaches", breaches::list))
+        .service(resource("/v1/events", events::events))
         .service(post("/v1/sources/{id}/confirmations", custody::confirm))
         .service(post("/v1/sources/{id}/pulls", steering::pull))
         .service(resource("/v1/quarantine", quarantine::list))
@@ -118,6 +128,8 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(get("/livez", health::live))
         .service(get("/readyz", health::ready))
         .service(get("/metrics", health::metrics))
+        .service(blocking("/metrics/indicators", exposition::indicators))
+        .configure(prometheus::routes)
         .default_service(web::to(unknown_path));
 }
 
@@ -140,6 +152,7 @@ pub fn bind(context: Arc<Context>, listener: TcpListener, workers: usize) -> io:
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(DRAIN_SECONDS)
         .disable_signals()
+        .on_connect(events::remember)
         .listen(listener)?
         .run())
 }

@@ -7,7 +7,7 @@
 use super::context::Asked;
 use super::error::{ApiError, ParameterError, brief};
 use super::query::Query;
-use crate::indicator::{Definition, Grain, Period, Place, quality, series};
+use crate::indicator::{Definition, Grain, Period, Place, World, quality, series};
 use crate::model::time::Day;
 
 /// The most points in one answer.
@@ -49,12 +49,16 @@ pub(super) fn named_period(
 }
 
 /// The newest day of the last month that has a value; what is reported in the morning has none yet.
-fn newest(asked: &Asked<'_>, definition: &Definition) -> Period {
-    let world = asked.world();
-    let today = asked.now.day();
-    let last = quality::extent(&world, definition).newest.unwrap_or(today).min(today);
+pub(super) fn newest(asked: &Asked<'_>, definition: &Definition) -> Period {
+    newest_of(&asked.world(), definition)
+}
+
+/// The same, of a world.
+pub(super) fn newest_of(world: &World<'_>, definition: &Definition) -> Period {
+    let today = world.now.day();
+    let last = quality::extent(world, definition).newest.unwrap_or(today).min(today);
     let stretch = (last.plus(-31), last.plus(1));
-    let points = series(&world, definition, Grain::Day, stretch, &[Place::Province]);
+    let points = series(world, definition, Grain::Day, stretch, &[Place::Province]);
     let newest = points.into_iter().rev().find(|(_, _, point)| point.value.is_some());
     newest.map_or_else(|| Period::containing(last, Grain::Day), |(period, ..)| period)
 }

@@ -13,6 +13,7 @@ use prometheus::{
 };
 
 use super::disk;
+use super::listeners::Listeners;
 use crate::model::drift::{Audit, Grade};
 use crate::model::observation::Reason;
 use crate::model::snapshot::{Backfill, Snapshot, StreamState};
@@ -118,9 +119,12 @@ pub struct Metrics {
     commit_duration: Histogram,
     http_requests: IntCounterVec,
     http_duration: HistogramVec,
+    /// Those who listen to events.
+    pub listeners: Listeners,
 }
 
-struct Maker<'a>(&'a Registry);
+/// Makes families and registers them.
+pub(super) struct Maker<'a>(&'a Registry);
 
 impl Maker<'_> {
     fn add<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
@@ -129,7 +133,7 @@ impl Maker<'_> {
         family
     }
 
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    pub(super) fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
         self.add(IntCounterVec::new(Opts::new(format!("iocgw_{name}"), help), labels))
     }
 
@@ -141,7 +145,7 @@ impl Maker<'_> {
         self.add(GaugeVec::new(Opts::new(format!("iocgw_{name}"), help), labels))
     }
 
-    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+    pub(super) fn gauge(&self, name: &str, help: &str) -> IntGauge {
         self.add(IntGauge::new(format!("iocgw_{name}"), help))
     }
 
@@ -331,6 +335,7 @@ impl Metrics {
                 &["route", "method"],
                 16.0,
             ),
+            listeners: Listeners::new(&make),
             registry: registry.clone(),
             sources,
         };

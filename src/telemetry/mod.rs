@@ -6,6 +6,7 @@
 //! configuration or from closed lists, every label set present from the start.
 
 mod disk;
+pub mod listeners;
 pub mod log;
 pub mod metrics;
 

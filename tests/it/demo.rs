@@ -8,7 +8,7 @@ use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::support::{program, request, shipped};
+use crate::support::{Prometheus, program, request, shipped};
 
 /// How long the demo may take in a build for development.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -114,6 +114,44 @@ fn the_demo_needs_nothing_answers_everything_and_leaves_nothing() {
     assert!(said.ends_with("Đã dừng / stopped.\n"), "{said}");
     assert!(!said.contains("CANARY"));
     assert_eq!(entries(folder.path()), 0, "the temporary folder is gone");
+}
+
+#[test]
+fn a_real_prometheus_scrapes_the_demo() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = Demo::start(folder.path(), &[]);
+    let data = tempfile::tempdir().unwrap();
+    let job = |name: &str, path: &str| {
+        format!(
+            "  - job_name: {name}\n    metrics_path: {path}\n    static_configs: [{{targets: \
+             [\"{}\"]}}]\n",
+            demo.address
+        )
+    };
+    let config = format!(
+        "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{}{}",
+        job("iocgw", "/metrics"),
+        job("indicators", "/metrics/indicators")
+    );
+    let prometheus = Prometheus::start(data.path(), &config, &[]);
+    let has = |query: &str| {
+        let path = format!("/api/v1/query?query={query}");
+        prometheus.wait_until(query, &path, |answer| {
+            !answer.json()["data"]["result"].as_array().unwrap().is_empty()
+        })
+    };
+    has("up%7Bjob%3D%22iocgw%22%7D%3D%3D1");
+    has("up%7Bjob%3D%22indicators%22%7D%3D%3D1");
+    has("iocgw_source_up%3D%3D1");
+    let scraped = has("ioc_indicator_info").json();
+    let count = scraped["data"]["result"].as_array().unwrap().len();
+    let catalogue = demo.get("/v1/catalogue");
+    assert_eq!(count, catalogue["items"].as_array().unwrap().len());
+    // What it keeps of a figure is the figure.
+    let share = has("ioc_on_time_rate_province_ratio").json();
+    let share: f64 = share["data"]["result"][0]["value"][1].as_str().unwrap().parse().unwrap();
+    assert!((0.0..=1.0).contains(&share), "{share}");
+    demo.interrupt();
 }
 
 #[test]

@@ -2,11 +2,9 @@
 //! an alert asks for.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 
 use crate::deploy::asked_by_alerts;
-use crate::support::Pulled;
+use crate::support::{Overlay, Pulled, promtool};
 
 /// Families that operators are promised, whatever happens.
 const PROMISED: &[&str] = &[
@@ -85,6 +83,49 @@ fn the_running_program_tells_prometheus_everything_without_a_flaw() {
     assert!(!text.contains("CANARY"), "{routes:?}");
 }
 
+#[test]
+fn indicators_are_metrics_too_one_family_each_under_a_cap_that_counts() {
+    let overlay = Overlay::new();
+    let settings = "version: 1\nindicator_metrics:\n  communes: [dossiers_received, on_time_rate, dossiers_pending]\n  \
+                    max_series: 600\n";
+    overlay.write("iocgw.yaml", settings);
+    let pulled = Pulled::start_with(&overlay.config(), 10);
+    let answer = pulled.gateway.get("/metrics/indicators");
+    assert_eq!(answer.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    assert_promtool_finds_nothing(&answer.body);
+    let text = answer.body.as_str();
+    // Every indicator by the province's value, and what it is.
+    let catalogue = pulled.gateway.get("/v1/catalogue").json();
+    let ids: BTreeSet<&str> = catalogue["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["indicator"].as_str().unwrap())
+        .collect();
+    assert_eq!(labelled(text, "ioc_indicator_info", "indicator"), ids);
+    assert_eq!(labelled(text, "ioc_indicator_period_start_timestamp_seconds", "indicator"), ids);
+    for metric in labelled(text, "ioc_indicator_info", "metric") {
+        assert!(text.contains(&format!("\n{metric} ")), "{metric} has no value");
+    }
+    // The value is the one that the API gives for its newest day.
+    let value =
+        pulled.gateway.get("/v1/indicators/dossiers_received/value").json()["value"].clone();
+    assert!(text.contains(&format!("\nioc_dossiers_received_province {value}\n")), "{value}");
+    // One family of communes fits under the cap; the others are left out whole and counted.
+    let communes = ["ioc_dossiers_received", "ioc_dossiers_pending", "ioc_on_time_rate_ratio"]
+        .map(|family| labelled(text, family, "commune").len());
+    assert_eq!(communes.iter().filter(|count| **count > 0).count(), 1, "{communes:?}");
+    assert!(communes.iter().sum::<usize>() >= 100, "{communes:?}");
+    let dropped = |text: &str| -> u64 {
+        let line = text.lines().find_map(|line| line.strip_prefix("ioc_series_dropped_total "));
+        line.unwrap().parse().unwrap()
+    };
+    assert!(dropped(text) > 0);
+    let again = pulled.gateway.get("/metrics/indicators").body;
+    assert_eq!(dropped(&again), 2 * dropped(text));
+    assert!(!text.contains("CANARY"));
+}
+
 /// The values that a label has in a family.
 fn labelled<'a>(text: &'a str, family: &str, label: &str) -> BTreeSet<&'a str> {
     let start = format!("{family}{{");
@@ -95,16 +136,6 @@ fn labelled<'a>(text: &'a str, family: &str, label: &str) -> BTreeSet<&'a str> {
 }
 
 fn assert_promtool_finds_nothing(text: &str) {
-    let mut promtool = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("promtool: {error}. `make tools` installs it."));
-    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    let done = promtool.wait_with_output().unwrap();
-    let said =
-        [done.stdout, done.stderr].map(|b| String::from_utf8_lossy(&b).into_owned()).concat();
-    assert!(done.status.success() && said.trim().is_empty(), "{}: {said}", done.status);
+    let (done, said) = promtool(&["check", "metrics"], text);
+    assert!(done && said.trim().is_empty(), "{said}");
 }

@@ -192,6 +192,8 @@ impl Story {
             custodian: None,
             metrics: Arc::clone(&old.metrics),
             ready: Arc::clone(&old.ready),
+            exposition: Arc::clone(&old.exposition),
+            events: Arc::clone(&old.events),
             observe: Arc::clone(&old.observe),
             version: old.version,
         });

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::indicator::{Catalogue, ContractFacts, KnownMeasure, Settings, UnitName};
@@ -22,8 +23,9 @@ use crate::model::text::Bilingual;
 use crate::model::time::{Day, Stamp};
 use crate::model::units::Span;
 use crate::serve::{
-    Context, Definitions, FleetFacts, Fleets, Intake, Learned, NoVintage, Province,
-    QuarantineReader, SourceFacts, StreamFacts, TargetFacts, TargetState, Vintage, Vintages,
+    Context, Definitions, EventSettings, FleetFacts, Fleets, Hub, Intake, Learned, NoVintage,
+    Province, QuarantineReader, SourceFacts, StreamFacts, TargetFacts, TargetState, Vintage,
+    Vintages,
 };
 
 pub(super) const AREAS: &str = "code,name\n16663,Phường B\n16681,Phường A\n17000,Xã C\n";
@@ -222,6 +224,12 @@ impl Ground {
             quarantine: Arc::new(Listed(Vec::new())),
             custodian: None,
             metrics: Arc::new(|| "# TYPE iocgw_x gauge\niocgw_x 1\n".to_owned()),
+            exposition: Arc::default(),
+            events: Arc::new(Hub::new(
+                EventSettings::default(),
+                Box::new(|_| {}),
+                CancellationToken::new(),
+            )),
             ready: Arc::new(|| vec![("store", Ok(())), ("config", Ok(()))]),
             observe: Arc::new(|_, _, _, _| {}),
             version: "0.1.0",

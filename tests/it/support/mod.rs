@@ -4,13 +4,15 @@ mod browser;
 pub(crate) mod certification;
 mod gateway;
 mod overlay;
+mod prometheus;
 mod province;
 mod upstream;
 mod workbook;
 
 pub(crate) use browser::Browser;
-pub(crate) use gateway::{Gateway, program, request, run_in};
+pub(crate) use gateway::{Answer, Gateway, program, request, run_in};
 pub(crate) use overlay::{Overlay, cases, copy, edit, named, variables};
+pub(crate) use prometheus::{Prometheus, promtool};
 pub(crate) use province::{Pulled, Systems};
 pub(crate) use upstream::{Moody, Reply, Upstream};
 pub(crate) use workbook::workbook;

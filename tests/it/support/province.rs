@@ -72,13 +72,18 @@ pub(crate) struct Pulled {
 impl Pulled {
     /// Pulls two months of the province that follows from `seed`.
     pub(crate) fn start(seed: u64) -> Self {
+        Self::start_with(&shipped(), seed)
+    }
+
+    /// The same with another configuration.
+    pub(crate) fn start_with(config: &Path, seed: u64) -> Self {
         let mut settings = Settings::new(seed, Now::Live(Clock::System));
         let fleet = Fleet { silent: 0.0, slow: 0.0 };
         (settings.months, settings.scale, settings.fleet) = (2, 0.05, fleet);
         let systems = Systems::start(settings);
         let folder = tempfile::tempdir().unwrap();
         systems.write_secrets(&folder.path().join("secrets"));
-        let gateway = Gateway::start(&shipped(), folder.path(), &systems.variables);
+        let gateway = Gateway::start(config, folder.path(), &systems.variables);
         gateway.wait_until("a good run of every stream", "/v1/sources", |answer| {
             let sources = answer.json();
             let sources = sources["items"].as_array().unwrap();
