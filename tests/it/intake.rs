@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use ring::hmac;
 use serde_json::{Value, json};
 
-use crate::support::certification::{COMMUNE, page, points, record};
+use crate::support::certification::{page, points, record};
 use crate::support::{Gateway, Overlay};
 
 const SECRET: &[u8] = b"CANARY secret of a sender, 32 bytes";
@@ -144,7 +144,7 @@ fn a_signed_delivery_is_taken_in_once_however_often_it_comes() {
         (202, &json!(1)),
         "the same records under another id"
     );
-    assert_eq!(share(&gateway)["numerator"], share(&gateway)["numerator"]);
+    assert_eq!(share(&gateway)["value"], 0.25);
 
     // After a restart the first answer is still known.
     gateway.stop();
@@ -236,7 +236,6 @@ fn a_key_lets_in_and_a_rate_is_kept() {
     assert!((3500..=3601).contains(&after.parse::<u32>().unwrap()), "{after}");
     assert_eq!(with("x-api-key", "nobody").0, 401, "who is not known is not told about rates");
     assert_eq!(share(&gateway)["value"], 0.25);
-    assert_eq!(COMMUNE, "16681");
 }
 
 /// A kill between the commit and its answer: the sender sends again and is answered, and it counts once.
