@@ -384,7 +384,9 @@ fn unfinished(ending: Ending, has_more: bool, progress: &Progress) -> Option<(St
         Ending::Truncated(Cut::Reset) => (
             Outcome::Truncated,
             format!(
-                "the source hands out no more than {raw_records} records on {pages} pages, and going on from the latest one leads nowhere: its records are not in the order of the cursor, or too many have the same moment; ask for less at once with cursor.slices"
+                "the source hands out no more than {raw_records} records on {pages} pages, and going on from the latest \
+                 one leads nowhere: its records are not in the order of the cursor, or too many have the same moment; \
+                 ask for less at once with cursor.slices"
             ),
         ),
         Ending::Truncated(cut) if !has_more => {
