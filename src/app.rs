@@ -1,10 +1,15 @@
 //! The composition root: from a checked configuration to running parts, and the order of life.
 //!
 //! Configuration → store → metrics → streams → listener → "listening" → wait → stop pulling → finish
-//! turns → drain HTTP → close store. Whoever calls brings the socket and the stop signal, so a test
-//! brings port 0 and its own.
+//! turns → drain HTTP → close store; while it waits, another configuration as often as one is asked
+//! for. Whoever calls brings the socket and the stop signal, so a test brings port 0 and its own.
 
+mod custody;
+mod fleets;
+mod intake;
 mod past;
+mod reload;
+mod steering;
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -13,14 +18,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use tokio::sync::{Notify, Semaphore};
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
-
-mod custody;
-mod fleets;
-mod intake;
-mod steering;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Options, Problem};
@@ -32,9 +31,10 @@ use crate::normalise::KeyHasher;
 use crate::pipeline::{self, Discovery, Fleet, Reconcile, Shared, Stream};
 use crate::pull;
 use crate::serve;
-use crate::store::{Epoch, KeyIds, Opened, Parts, Report, Store, StoreError, StreamName};
+use crate::store::{Epoch, KeyIds, Opened, Parts, Report, Store, StreamName};
 use crate::telemetry::{Metrics, SourceLabels, StreamLabels};
 use past::Past;
+use reload::Pulling;
 
 /// How long turns may take to end after the stop signal.
 const DRAIN: Duration = Duration::from_secs(7);
@@ -78,7 +78,15 @@ pub struct Gateway {
     streams: Vec<Arc<Stream>>,
     clock: Clock,
     stop: CancellationToken,
+    /// What every source's client is given.
+    context: pull::Context,
+    /// The sources' clients, by name.
+    clients: BTreeMap<String, Client>,
+    /// Those who listen, whatever the configuration.
+    hub: Arc<serve::Hub>,
     allows_writes: bool,
+    /// Each message asks to read the configuration again.
+    reloads: Option<mpsc::Receiver<()>>,
 }
 
 impl Settings {
@@ -123,6 +131,7 @@ impl Gateway {
         let (opened, config, parts) = open_store(settings, &clock)?;
         let store = opened.start(parts)?;
         let metrics = Arc::new(Metrics::new(source_labels(&config)));
+        metrics.reloaded(true, clock.now());
         let context = pull::Context {
             clock: clock.clone(),
             secrets_dir: settings.secrets.clone(),
@@ -131,7 +140,13 @@ impl Gateway {
             stop: stop.clone(),
             seed: fastrand::u64(..),
         };
-        let streams = streams(&config, &settings.config, &context)?;
+        let (streams, clients) = streams(&config, &settings.config, &context, BTreeMap::new())?;
+        let counted = Arc::clone(&metrics);
+        let hub = Arc::new(serve::Hub::new(
+            config.events.clone(),
+            Box::new(move |what| streamed(&counted, what)),
+            stop.clone(),
+        ));
         Ok(Self {
             settings: settings.clone(),
             config,
@@ -140,7 +155,11 @@ impl Gateway {
             streams,
             clock,
             stop,
+            context,
+            clients,
+            hub,
             allows_writes: false,
+            reloads: None,
         })
     }
 
@@ -188,33 +207,41 @@ impl Gateway {
         self
     }
 
+    /// Reads the configuration again whenever a message comes.
+    #[must_use]
+    pub fn reloading_on(mut self, reloads: mpsc::Receiver<()>) -> Self {
+        self.reloads = Some(reloads);
+        self
+    }
+
     /// The configuration in use.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
     /// Pulls and serves on `listener` until the stop signal; then drains and closes.
-    pub async fn serve(self, listener: TcpListener) -> anyhow::Result<()> {
+    pub async fn serve(mut self, listener: TcpListener) -> anyhow::Result<()> {
         let address = listener.local_addr().context("the listening socket has no address")?;
-        let context = Arc::new(self.serving());
-        let telling = tokio::spawn(serve::tell(Arc::clone(&context)));
-        let server =
-            serve::bind(context, listener, 2).context("cannot serve on the listening socket")?;
+        let contexts = Arc::new(serve::Contexts::from_pointee(self.serving()));
+        let telling = tokio::spawn(serve::tell(Arc::clone(&contexts)));
+        let server = serve::bind(Arc::clone(&contexts), listener, 2)
+            .context("cannot serve on the listening socket")?;
         let handle = server.handle();
         let serving = tokio::spawn(server);
         tracing::info!(%address, sources = self.config.sources.len(), indicators = self.config.catalogue.len(), config = self.config.hash, "listening");
-        let mut turns = self.start_streams();
+        let mut pulling = Pulling::start(&self, &BTreeMap::new());
         let mut failures = self.store.failures();
-        let failed = tokio::select! {
-            () = self.stop.cancelled() => None,
-            _ = failures.changed() => failures.borrow().clone(),
+        let failed = loop {
+            tokio::select! {
+                () = self.stop.cancelled() => break None,
+                _ = failures.changed() => break failures.borrow().clone(),
+                () = asked_to_reload(&mut self.reloads) => {
+                    pulling = self.reload(pulling, &contexts).await;
+                }
+            }
         };
         self.stop.cancel();
-        let drained = async { while turns.join_next().await.is_some() {} };
-        if tokio::time::timeout(DRAIN, drained).await.is_err() {
-            // Dropping a turn is safe: its uncommitted page is pulled again.
-            turns.abort_all();
-        }
+        pulling.end(DRAIN).await;
         handle.stop(true).await;
         let _ = serving.await;
         let _ = telling.await;
@@ -234,19 +261,11 @@ impl Gateway {
         }
     }
 
-    fn start_streams(&self) -> JoinSet<Result<(), StoreError>> {
-        let (mut turns, shared) = (JoinSet::new(), self.shared());
-        for stream in self.streams.iter().filter(|stream| stream.intake.is_none()) {
-            turns.spawn(pipeline::run(Arc::clone(stream), shared.clone(), self.stop.clone()));
-        }
-        turns
-    }
-
     fn serving(&self) -> serve::Context {
         let config = &self.config;
         let (metrics, store, observing) =
             (Arc::clone(&self.metrics), self.store.clone(), Arc::clone(&self.metrics));
-        let (ready_store, streams) = (self.store.clone(), Arc::clone(&self.metrics));
+        let ready_store = self.store.clone();
         let definitions = Arc::new(definitions(config));
         serve::Context {
             snapshot: self.store.shared(),
@@ -270,11 +289,7 @@ impl Gateway {
             metrics: Arc::new(move || {
                 metrics.render(&store.snapshot(), store.path(), store.failures().borrow().is_none())
             }),
-            events: Arc::new(serve::Hub::new(
-                config.events.clone(),
-                Box::new(move |what| streamed(&streams, what)),
-                self.stop.clone(),
-            )),
+            events: Arc::clone(&self.hub),
             exposition: Arc::new(serve::Exposition::new(config.indicator_metrics.clone())),
             ready: Arc::new(move || {
                 vec![(
@@ -298,11 +313,15 @@ impl Gateway {
 /// store has already given to words.
 fn open_store(settings: &Settings, clock: &Clock) -> anyhow::Result<(Opened, Config, Parts)> {
     settings.check()?;
-    let key = identifier_key(&settings.secrets.join(IDENTIFIER_KEY))?;
-    let path = settings.secrets.join(PREVIOUS_KEY);
-    let previous = if path.exists() { Some(identifier_key(&path)?) } else { None };
+    let (key, previous) = identifier_keys(settings)?;
     let opened = Store::open(&settings.store)?;
     let config = settings.load(opened.words().clone(), &key, previous.as_deref())?;
+    let parts = parts(&config, clock, &key, previous.as_deref());
+    Ok((opened, config, parts))
+}
+
+/// What the store is started with under a configuration.
+fn parts(config: &Config, clock: &Clock, key: &[u8], previous: Option<&[u8]>) -> Parts {
     let mut streams = Vec::new();
     for source in &config.sources {
         for stream in &source.streams {
@@ -310,16 +329,15 @@ fn open_store(settings: &Settings, clock: &Clock) -> anyhow::Result<(Opened, Con
             streams.push(StreamName { source, stream: name, plan: stream.plan, rank: stream.rank });
         }
     }
-    let parts = Parts {
+    Parts {
         plans: config.plans.clone(),
-        keys: key_ids(&config, &key, previous.as_deref()),
+        keys: key_ids(config, key, previous),
         streams,
         words: config.words.clone(),
         epoch: Epoch { hash: config.hash.clone(), files: config.files.clone() },
         clock: clock.clone(),
         journal_full_for: config.journal_full_for,
-    };
-    Ok((opened, config, parts))
+    }
 }
 
 /// The ids of each contract's derived keys, in the order of the plans.
@@ -403,20 +421,39 @@ fn stream_labels(stream: &config::CheckedStream, schema: &Schema) -> StreamLabel
     }
 }
 
-/// Every stream of every source, in the order in which the store numbers them.
+/// The client of a source, and what ends all that it asks.
+#[derive(Clone)]
+struct Client {
+    puller: Option<pull::Source>,
+    stop: CancellationToken,
+}
+
+type AllStreams = (Vec<Arc<Stream>>, BTreeMap<String, Client>);
+
+/// Every stream of every source, in the order in which the store numbers them, and their clients:
+/// the `known` ones where there is one, and new ones, which end when `context` does.
 fn streams(
     config: &Config,
     folder: &Path,
     context: &pull::Context,
-) -> anyhow::Result<Vec<Arc<Stream>>> {
+    mut known: BTreeMap<String, Client>,
+) -> anyhow::Result<AllStreams> {
+    let mut clients = BTreeMap::new();
     let mut streams = Vec::new();
     for source in &config.sources {
         let written = &source.written;
-        let puller = match written.requester {
-            Some(_) => Some(puller(written, context)?),
-            None => None,
+        let known = known.remove(&written.source);
+        let stop =
+            known.as_ref().map_or_else(|| context.stop.child_token(), |known| known.stop.clone());
+        let context =
+            pull::Context { stop: stop.clone(), seed: fastrand::u64(..), ..context.clone() };
+        let puller = match (known, &written.requester) {
+            (Some(known), _) => known.puller,
+            (None, Some(_)) => Some(puller(written, &context)?),
+            (None, None) => None,
         };
-        let discovery = discovery(written, folder, context)?;
+        let discovery = discovery(written, folder, &context)?;
+        clients.insert(written.source.clone(), Client { puller: puller.clone(), stop });
         for stream in &source.streams {
             let fleet = discovery.as_ref().zip(written.fleet.as_ref()).map(|(discovery, fleet)| {
                 Fleet::new(Arc::clone(discovery), fleet.slot, fleet.concurrency)
@@ -441,14 +478,14 @@ fn streams(
                 drift: written.streams[&stream.name].drift,
                 unit: written.accountable_unit.clone(),
                 fleet,
-                intake: intake_of(written, context),
+                intake: intake_of(written, &context),
                 files: written.file.clone(),
                 reconcile: written.streams[&stream.name].reconcile.clone().map(Reconcile::new),
                 wake: Notify::new(),
             }));
         }
     }
-    Ok(streams)
+    Ok((streams, clients))
 }
 
 /// What lets deliveries of a source's stream in.
@@ -502,6 +539,25 @@ pub fn puller(written: &config::Source, context: &pull::Context) -> anyhow::Resu
         context.clone(),
     )
     .with_context(|| format!("source '{}'", written.source))
+}
+
+/// The key of identifiers, and the one before while it is being replaced.
+fn identifier_keys(settings: &Settings) -> anyhow::Result<(Vec<u8>, Option<Vec<u8>>)> {
+    let key = identifier_key(&settings.secrets.join(IDENTIFIER_KEY))?;
+    let path = settings.secrets.join(PREVIOUS_KEY);
+    let previous = if path.exists() { Some(identifier_key(&path)?) } else { None };
+    Ok((key, previous))
+}
+
+/// Waits for the next message; for ever if nobody sends any.
+async fn asked_to_reload(reloads: &mut Option<mpsc::Receiver<()>>) {
+    let asked = match reloads {
+        Some(reloads) => reloads.recv().await,
+        None => None,
+    };
+    if asked.is_none() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// The key of identifiers' hashes; without it no store may be written.

@@ -1,9 +1,10 @@
-//! `iocgw serve`: the gateway itself.
+//! `iocgw serve`: the gateway itself. SIGHUP reads the configuration again.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Place;
@@ -43,7 +44,8 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     )?;
     let listener = listen(&arguments.listen)?;
     cancel_on_signal(stop)?;
-    gateway.allowing_writes(arguments.allow_writes).serve(listener).await?;
+    let gateway = gateway.reloading_on(hangups()?).allowing_writes(arguments.allow_writes);
+    gateway.serve(listener).await?;
     Ok(0)
 }
 
@@ -51,6 +53,19 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
 pub(super) fn listen(address: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .with_context(|| format!("cannot listen on {address}; choose another with --listen"))
+}
+
+/// A message for each SIGHUP, and one for those that come while one is waiting.
+fn hangups() -> anyhow::Result<mpsc::Receiver<()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup()).context("cannot wait for signals")?;
+    let (asked, asks) = mpsc::channel(1);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let _ = asked.try_send(());
+        }
+    });
+    Ok(asks)
 }
 
 /// Stops in good order on SIGINT and SIGTERM; a second signal ends the process at once.

@@ -75,6 +75,14 @@ impl Dictionaries {
         self.by_name.get(name)
     }
 
+    /// Whether every word of `known` has the same number here.
+    pub fn continues(&self, known: &Self) -> bool {
+        known.iter().all(|(name, known)| {
+            let Some(here) = self.get(name) else { return known.is_empty() };
+            known.since(0).all(|(number, word)| here.word(number) == Some(word))
+        })
+    }
+
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Dictionary)> {
         self.by_name.iter().map(|(name, dictionary)| (name.as_str(), dictionary))

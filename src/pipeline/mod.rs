@@ -51,7 +51,7 @@ pub use limits::RunLimits;
 pub use parent::{Parent, ParentSettings};
 pub use reconcile::{Reconcile, ReconcileSettings};
 pub use replay::replay;
-pub use schedule::run;
+pub use schedule::{next_turn, run};
 pub use slices::{SliceSettings, Slices};
 pub use timetable::{Board, Counts, Seat};
 pub use turn::take as turn;

@@ -2,10 +2,11 @@
 //!
 //! Turns of one stream never overlap. Each stream has its own phase within its interval, derived from
 //! its name, so that sources are not all asked in the same second and two gateways differ from each
-//! other only by their clocks. The first turn comes at once, and one that somebody asks for as soon
-//! as the turn under way is over; asking twice meanwhile is asking once. A paused source is not asked,
-//! and a turn that is under way ends with its page. A fault in one stream (even a panic) ends one turn
-//! of that stream and nothing else.
+//! other only by their clocks. The first turn comes at once, unless the stream goes on after another
+//! configuration was taken over; one that somebody asks for comes as soon as the turn under way is
+//! over, and asking twice meanwhile is asking once. A paused source is not asked, and a turn that is
+//! under way ends with its page. A fault in one stream (even a panic) ends one turn of that stream and
+//! nothing else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,17 +19,29 @@ use crate::model::snapshot::{Conservation, Outcome};
 use crate::model::time::Stamp;
 use crate::store::{RunEnd, StoreError};
 
-/// Runs a stream until `stop`, or until the store fails for good.
+/// Runs a stream until `stop`, or until the store fails for good. The first turn is taken at `due`, for
+/// a stream that goes on in its rhythm; at once if there is none.
 pub async fn run(
     stream: Arc<Stream>,
     shared: Shared,
     stop: CancellationToken,
+    due: Option<Stamp>,
 ) -> Result<(), StoreError> {
     if stream.fleet.is_some() {
         watch(Arc::clone(&stream), shared.clone(), stop.clone());
     }
-    let mut pace = Pace::AtOnce;
+    let mut pace = if due.is_some() { Pace::Spread } else { Pace::AtOnce };
+    let mut due = due;
     loop {
+        if let Some(next) = due.take() {
+            shared.store.schedule(stream.index, next).await;
+            let now = shared.clock.now();
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(seconds_until(now, next))) => {}
+                () = stream.wake.notified() => pace = Pace::AtOnce,
+                () = stop.cancelled() => return Ok(()),
+            }
+        }
         if stream.is_paused(&shared) {
             tokio::select! {
                 () = stream.wake.notified() => continue,
@@ -40,17 +53,7 @@ pub async fn run(
         if stop.is_cancelled() {
             return Ok(());
         }
-        if finished.has_more {
-            continue;
-        }
-        let now = shared.clock.now();
-        let next = next_turn(&stream, now);
-        shared.store.schedule(stream.index, next).await;
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(seconds_until(now, next))) => {}
-            () = stream.wake.notified() => pace = Pace::AtOnce,
-            () = stop.cancelled() => return Ok(()),
-        }
+        due = (!finished.has_more).then(|| next_turn(&stream, shared.clock.now()));
     }
 }
 
@@ -110,7 +113,7 @@ fn faulted(stream: &Stream, at: Stamp) -> RunEnd {
 }
 
 /// The next moment of the stream's own rhythm after `now`.
-fn next_turn(stream: &Stream, now: Stamp) -> Stamp {
+pub fn next_turn(stream: &Stream, now: Stamp) -> Stamp {
     let interval = stream.interval.as_seconds().max(1);
     let name = blake3::hash(format!("{}.{}", stream.source, stream.name).as_bytes());
     let phase = i64::from(u16::from_le_bytes([name.as_bytes()[0], name.as_bytes()[1]])) % interval;

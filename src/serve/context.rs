@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::HttpRequest;
+use actix_web::dev::Payload;
 use actix_web::http::{Uri, header};
+use actix_web::{FromRequest, HttpRequest, web};
 use arc_swap::ArcSwap;
 
 use super::custody::{Custodian, QuarantineReader};
@@ -71,6 +72,39 @@ pub struct Context {
     pub observe: Arc<Observe>,
     /// The program's version.
     pub version: &'static str,
+}
+
+/// What is in use now: another configuration brings another context, whole.
+pub type Contexts = ArcSwap<Context>;
+
+/// The context of one request, the same from its beginning to its end.
+#[derive(Clone)]
+pub(super) struct Current(Arc<Context>);
+
+impl Current {
+    /// The one in use when the request is looked at first.
+    pub(super) fn of(request: &HttpRequest) -> Option<Self> {
+        let contexts = request.app_data::<web::Data<Contexts>>()?;
+        Some(Self(contexts.load_full()))
+    }
+}
+
+impl std::ops::Deref for Current {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.0
+    }
+}
+
+impl FromRequest for Current {
+    type Error = actix_web::Error;
+    type Future = std::future::Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let missing = || actix_web::error::ErrorInternalServerError("no context is in use");
+        std::future::ready(Self::of(request).ok_or_else(missing))
+    }
 }
 
 /// What the numbers of a snapshot mean: everything besides the snapshot that decides a reading.

@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::context::{Context, SourceFacts};
+use super::context::{Context, Current, SourceFacts};
 use super::error::ApiError;
 use super::query::Query;
 use crate::model::nearest::nearest;
@@ -108,7 +108,7 @@ struct Discarded {
 /// `POST /v1/quarantine/replays`.
 pub(super) async fn replay(
     request: HttpRequest,
-    context: web::Data<Context>,
+    context: Current,
     body: web::Payload,
 ) -> HttpResponse {
     let work = async {
@@ -122,7 +122,7 @@ pub(super) async fn replay(
 /// `POST /v1/quarantine/discards`.
 pub(super) async fn discard(
     request: HttpRequest,
-    context: web::Data<Context>,
+    context: Current,
     body: web::Payload,
 ) -> HttpResponse {
     let work = async {
@@ -147,7 +147,7 @@ pub(super) async fn discard(
 /// `POST /v1/sources/{id}/confirmations`.
 pub(super) async fn confirm(
     request: HttpRequest,
-    context: web::Data<Context>,
+    context: Current,
     body: web::Payload,
 ) -> HttpResponse {
     let work = async {

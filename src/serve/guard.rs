@@ -6,16 +6,16 @@
 //! bounded). What actix-web refuses before there is a request (a broken or endless head, a client
 //! that is too slow) it answers itself, with a status and no body.
 
+use actix_web::Error;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, web};
 use tokio::time::Instant;
 
 use super::answer::mark_compressed;
-use super::context::Context;
+use super::context::Current;
 use super::error::ApiError;
 
 /// The longest address, in bytes, query included.
@@ -41,7 +41,7 @@ pub(super) async fn guard<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
     let begun = Instant::now();
-    let context = request.app_data::<web::Data<Context>>().cloned();
+    let context = Current::of(request.request());
     let method = label(request.method());
     let mut response = match refusal(&request) {
         Some(refusal) => {

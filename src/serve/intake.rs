@@ -16,7 +16,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
-use super::context::Context;
+use super::context::{Context, Current};
 use super::error::ApiError;
 use super::query::Query;
 use crate::model::intake::{Pushed, Refused, Taken};
@@ -52,7 +52,7 @@ struct Body<'a> {
 
 pub(super) async fn push(
     request: HttpRequest,
-    context: web::Data<Context>,
+    context: Current,
     payload: web::Payload,
 ) -> HttpResponse {
     let stream = request.match_info().query("stream").to_owned();

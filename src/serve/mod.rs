@@ -41,8 +41,8 @@ mod tests;
 mod value;
 
 pub use context::{
-    Check, Context, Definitions, Learned, NoVintage, Observe, Province, SourceFacts, StreamFacts,
-    Vintage, Vintages,
+    Check, Context, Contexts, Definitions, Learned, NoVintage, Observe, Province, SourceFacts,
+    StreamFacts, Vintage, Vintages,
 };
 pub use custody::{Confirmed, Custodian, Pending, QuarantineReader};
 pub use events::{EventSettings, Hub, Streamed, WatchStreams, tell};
@@ -62,7 +62,7 @@ use actix_web::{Responder, web};
 
 use crate::model::nearest::nearest;
 use answer::Answer;
-use context::{Asked, Question};
+use context::{Asked, Current, Question};
 use error::ApiError;
 use past::Reader;
 
@@ -134,12 +134,12 @@ fn routes(config: &mut web::ServiceConfig) {
 }
 
 /// Serves on `listener` with `workers` threads. The caller awaits the server and owns its stop;
-/// signals are left alone.
-pub fn bind(context: Arc<Context>, listener: TcpListener, workers: usize) -> io::Result<Server> {
-    let context = web::Data::from(context);
+/// signals are left alone. What is put into `contexts` answers every request from then on.
+pub fn bind(contexts: Arc<Contexts>, listener: TcpListener, workers: usize) -> io::Result<Server> {
+    let contexts = web::Data::from(contexts);
     let server = HttpServer::new(move || {
         App::new()
-            .app_data(context.clone())
+            .app_data(contexts.clone())
             .configure(routes)
             .wrap(Compress::default())
             .wrap(from_fn(guard::guard))
@@ -159,7 +159,7 @@ pub fn bind(context: Arc<Context>, listener: TcpListener, workers: usize) -> io:
 
 /// An address that is read by a plain function, which must not block.
 fn get(path: &str, reader: Reader) -> Resource {
-    resource(path, move |request: HttpRequest, context: web::Data<Context>| {
+    resource(path, move |request: HttpRequest, context: Current| {
         let result = reader(&Asked::new(&Question::of(&request), &context));
         std::future::ready(respond(&request, result))
     })
@@ -167,7 +167,7 @@ fn get(path: &str, reader: Reader) -> Resource {
 
 /// The same for an address that takes `as_of=`: with it, the function runs where it may block.
 fn dated(path: &str, reader: Reader) -> Resource {
-    resource(path, move |request: HttpRequest, context: web::Data<Context>| async move {
+    resource(path, move |request: HttpRequest, context: Current| async move {
         let question = Question::of(&request);
         let result = match past::asked_moment(&question) {
             Ok(None) => reader(&Asked::new(&question, &context)),
@@ -180,7 +180,7 @@ fn dated(path: &str, reader: Reader) -> Resource {
 
 /// An address that is always read where it may block; it may take `as_of=` too.
 fn blocking(path: &str, reader: Reader) -> Resource {
-    resource(path, move |request: HttpRequest, context: web::Data<Context>| async move {
+    resource(path, move |request: HttpRequest, context: Current| async move {
         let question = Question::of(&request);
         let result = match past::asked_moment(&question) {
             Ok(at) => past::answer(question, context, at, reader).await,

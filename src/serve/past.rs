@@ -9,7 +9,7 @@ use actix_web::web;
 use tokio::sync::Semaphore;
 
 use super::answer::Answer;
-use super::context::{Asked, Context, NoVintage, Question, Vintage};
+use super::context::{Asked, Context, Current, NoVintage, Question, Vintage};
 use super::error::{ApiError, ParameterError, brief};
 use super::query::Query;
 use crate::model::time::{Day, Stamp};
@@ -45,7 +45,7 @@ pub(super) fn moment_of(query: &Query, name: &str) -> Result<Option<Stamp>, ApiE
 /// Answers on a thread that may block, from what was known at `at`, or from what is known now.
 pub(super) async fn answer(
     question: Question,
-    context: web::Data<Context>,
+    context: Current,
     at: Option<Stamp>,
     reader: Reader,
 ) -> Result<Answer, ApiError> {

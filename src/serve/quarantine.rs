@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use super::answer::Answer;
-use super::context::Context;
+use super::context::{Context, Current};
 use super::custody::QuarantineReader;
 use super::error::{ApiError, ParameterError, brief};
 use super::query::{Query, refused};
@@ -75,7 +75,7 @@ struct Question {
 }
 
 /// `/v1/quarantine?source=&stream=&contract=&reason=&rule=&state=&group=&cursor=&limit=`.
-pub(super) async fn list(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
+pub(super) async fn list(request: HttpRequest, context: Current) -> HttpResponse {
     let result = match question(request.query_string(), &context) {
         Ok(Question { filter, by_rule: true }) => groups(filter, &context).await,
         Ok(Question { filter, by_rule: false }) => records(filter, &context).await,
@@ -85,7 +85,7 @@ pub(super) async fn list(request: HttpRequest, context: web::Data<Context>) -> H
 }
 
 /// `/v1/quarantine/{id}`: one record, whatever its state.
-pub(super) async fn one(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
+pub(super) async fn one(request: HttpRequest, context: Current) -> HttpResponse {
     let id = request.match_info().query("id").to_owned();
     let found = match (Query::read(request.query_string(), &[]), id.parse()) {
         (Err(error), _) => Err(error),

@@ -9,7 +9,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
-use super::context::Context;
+use super::context::Current;
 use super::custody::{admit, bad, check_stream, known, said};
 use super::error::ApiError;
 use crate::model::snapshot::Paused;
@@ -67,7 +67,7 @@ pub(super) const fn state(paused: Option<&Paused>) -> &'static str {
 /// `POST /v1/sources/{id}/pulls`.
 pub(super) async fn pull(
     request: HttpRequest,
-    context: web::Data<Context>,
+    context: Current,
     body: web::Payload,
 ) -> HttpResponse {
     let id = request.match_info().query("id").to_owned();
@@ -101,7 +101,7 @@ pub(super) async fn pull(
 /// `PATCH /v1/sources/{id}`.
 pub(super) async fn change(
     request: HttpRequest,
-    context: web::Data<Context>,
+    context: Current,
     body: web::Payload,
 ) -> HttpResponse {
     let id = request.match_info().query("id").to_owned();

@@ -26,6 +26,7 @@ mod load;
 mod pause;
 mod precedence;
 mod quarantine;
+mod reload;
 mod replay;
 mod retention;
 mod save;
@@ -164,6 +165,9 @@ pub enum StoreError {
     /// The file is not one of ours, or of a newer version.
     #[error("{0}")]
     Foreign(String),
+    /// Words got numbers between the reading of a configuration and its reload.
+    #[error("new texts came in while the configuration was read; try again")]
+    Moved,
     /// The disk is full: nothing was committed, and later commits may succeed.
     #[error("the disk of the store is full; nothing was lost, pulling goes on when there is room")]
     Full,
@@ -183,6 +187,7 @@ pub(crate) enum Command {
     Sweep(Box<Sweep>, oneshot::Sender<Result<Swept, StoreError>>),
     Confirm(usize, String, Stamp, oneshot::Sender<Result<Option<u64>, StoreError>>),
     Pause(String, Option<Paused>, oneshot::Sender<Result<(), StoreError>>),
+    Reload(Box<Parts>, oneshot::Sender<Result<Store, StoreError>>),
     Begin(usize, Stamp),
     End(Box<RunEnd>, oneshot::Sender<Result<(), StoreError>>),
     Schedule(usize, Stamp),
@@ -291,9 +296,13 @@ impl Store {
     /// thread.
     pub fn settled(&self) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
-        let closed = || StoreError::Fatal("it is closed".to_owned());
-        self.commands.blocking_send(Command::Settle(reply)).map_err(|_| closed())?;
-        answer.blocking_recv().map_err(|_| closed())
+        let is_taken = self.commands.blocking_send(Command::Settle(reply)).is_ok();
+        if is_taken && answer.blocking_recv().is_ok() {
+            return Ok(());
+        }
+        // Nothing comes in here any more, because the store was closed or goes on by another handle;
+        // what had been stamped by then is on the disk.
+        self.fatal.borrow().clone().map_or(Ok(()), Err)
     }
 
     /// Waits until every measure has been built, or the store has failed.

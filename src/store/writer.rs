@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -66,6 +67,7 @@ pub(super) struct Writer {
     pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(super) announce: watch::Sender<u64>,
     pub(super) fatal: watch::Sender<Option<StoreError>>,
+    path: Arc<PathBuf>,
     pub(super) buffer: Vec<u8>,
     _lock: File,
 }
@@ -76,9 +78,8 @@ pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
     keys::check(&connection, &parts)?;
     let loaded = load_all(&mut connection, parts).map_err(|error| failure(&error))?;
     let (contracts, streams, (revision, at)) = loaded;
-    let (announce, revisions) = watch::channel(revision);
-    let (fatal, failures) = watch::channel(None);
-    let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
+    let (announce, _) = watch::channel(revision);
+    let (fatal, _) = watch::channel(None);
     let paused = pause::load(&connection).map_err(|error| failure(&error))?;
     let mut writer = Writer {
         connection,
@@ -91,24 +92,29 @@ pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
         compacted: Stamp(0),
         expiry: Expiry::default(),
         paused,
-        snapshot: Arc::clone(&snapshot),
+        snapshot: Arc::new(ArcSwap::from_pointee(Snapshot::default())),
         announce,
         fatal,
+        path: Arc::new(path),
         buffer: Vec::new(),
         _lock: lock,
     };
     writer.publish(at);
     let (commands, queue) = mpsc::channel(QUEUE);
+    let store = writer.handle(commands);
     std::thread::Builder::new()
         .name("store".to_owned())
         .spawn(move || writer.work(queue))
         .map_err(|error| StoreError::Fatal(format!("cannot start the store's thread: {error}")))?;
-    Ok(Store { commands, snapshot, revision: revisions, fatal: failures, path: Arc::new(path) })
+    Ok(store)
 }
 
-type Everything = (Vec<Contract>, Vec<Stream>, (u64, Stamp));
+pub(super) type Everything = (Vec<Contract>, Vec<Stream>, (u64, Stamp));
 
-fn load_all(connection: &mut Connection, parts: Parts) -> Result<Everything, rusqlite::Error> {
+pub(super) fn load_all(
+    connection: &mut Connection,
+    parts: Parts,
+) -> Result<Everything, rusqlite::Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     load::save_dictionaries(&transaction, &parts.words)?;
     let mut held = load::held_keys(&transaction)?;
@@ -202,6 +208,22 @@ fn told<T>(
 }
 
 impl Writer {
+    /// A handle whose commands come through `commands`.
+    pub(super) fn handle(&self, commands: mpsc::Sender<Command>) -> Store {
+        Store {
+            commands,
+            snapshot: Arc::clone(&self.snapshot),
+            revision: self.announce.subscribe(),
+            fatal: self.fatal.subscribe(),
+            path: Arc::clone(&self.path),
+        }
+    }
+
+    /// Begins anew what is kept besides contracts and streams.
+    pub(super) fn adopt(&mut self, full_for: Span) {
+        (self.full_for, self.compacted, self.expiry) = (full_for, Stamp(0), Expiry::default());
+    }
+
     fn work(mut self, mut queue: mpsc::Receiver<Command>) {
         while let Some(command) = self.next(&mut queue) {
             let failed = match command {
@@ -252,6 +274,15 @@ impl Writer {
                 Command::Pause(source, paused, reply) => {
                     let answer = self.pause(source, paused);
                     pause::told(answer, reply)
+                }
+                Command::Reload(parts, reply) => {
+                    // A failure has changed nothing; if the disk is to blame, a commit will tell.
+                    let answer = self.reload(*parts).map(|(store, others)| {
+                        queue = others;
+                        store
+                    });
+                    let _ = reply.send(answer);
+                    None
                 }
                 Command::Begin(stream, at) => {
                     // Seen with the next commit: the beginning of a run changes no number.

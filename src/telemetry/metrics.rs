@@ -3,7 +3,10 @@
 //! Counters move where things happen. Gauges about sources and store are computed from the snapshot
 //! at each scrape, so they cannot lag behind it and vanish with their source.
 
+mod adopt;
+
 use std::path::Path;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus::core::Collector;
@@ -80,7 +83,13 @@ pub struct StreamLabels {
 /// All families.
 pub struct Metrics {
     registry: Registry,
-    sources: Vec<SourceLabels>,
+    /// As the configuration in use has them.
+    sources: RwLock<Vec<SourceLabels>>,
+    config_good: IntGauge,
+    config_taken: Gauge,
+    source_info: IntGaugeVec,
+    source_enabled: IntGaugeVec,
+    freshness_limit: GaugeVec,
     source_up: IntGaugeVec,
     source_paused: IntGaugeVec,
     last_success: GaugeVec,
@@ -167,6 +176,29 @@ impl Metrics {
         let make = Maker(&registry);
         let by_source = &["source"];
         let metrics = Self {
+            config_good: make.gauge(
+                "config_last_reload_successful",
+                "Whether the configuration read last is the one in use.",
+            ),
+            config_taken: make.add(Gauge::new(
+                "iocgw_config_last_reload_success_timestamp_seconds",
+                "Unix time at which the configuration in use was taken over.",
+            )),
+            source_info: make.gauges(
+                "source_info",
+                "Source metadata to join on source; constant 1.",
+                &["source", "source_kind", "unit"],
+            ),
+            source_enabled: make.gauges(
+                "source_enabled",
+                "Whether the source is switched on in configuration.",
+                by_source,
+            ),
+            freshness_limit: make.moments(
+                "source_freshness_limit_seconds",
+                "Configured largest allowed age of the watermark.",
+                by_source,
+            ),
             source_up: make.gauges(
                 "source_up",
                 "Whether the last finished pull of every stream succeeded.",
@@ -337,10 +369,10 @@ impl Metrics {
             ),
             listeners: Listeners::new(&make),
             registry: registry.clone(),
-            sources,
+            sources: RwLock::default(),
         };
         metrics.describe(&make);
-        metrics.begin_at_zero();
+        metrics.adopt(sources);
         metrics
     }
 
@@ -348,75 +380,10 @@ impl Metrics {
     fn describe(&self, make: &Maker<'_>) {
         let build = make.gauges("build_info", "Build facts; constant 1.", &["version", "store"]);
         build.with_label_values(&[env!("CARGO_PKG_VERSION"), "sqlite"]).set(1);
-        let info = make.gauges(
-            "source_info",
-            "Source metadata to join on source; constant 1.",
-            &["source", "source_kind", "unit"],
-        );
-        let enabled = make.gauges(
-            "source_enabled",
-            "Whether the source is switched on in configuration.",
-            &["source"],
-        );
-        let limit = make.moments(
-            "source_freshness_limit_seconds",
-            "Configured largest allowed age of the watermark.",
-            &["source"],
-        );
-        for source in &self.sources {
-            info.with_label_values(&[&source.source, &source.kind, &source.unit]).set(1);
-            enabled.with_label_values(&[&source.source]).set(1);
-            let strictest = source.streams.iter().map(|each| each.fresh_within).min().unwrap_or(0);
-            limit.with_label_values(&[&source.source]).set(strictest as f64);
-        }
         #[cfg(target_os = "linux")]
         {
             let process = prometheus::process_collector::ProcessCollector::for_self();
             self.registry.register(Box::new(process)).expect("registered once");
-        }
-    }
-
-    fn begin_at_zero(&self) {
-        for source in &self.sources {
-            let name = source.source.as_str();
-            for family in [&self.pulls, &self.retries, &self.received_bytes] {
-                family.with_label_values(&[name]);
-            }
-            for reason in FAILURES {
-                self.pull_failures.with_label_values(&[name, reason]);
-            }
-            for code in CODES {
-                self.requests.with_label_values(&[name, code]);
-            }
-            if source.is_fleet {
-                self.fleet(name, [0; 3]);
-                self.discovery_failures.with_label_values(&[name]);
-                moment(&self.discovery_success, &[name], None);
-            }
-            self.pull_duration.with_label_values(&[name]);
-            self.request_duration.with_label_values(&[name]);
-            for StreamLabels { stream, warnings, .. } in &source.streams {
-                let families = [
-                    &self.received,
-                    &self.unknown_codes,
-                    &self.unknown_fields,
-                    &self.late,
-                    &self.unbalanced,
-                ];
-                for family in families {
-                    family.with_label_values(&[name, stream]);
-                }
-                self.rejected.with_label_values(&[name, stream, PAGE_REFUSED]);
-                for rule in warnings {
-                    self.warned.with_label_values(&[name, stream, rule]);
-                }
-                for change in CHANGES {
-                    self.applied.with_label_values(&[name, stream, change]);
-                }
-                for reason in Reason::ALL {
-                    self.rejected.with_label_values(&[name, stream, reason.as_str()]);
-                }
-            }
         }
     }
 
@@ -538,7 +505,7 @@ impl Metrics {
         for (contract, remaining) in &snapshot.rekeying {
             self.rekeying.with_label_values(&[contract]).set(*remaining as i64);
         }
-        for source in &self.sources {
+        for source in &*self.sources.read().unwrap_or_else(PoisonError::into_inner) {
             for StreamLabels { stream, .. } in &source.streams {
                 let state = snapshot.streams.get(&format!("{}.{stream}", source.source));
                 for grade in Grade::ALL {

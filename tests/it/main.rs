@@ -27,6 +27,7 @@ mod paging;
 mod profiles;
 mod programme;
 mod readme;
+mod reload;
 mod sick;
 mod steering;
 mod steward;

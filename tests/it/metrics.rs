@@ -10,6 +10,8 @@ use crate::support::{Overlay, Pulled, promtool};
 const PROMISED: &[&str] = &[
     "iocgw_build_info",
     "iocgw_ready",
+    "iocgw_config_last_reload_successful",
+    "iocgw_config_last_reload_success_timestamp_seconds",
     "iocgw_store_size_bytes",
     "iocgw_store_available_bytes",
     "iocgw_source_info",

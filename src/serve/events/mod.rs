@@ -24,7 +24,7 @@ use std::time::Duration;
 use actix_web::dev::Extensions;
 use actix_web::http::header;
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream::{Stream, unfold};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -32,7 +32,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use self::hub::{Beginning, Entry, Event, LOOK_EVERY, Listener};
 use self::picture::{Change, Fares, Figures, Item, PROVINCE, Picture};
-use super::context::{Asked, Context, Question};
+use super::context::{Asked, Context, Contexts, Current, Question};
 use super::error::{ApiError, ParameterError};
 use super::place::all_of_today;
 use super::query::{Query, refused};
@@ -62,8 +62,9 @@ pub(super) fn remember(connection: &dyn std::any::Any, data: &mut Extensions) {
 }
 
 /// Looks at the snapshot and tells what changed, until the gateway stops.
-pub async fn tell(context: Arc<Context>) {
-    let hub = &context.events;
+pub async fn tell(contexts: Arc<Contexts>) {
+    // The listeners stay where they are when another configuration is taken over.
+    let hub = Arc::clone(&contexts.load().events);
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -76,14 +77,14 @@ pub async fn tell(context: Arc<Context>) {
             hub.rest();
             continue;
         }
+        let context = contexts.load_full();
         let seen = hub.picture().map(|picture| picture.revision);
         if seen == Some(context.snapshot.load().revision) {
             continue;
         }
-        let looking = Arc::clone(&context);
         let look = move || {
             let nobody = Question::default();
-            Picture::of(&Asked::new(&nobody, &looking).world())
+            Picture::of(&Asked::new(&nobody, &context).world())
         };
         match tokio::task::spawn_blocking(look).await {
             Ok(picture) => hub.publish(picture),
@@ -112,7 +113,7 @@ impl Drop for Seat {
 }
 
 /// `/v1/events`.
-pub(super) async fn events(request: HttpRequest, context: web::Data<Context>) -> HttpResponse {
+pub(super) async fn events(request: HttpRequest, context: Current) -> HttpResponse {
     match open(&request, &context) {
         Ok(response) => response,
         Err(error) => error.response(request.path()),

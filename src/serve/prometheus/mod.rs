@@ -36,7 +36,7 @@ use self::parser::parse;
 use self::reply::{Data, Pairs, Said, Sample, plain, success};
 use self::samples::{Grid, Reader};
 use super::answer::{Answer, Keep};
-use super::context::{Asked, Context, Question};
+use super::context::{Asked, Current, Question};
 use super::error::ApiError;
 use super::past;
 use super::query::Query;
@@ -71,7 +71,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 
 /// An address that takes its parameters from the address or from a form.
 fn form(path: &str, reader: past::Reader) -> Resource {
-    let handler = move |request: HttpRequest, context: web::Data<Context>, body: web::Payload| async move {
+    let handler = move |request: HttpRequest, context: Current, body: web::Payload| async move {
         let result = match text_of(&request, body).await {
             Ok(form) => {
                 let question = Question::of(&request).with_form(form);

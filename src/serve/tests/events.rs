@@ -12,7 +12,7 @@ use super::world;
 use crate::model::cube::cell;
 use crate::model::snapshot::{Measure, Snapshot};
 use crate::model::time::Day;
-use crate::serve::{Context, EventSettings, Hub, Streamed, bind, tell};
+use crate::serve::{Context, Contexts, EventSettings, Hub, Streamed, bind, tell};
 
 /// A server with a few listeners allowed, its clock standing still.
 struct Live {
@@ -35,10 +35,11 @@ impl Live {
         let context = Arc::new(context);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let server = bind(Arc::clone(&context), listener, 1).unwrap();
+        let contexts = Arc::new(Contexts::new(Arc::clone(&context)));
+        let server = bind(Arc::clone(&contexts), listener, 1).unwrap();
         let handle = server.handle();
         let running = actix_web::rt::spawn(server);
-        actix_web::rt::spawn(tell(Arc::clone(&context)));
+        actix_web::rt::spawn(tell(contexts));
         Self { context, address, stop, counted, running, handle }
     }
 

@@ -28,7 +28,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, test, web};
 use serde_json::Value;
 
-use super::{Context, guard, routes};
+use super::{Context, Contexts, guard, routes};
 
 /// What came back.
 struct Reply {
@@ -54,7 +54,7 @@ impl Reply {
 /// Sends a request through every layer.
 async fn send(context: &Arc<Context>, request: test::TestRequest) -> Reply {
     let app = App::new()
-        .app_data(web::Data::from(context.clone()))
+        .app_data(web::Data::new(Contexts::new(context.clone())))
         .configure(routes)
         .wrap(Compress::default())
         .wrap(from_fn(guard::guard));

@@ -152,6 +152,13 @@ impl Gateway {
         false
     }
 
+    /// SIGHUP: the configuration shall be read again.
+    pub(crate) fn reload(&self) {
+        let sent =
+            Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// SIGTERM; yields the exit code and how long it took.
     pub(crate) fn stop(mut self) -> (Option<i32>, Duration) {
         let began = Instant::now();

@@ -2,7 +2,7 @@
 //!
 //! It dies by SIGKILL, again and again on the same store: at random moments, and at every named
 //! place on a page's way, before and after every statement that writes, at first starts, in ordinary
-//! turns and after changes of a contract. The places are not listed here: a program that records
+//! turns, after changes of a contract and while other definitions are taken over. The places are not listed here: a program that records
 //! them tells. After every death the store is opened and recounted ([`books`]); in the end every
 //! answer is what the oracle makes of what the province said.
 //!
@@ -22,7 +22,7 @@ use ioc_gateway::clock::Clock;
 use ioc_gateway::model::time::Stamp;
 
 use crate::oracle::{Edition, Stage, compare_days, moment, seed};
-use crate::support::{Gateway, program};
+use crate::support::{Gateway, copy, program};
 use books::Books;
 use places::{Life, Place};
 
@@ -34,6 +34,9 @@ const TRIES: usize = 3;
 
 /// How long a program may take to come to the place at which it is to die.
 const PATIENCE: Duration = Duration::from_secs(4);
+
+/// The same when it takes another configuration over: turns under way may take so long to end.
+const LONG_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Seconds by which the province lives on in all deaths of one stage together.
 const SPAN: i64 = 10 * 86_400;
@@ -92,6 +95,8 @@ enum Way {
     Starting(Duration),
     /// So long after it began to listen.
     Listening(Duration),
+    /// So long after it was told to take over another configuration.
+    Reloading(Duration),
     /// At a named place.
     At(Place),
 }
@@ -101,6 +106,7 @@ impl Way {
         match self {
             Self::Starting(_) => "at a random moment after the start".to_owned(),
             Self::Listening(_) => "at a random moment at work".to_owned(),
+            Self::Reloading(_) => "at a random moment of a reload".to_owned(),
             Self::At(place) => place.name.clone(),
         }
     }
@@ -161,7 +167,11 @@ impl Torture {
 
     fn random_way(&mut self, i: usize) -> Way {
         let after = Duration::from_millis(self.random.u64(0..=LATEST));
-        if i.is_multiple_of(4) { Way::Starting(after) } else { Way::Listening(after) }
+        match i % 8 {
+            0 | 4 => Way::Starting(after),
+            1 => Way::Reloading(after),
+            _ => Way::Listening(after),
+        }
     }
 
     /// Where a place was not passed in time there was too little to do: once more, with more of it.
@@ -190,6 +200,10 @@ impl Torture {
         let has_died = match way {
             Way::Starting(after) => self.die_starting(*after),
             Way::Listening(after) => self.die_listening(*after),
+            Way::Reloading(after) => self.die_reloading("none:1", *after),
+            Way::At(place) if place.life == Life::Reloaded => {
+                self.die_reloading(&format!("{}:1", place.name), LONG_PATIENCE)
+            }
             Way::At(place) => self.die_at(place),
         };
         self.check_books();
@@ -246,6 +260,36 @@ impl Torture {
         }
     }
 
+    /// Lives under one configuration, is told to take over another one, and dies within that or after
+    /// so long; whether it did.
+    fn die_reloading(&mut self, failpoint: &str, after: Duration) -> bool {
+        let (mut gateway, other) = match self.live_changing(failpoint) {
+            Ok(living) => living,
+            Err(log) => panic!("it did not start:\n{log}"),
+        };
+        let is_random = failpoint == "none:1";
+        let has_died = gateway.has_ended_within(after) || is_random;
+        is_faultless(&gateway.kill());
+        // Either the one or the other, whole.
+        let store = self.stage.folder.path().join("iocgw.db");
+        let in_force = places::in_force(&store).expect("it has begun");
+        assert!([self.variant, other].contains(&in_force), "{in_force}");
+        self.variant = in_force;
+        has_died
+    }
+
+    /// Starts the program and tells it to take over another configuration; yields which.
+    fn live_changing(&mut self, failpoint: &str) -> Result<(Gateway, usize), String> {
+        let folder = self.stage.folder.path();
+        let (config, count) = (folder.join("changing"), self.variants.len());
+        let other = (self.variant + self.random.usize(1..count)) % count;
+        copy(&self.variants[self.variant], &config);
+        let gateway = Gateway::try_start(&config, folder, &self.variables(failpoint))?;
+        copy(&self.variants[other], &config);
+        gateway.reload();
+        Ok((gateway, other))
+    }
+
     fn variables(&self, failpoint: &str) -> BTreeMap<String, String> {
         let mut variables = self.stage.systems.variables.clone();
         variables.insert("IOCGW_FAILPOINT".to_owned(), failpoint.to_owned());
@@ -278,6 +322,13 @@ impl Torture {
             recorded.push((life, std::fs::read_to_string(&file).unwrap()));
             std::fs::remove_file(&file).unwrap();
         }
+        let (gateway, other) = self.live_changing(&format!("record:{}", file.display())).unwrap();
+        gateway.wait_until("the reload", "/livez", |_| {
+            gateway.log().contains("another configuration is in use")
+        });
+        assert_eq!(gateway.stop().0, Some(0));
+        self.variant = other;
+        recorded.push((Life::Reloaded, std::fs::read_to_string(&file).unwrap()));
         let places = places::found(&recorded);
         assert!(places.len() > 30, "{places:?}");
         places

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 use crate::support::{copy, edit};
@@ -18,6 +19,8 @@ pub(super) enum Life {
     Later,
     /// When the definitions have changed.
     Changed,
+    /// When other definitions are taken over in mid-life.
+    Reloaded,
     /// When there is no store yet.
     First,
 }
@@ -86,6 +89,15 @@ pub(super) fn variants(folder: &Path) -> Vec<PathBuf> {
     let returned = "      returned_at:    {at: /NgayTra, format: yyyyMMddHHmmss}\n";
     edit(&property.join("sources/portal.yaml"), at, &format!("{at}{returned}"));
     vec![shipped, measure, property]
+}
+
+/// Which of the [`variants`] the store's newest figures were made under; `None` if it has none yet.
+pub(super) fn in_force(store: &Path) -> Option<usize> {
+    let file = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
+    let newest = "SELECT files FROM epoch ORDER BY revision DESC LIMIT 1";
+    let files: String = file.query_row(newest, [], |row| row.get(0)).ok()?;
+    let has = |text: &str| usize::from(files.contains(text));
+    Some(has("torture: {count") + 2 * has("returned_at:    {type"))
 }
 
 /// Whether every stream has ended a run that began after a moment.
