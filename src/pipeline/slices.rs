@@ -182,8 +182,11 @@ impl Slices {
         let total = slices(until - self.start);
         let open: u64 = standing.pending.iter().map(|(from, end)| slices(end - from)).sum();
         let ahead = standing.cursor.map_or(total, |cursor| {
-            // What is live is a slice of its own only when there is a whole one of it.
-            u64::try_from((until - cursor).max(0) / self.step).unwrap_or(0)
+            // Behind a slice of the past all that follows is to come; what is live is a slice of its
+            // own only when there is a whole one of it.
+            let is_past = self.floor(cursor) == cursor;
+            let begun = u64::try_from((until - cursor).max(0) / self.step).unwrap_or(0);
+            if is_past { slices(until - cursor) } else { begun }
         });
         let pending = standing.pending.iter().map(|(from, end)| (Stamp(*from), Stamp(*end)));
         Backfill { done: total.saturating_sub(open + ahead), total, pending: pending.collect() }
@@ -354,6 +357,8 @@ mod tests {
         assert_eq!(told(&Standing::default()), (0, 4));
         assert_eq!(told(&at(1)), (1, 4));
         assert_eq!(told(&at(4)), (4, 4));
+        let begun = slices.progress(&at(3), until + 5000);
+        assert_eq!((begun.done, begun.total), (3, 5), "what is live is to come too");
         let hole = Standing { pending: vec![(slices.start, slices.start + 2 * DAY)], ..at(4) };
         assert_eq!(told(&hole), (2, 4));
     }
