@@ -27,6 +27,7 @@ use crate::model::contract::Otherwise;
 use crate::model::dictionary::Dictionaries;
 use crate::model::nearest::nearest;
 use crate::model::schema::Schema;
+use crate::model::snapshot::Snapshot;
 use crate::normalise::KeyHasher;
 use crate::pipeline::{self, Discovery, Fleet, Reconcile, Shared, Stream};
 use crate::pull;
@@ -47,6 +48,10 @@ pub const IDENTIFIER_KEY: &str = "identifier_key";
 
 /// The file beside it that holds the key before, as long as it is being replaced.
 pub const PREVIOUS_KEY: &str = "identifier_key.previous";
+
+/// The variable that names networks in which sources may stand besides those of the configuration:
+/// this machine's own, for a trial on one machine.
+pub const OUTBOUND_ALLOW: &str = "IOCGW_OUTBOUND_ALLOW";
 
 /// The shortest identifier key, in bytes.
 const KEY_LENGTH: usize = 32;
@@ -139,8 +144,15 @@ impl Gateway {
             holders: pull::Holders::default(),
             stop: stop.clone(),
             seed: fastrand::u64(..),
+            outbound: outbound(settings, &config.outbound)?,
         };
-        let (streams, clients) = streams(&config, &settings.config, &context, BTreeMap::new())?;
+        let (streams, clients) = streams(
+            &config,
+            &settings.config,
+            &context,
+            BTreeMap::new(),
+            &store.snapshot(),
+        )?;
         let counted = Arc::clone(&metrics);
         let hub = Arc::new(serve::Hub::new(
             config.events.clone(),
@@ -437,6 +449,7 @@ fn streams(
     folder: &Path,
     context: &pull::Context,
     mut known: BTreeMap<String, Client>,
+    snapshot: &Snapshot,
 ) -> anyhow::Result<AllStreams> {
     let mut clients = BTreeMap::new();
     let mut streams = Vec::new();
@@ -453,6 +466,9 @@ fn streams(
             (None, None) => None,
         };
         let discovery = discovery(written, folder, &context)?;
+        if let (Some(puller), Some(circuit)) = (&puller, snapshot.circuits.get(&written.source)) {
+            puller.resume(*circuit);
+        }
         clients.insert(written.source.clone(), Client { puller: puller.clone(), stop });
         for stream in &source.streams {
             let fleet = discovery.as_ref().zip(written.fleet.as_ref()).map(|(discovery, fleet)| {
@@ -473,6 +489,9 @@ fn streams(
                 normaliser: stream.normaliser.clone(),
                 interval: written.streams[&stream.name].interval,
                 cursor: stream.cursor.clone(),
+                purpose: written.streams[&stream.name]
+                    .conditional
+                    .then(|| format!("{} {} {}", config.hash, written.source, stream.name)),
                 data_through: stream.data_through,
                 gate: stream.gate,
                 drift: written.streams[&stream.name].drift,
@@ -506,7 +525,8 @@ fn discovery(
     let service = service
         .map(|(requester, http)| {
             let (authenticator, retry) = (http.authenticator.clone(), written.retry.clone());
-            pull::Source::new(requester, authenticator, None, retry, context.clone())
+            let politeness = (None, written.circuit_breaker.clone());
+            pull::Source::new(requester, authenticator, politeness, retry, context.clone())
         })
         .transpose()
         .with_context(|| format!("source '{}', http_sd", written.source))?;
@@ -521,8 +541,23 @@ pub fn puller_of(
     context: &pull::Context,
 ) -> anyhow::Result<pull::Source> {
     let retry = pull::Retry::default();
-    pull::Source::new(requester, authenticator, None, retry, context.clone())
+    let politeness = (None, pull::CircuitBreaker::default());
+    pull::Source::new(requester, authenticator, politeness, retry, context.clone())
         .context("cannot ask this address")
+}
+
+/// What all sources share on their way out: as configured, and where this very process may go.
+pub fn outbound(
+    settings: &Settings,
+    configured: &pull::OutboundSettings,
+) -> anyhow::Result<pull::Outbound> {
+    let mut outbound = configured.clone();
+    if let Some(allowed) = settings.lookup(OUTBOUND_ALLOW) {
+        let networks = allowed.parse().map_err(|error| anyhow!("{OUTBOUND_ALLOW}: {error}"))?;
+        tracing::warn!(networks = allowed, "{OUTBOUND_ALLOW} lets sources stand there");
+        outbound.allow.join(networks);
+    }
+    Ok(pull::Outbound::new(&outbound))
 }
 
 /// The client of one source.
@@ -534,7 +569,7 @@ pub fn puller(written: &config::Source, context: &pull::Context) -> anyhow::Resu
     pull::Source::new(
         requester,
         authenticator,
-        written.rate_limit.as_ref(),
+        (written.rate_limit.as_ref(), written.circuit_breaker.clone()),
         written.retry.clone(),
         context.clone(),
     )

@@ -14,12 +14,15 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{AllStreams, Client, Gateway, Invalid, identifier_keys, parts, source_labels, streams};
+use super::{
+    AllStreams, Client, Gateway, Invalid, identifier_keys, outbound, parts, source_labels, streams,
+};
 use crate::config::{self, Config};
 use crate::failpoint;
 use crate::model::snapshot::Outcome;
 use crate::model::time::Stamp;
 use crate::pipeline::{self, Stream};
+use crate::pull;
 use crate::serve::Contexts;
 
 /// How long turns may take to finish before they are cut short.
@@ -139,7 +142,11 @@ impl Gateway {
             anyhow::Ok(settings.check()?)
         };
         let config = tokio::task::spawn_blocking(work).await??;
-        let anew = |config| streams(config, &self.settings.config, &self.context, BTreeMap::new());
+        let snapshot = self.store.snapshot();
+        let anew = |config: &Config| {
+            let context = self.context_under(config)?;
+            streams(config, &self.settings.config, &context, BTreeMap::new(), &snapshot)
+        };
         anew(&config)?;
         let spare = anew(&self.config)?;
         Ok((config, spare))
@@ -157,11 +164,13 @@ impl Gateway {
     /// What need not begin anew.
     fn kept(&self, config: &Config, cut: &BTreeSet<String>) -> Kept {
         let snapshot = self.store.snapshot();
+        let is_reachable_as_before = self.is_outbound_of(config);
         let is_same = |source: &config::Source| {
             let mut known = self.config.sources.iter().map(|known| &known.written);
             let known = known.find(|known| known.source == source.source);
             // As written, with every setting: what a source is has no other equality.
-            known.is_some_and(|known| format!("{known:?}") == format!("{source:?}"))
+            is_reachable_as_before
+                && known.is_some_and(|known| format!("{known:?}") == format!("{source:?}"))
         };
         let same = config.sources.iter().map(|source| &source.written);
         let same = same.filter(|source| !cut.contains(&source.source) && is_same(source));
@@ -194,12 +203,29 @@ impl Gateway {
         };
         let (config, parts) = tokio::task::spawn_blocking(work).await??;
         let known = kept.clients.clone();
-        let all = streams(&config, &self.settings.config, &self.context, known)?;
+        let context = self.context_under(&config)?;
+        let snapshot = self.store.snapshot();
+        let all = streams(&config, &self.settings.config, &context, known, &snapshot)?;
         self.store = self.store.reload(parts).await?;
         self.metrics.adopt(source_labels(&config));
         (self.streams, self.clients) = all;
+        self.context = context;
         self.config = config;
         Ok(())
+    }
+
+    /// Whether what all sources share on their way out is what it was.
+    fn is_outbound_of(&self, config: &Config) -> bool {
+        format!("{:?}", config.outbound) == format!("{:?}", self.config.outbound)
+    }
+
+    /// What sources' clients are given under a configuration.
+    fn context_under(&self, config: &Config) -> anyhow::Result<pull::Context> {
+        let mut context = self.context.clone();
+        if !self.is_outbound_of(config) {
+            context.outbound = outbound(&self.settings, &config.outbound)?;
+        }
+        Ok(context)
     }
 
     /// Says what is wrong; everything goes on as before.

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::serve::{cancel_on_signal, listen};
 use super::terminal;
-use crate::app::{Gateway, IDENTIFIER_KEY, Settings};
+use crate::app::{Gateway, IDENTIFIER_KEY, OUTBOUND_ALLOW, Settings};
 use crate::clock::Clock;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Stamp;
@@ -106,8 +106,10 @@ fn province(
         let random: String = std::iter::repeat_with(fastrand::alphanumeric).take(48).collect();
         std::fs::write(key, random)?;
     }
-    let variables =
-        province.urls(address).into_iter().map(|(name, url)| (name.to_owned(), url)).collect();
+    // The systems of a demonstration are this machine, where no real source may stand.
+    let here = [(OUTBOUND_ALLOW, "127.0.0.0/8".to_owned())];
+    let variables = province.urls(address).into_iter().chain(here);
+    let variables = variables.map(|(name, value)| (name.to_owned(), value)).collect();
     let settings = Settings {
         config: arguments.config.clone(),
         store: folder.join("iocgw.db"),

@@ -36,6 +36,7 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
         words.entry("boolean").intern(word);
     }
     let gateway = gateway(&mut files);
+    let outbound = gateway.as_ref().map(|read| read.value.outbound.clone()).unwrap_or_default();
     let units = units(&mut files);
     let (province, areas) = areas(&mut files, &mut words);
     let lists = lists(&mut files, &mut words);
@@ -43,6 +44,7 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
         files,
         words,
         units,
+        outbound,
         lists,
         areas: areas.map(Arc::new),
         key: options.identifier_key,
@@ -56,7 +58,7 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
     compiler.precedence(&contracts, &mut sources);
     let catalogue = compiler.indicators(&indicators, &plans);
     compiler.indicator_metrics(gateway.as_ref(), catalogue.as_ref());
-    let Compiler { files, words, units, lists, areas, .. } = compiler;
+    let Compiler { files, words, units, outbound, lists, areas, .. } = compiler;
     match (areas, catalogue) {
         (Some(areas), Some(catalogue)) if files.problems.is_empty() => {
             let plans = plans.into_values().collect();
@@ -78,6 +80,7 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
                 indicator_metrics: gateway
                     .map(|read| read.value.indicator_metrics)
                     .unwrap_or_default(),
+                outbound,
                 hash,
                 files,
             })
@@ -95,19 +98,24 @@ fn units(files: &mut Files<'_>) -> BTreeMap<String, Unit> {
 }
 
 fn gateway(files: &mut Files<'_>) -> Option<Read<Gateway>> {
-    let read = files.yaml::<Gateway>("iocgw.yaml")?;
+    let Some(read) = files.yaml::<Gateway>("iocgw.yaml") else {
+        files.follows("under outbound.rate_limits");
+        return None;
+    };
     if read.value.version != 1 {
         files.problem(&read, "version", "this program reads version 1");
     }
+    let mut problems = Vec::new();
+    read.value.outbound.check("outbound", &mut problems);
     let (EventSettings { clients, slow_after }, most) =
         (&read.value.events, EventSettings::MOST_CLIENTS);
     if !(1..=most).contains(clients) {
-        let message = format!("must be from 1 to {most}");
-        files.problem(&read, "events.clients", &message);
+        problems.push(("events.clients".to_owned(), format!("must be from 1 to {most}")));
     }
     if !(1..=3600).contains(&slow_after.as_seconds()) {
-        files.problem(&read, "events.slow_after", "must be from 1s to 1h");
+        problems.push(("events.slow_after".to_owned(), "must be from 1s to 1h".to_owned()));
     }
+    problems.iter().for_each(|(at, message)| files.problem(&read, at, message));
     Some(read)
 }
 
@@ -197,6 +205,7 @@ pub(super) struct Compiler<'a> {
     pub(super) files: Files<'a>,
     pub(super) words: Dictionaries,
     pub(super) units: BTreeMap<String, Unit>,
+    pub(super) outbound: OutboundSettings,
     pub(super) lists: Lists,
     pub(super) areas: Option<Arc<Areas>>,
     pub(super) key: &'a [u8],
@@ -318,6 +327,21 @@ impl Compiler<'_> {
         ways_in(source, &mut problems);
         if let Some(limit) = &source.rate_limit {
             limit.check("rate_limit", &mut problems);
+            let shared = &self.outbound.rate_limits;
+            if let Some(name) = limit.name.as_ref().filter(|name| !shared.contains_key(*name)) {
+                let hint = nearest(name, shared.keys().map(String::as_str))
+                    .map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
+                let message =
+                    format!("there is no '{name}' under outbound.rate_limits of iocgw.yaml{hint}");
+                problems.push(("rate_limit.name".to_owned(), message));
+            }
+        }
+        source.circuit_breaker.check("circuit_breaker", &mut problems);
+        let most = self.outbound.at_once;
+        if source.requester.as_ref().is_some_and(|requester| requester.at_once >= most) {
+            let message =
+                format!("must be less than outbound.at_once ({most}), or one source takes all");
+            problems.push(("requester.at_once".to_owned(), message));
         }
         source.retry.check("retry", &mut problems);
         for (i, rule) in source.error_handler.on.iter().enumerate() {

@@ -81,6 +81,8 @@ pub struct Config {
     pub indicator_metrics: IndicatorMetrics,
     /// Who may listen to events.
     pub events: EventSettings,
+    /// What all sources share on their way out.
+    pub outbound: pull::OutboundSettings,
     /// A short hash over all files.
     pub hash: String,
     /// The texts of all files, by path below the folder.

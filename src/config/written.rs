@@ -15,7 +15,8 @@ use crate::pipeline::{
     ParentSettings, ReconcileSettings, RunLimits,
 };
 use crate::pull::{
-    Authenticator, Body, Header, Method, Paginator, RateLimit, Requester, Retry, Rule, Scalar,
+    Authenticator, Body, CircuitBreaker, Header, Method, OutboundSettings, Paginator, Requester,
+    Retry, Rule, Scalar, SourceRate,
 };
 use crate::serve::{EventSettings, IndicatorMetrics};
 
@@ -34,6 +35,9 @@ pub(super) struct Gateway {
     /// Who may listen to `/v1/events`.
     #[serde(default)]
     pub(super) events: EventSettings,
+    /// What all sources share on their way out.
+    #[serde(default)]
+    pub(super) outbound: OutboundSettings,
 }
 
 /// What is remembered of earlier figures.
@@ -122,7 +126,10 @@ pub struct Source {
     pub intake: Option<IntakeSettings>,
     /// How often it may be asked.
     #[serde(default)]
-    pub rate_limit: Option<RateLimit>,
+    pub rate_limit: Option<SourceRate>,
+    /// When it is left alone because it does not answer; a fleet's targets are not counted.
+    #[serde(default)]
+    pub circuit_breaker: CircuitBreaker,
     /// What is done when it does not answer.
     #[serde(default)]
     pub retry: Retry,
@@ -190,6 +197,10 @@ pub struct Stream {
     /// Where the records stand in a page; the page is one record when absent.
     #[serde(default)]
     pub records: Option<String>,
+    /// Whether the source is asked with the `ETag` and `Last-Modified` of its last answer, so that it
+    /// can say that nothing has changed.
+    #[serde(default = "yes")]
+    pub conditional: bool,
     /// Which time it is believed complete to after a good run.
     #[serde(default)]
     pub data_through: DataThrough,
@@ -211,6 +222,10 @@ pub struct Stream {
 
 fn unset() -> Span {
     Span::seconds(0)
+}
+
+const fn yes() -> bool {
+    true
 }
 
 const fn single() -> Paginator {

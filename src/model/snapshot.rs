@@ -33,6 +33,8 @@ pub struct Snapshot {
     /// By contract, the records known only under the previous identifier key; only while it is
     /// being replaced.
     pub rekeying: BTreeMap<String, u64>,
+    /// The circuits of sources that are not well, by source.
+    pub circuits: BTreeMap<String, Circuit>,
     /// Measures that are being built and cannot be read yet, by `contract.measure`.
     pub rebuilding: BTreeMap<String, Rebuilding>,
     /// The sources that are not asked because somebody decided so, by name.
@@ -48,6 +50,37 @@ pub struct Paused {
     pub why: String,
     /// Since when.
     pub since: Stamp,
+}
+
+/// Whether a source is asked or left alone because it does not answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Circuit {
+    /// Failed requests in a row.
+    pub failures: u32,
+    /// Present when the circuit is open: until then nothing is asked, afterwards one probe.
+    pub open_until: Option<Stamp>,
+}
+
+impl Circuit {
+    /// `closed`, `open`, or `half_open` when a probe is due.
+    pub fn state(&self, now: Stamp) -> &'static str {
+        match self.open_until {
+            None => "closed",
+            Some(until) if now < until => "open",
+            Some(_) => "half_open",
+        }
+    }
+}
+
+/// What a source says by which its answer can be told from a newer one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validator {
+    /// What was asked, by whom and to what end: it holds for exactly the same request only.
+    pub of: String,
+    /// The `ETag`, as it came.
+    pub etag: Option<String>,
+    /// The `Last-Modified`, as it came.
+    pub last_modified: Option<String>,
 }
 
 /// How far the building of a measure from the stored records has come.
@@ -107,6 +140,9 @@ pub struct StreamState {
     pub next_run: Option<Stamp>,
     /// Where the next run begins.
     pub cursor: Option<String>,
+    /// How the source can be asked whether anything is new since the last complete run.
+    #[serde(skip)]
+    pub validator: Option<Validator>,
     /// The trouble it is in, if any.
     pub trouble: Option<Trouble>,
     /// When all that the source lists was last compared with what is known, so that what had vanished
@@ -222,6 +258,8 @@ impl Conservation {
 pub enum Outcome {
     /// Everything there was came through.
     Ok,
+    /// The source answered that nothing has changed since the last run: evidence, without a record.
+    SkippedUnchanged,
     /// Stopped at the page cap; the next run goes on.
     Truncated,
     /// The source sent the same page or link again.
@@ -244,6 +282,7 @@ impl Outcome {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::SkippedUnchanged => "skipped_unchanged",
             Self::Truncated => "truncated",
             Self::LoopDetected => "loop_detected",
             Self::ReconcileRefused => "reconcile_refused",
@@ -258,6 +297,7 @@ impl Outcome {
     pub fn parse(text: &str) -> Option<Self> {
         [
             Self::Ok,
+            Self::SkippedUnchanged,
             Self::Truncated,
             Self::LoopDetected,
             Self::ReconcileRefused,

@@ -32,6 +32,7 @@ use crate::clock::Clock;
 use crate::decode::Decoder;
 use crate::model::drift::Drift;
 use crate::model::schema::Schema;
+use crate::model::snapshot::Validator;
 use crate::model::time::Stamp;
 use crate::model::units::Span;
 use crate::normalise::Normaliser;
@@ -100,6 +101,9 @@ pub struct Stream {
     pub interval: Span,
     /// Where it goes on.
     pub cursor: Option<Cursor>,
+    /// What its requests are made for, so that a source may answer that nothing has changed since
+    /// the last one of the same purpose; nothing if it is not asked that way.
+    pub purpose: Option<String>,
     /// Which time the source is believed complete to.
     pub data_through: DataThrough,
     /// When a page is refused whole.
@@ -254,6 +258,8 @@ struct Progress {
     /// The latest record since paging began.
     last_of_pagination: Option<i64>,
     targets: Option<(u64, u64)>,
+    /// How the source can be asked whether anything is new.
+    validator: Option<Validator>,
     /// What a full pass has come across; `None` in an ordinary turn.
     seen: Option<reconcile::Seen>,
 }

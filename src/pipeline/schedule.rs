@@ -53,7 +53,9 @@ pub async fn run(
         if stop.is_cancelled() {
             return Ok(());
         }
-        due = (!finished.has_more).then(|| next_turn(&stream, shared.clock.now()));
+        due = (!finished.has_more).then(|| {
+            next_turn(&stream, shared.clock.now()).max(left_alone_until(&stream))
+        });
     }
 }
 
@@ -109,7 +111,16 @@ fn faulted(stream: &Stream, at: Stamp) -> RunEnd {
         failure: Some(("other".to_owned(), message)),
         refused: 0,
         drift: stream.no_drift(),
+        circuit: None,
+        validator: None,
     }
+}
+
+/// A source that is left alone is not asked before its time is over: runs that could only fail say
+/// nothing and would push those that do out of sight.
+fn left_alone_until(stream: &Stream) -> Stamp {
+    let puller = stream.puller.as_ref().filter(|_| stream.fleet.is_none());
+    puller.map(pull::Source::circuit).and_then(|circuit| circuit.open_until).unwrap_or_default()
 }
 
 /// The next moment of the stream's own rhythm after `now`.

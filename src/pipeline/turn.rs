@@ -19,7 +19,7 @@ use crate::model::observation::{Observations, Reason, Reject};
 use crate::model::snapshot::Outcome;
 use crate::model::time::Stamp;
 use crate::normalise::Surroundings;
-use crate::pull::{Cut, Ending, Page, PullError, Run, Tally, Turn, Vars};
+use crate::pull::{Cut, Ending, Known, Page, PullError, Run, Source, Tally, Turn, Vars};
 use crate::store::{Batch, Committed, RunEnd, StoreError};
 
 /// A page, decoded and normalised.
@@ -68,13 +68,16 @@ pub(super) async fn pull_pages(
     progress: &mut Progress,
 ) -> Result<Ending, Failure> {
     progress.plan = Plan::make(stream, shared, started, progress.seen.is_some());
+    let mut last = Ending::Complete;
     for stretch in progress.plan.stretches.clone() {
         let ending = pull_stretch(stream, shared, started, stretch, progress).await?;
-        if ending != Ending::Complete {
+        if !matches!(ending, Ending::Complete | Ending::Unchanged) {
             return Ok(ending);
         }
+        last = ending;
     }
-    Ok(Ending::Complete)
+    // Only the last stretch can have been asked for before; with pages of others it is an ordinary run.
+    Ok(last)
 }
 
 /// Pulls one stretch of time, and begins anew from the latest record where the source hands out no
@@ -89,6 +92,9 @@ async fn pull_stretch(
     loop {
         let cursor = stream.cursor.as_ref();
         let vars = cursor.map_or(Vars::at(started), |cursor| cursor.vars(stretch, started));
+        let is_full = progress.seen.is_some();
+        let known = if is_full { Known::default() } else { known(stream, shared) };
+        let vars = Vars { known, ..vars };
         progress.last_of_pagination = None;
         let ending = paginate(stream, shared, &vars, progress).await?;
         if ending != Ending::Reset {
@@ -118,6 +124,7 @@ async fn paginate(
         None => walk(stream, shared, &mut run, &mut commits, progress).await,
     };
     let settled = commits.settle(progress).await;
+    progress.validator = run.validator();
     spent(stream, shared, run.tally());
     settled?;
     walked
@@ -213,6 +220,15 @@ pub(super) async fn read(
         })
     });
     work.await.map_err(|error| Failure::Panicked(error.to_string()))
+}
+
+/// What the source can be asked with, so that it may answer that nothing has changed. A full pass
+/// asks without: it wants to see everything.
+fn known(stream: &Stream, shared: &Shared) -> Known {
+    let snapshot = shared.store.snapshot();
+    let state = snapshot.streams.get(&format!("{}.{}", stream.source, stream.name));
+    let validator = state.and_then(|state| state.validator.clone());
+    Known { purpose: stream.purpose.clone(), validator }
 }
 
 /// Hands pages to the store, one at a time, without waiting for the newest one.
@@ -317,7 +333,8 @@ pub(super) async fn finish(
     seen: Option<Seen>,
 ) -> Result<Finished, StoreError> {
     let outcome = match &ending {
-        Ok(Ending::Complete) => Outcome::Ok,
+        Ok(Ending::Unchanged) if progress.pages == 0 => Outcome::SkippedUnchanged,
+        Ok(Ending::Complete | Ending::Unchanged) => Outcome::Ok,
         Ok(Ending::Truncated(_) | Ending::Reset) => Outcome::Truncated,
         Ok(Ending::LoopDetected) => Outcome::LoopDetected,
         Err(Failure::Contract(Refusal { by_gate: true, .. })) => Outcome::RejectedByGate,
@@ -327,7 +344,9 @@ pub(super) async fn finish(
     let is_full = seen.is_some();
     let moved = progress.plan.moved(stream, progress, outcome, is_full);
     let data_through = match (outcome, stream.data_through) {
-        (Outcome::Ok, DataThrough::RunStart) => Some(moved.asked_until.unwrap_or(started)),
+        (Outcome::Ok | Outcome::SkippedUnchanged, DataThrough::RunStart) => {
+            Some(moved.asked_until.unwrap_or(started))
+        }
         (Outcome::Ok, DataThrough::Modified) => progress.modified,
         (Outcome::Ok, DataThrough::LatestRecord) => progress.latest.map(Stamp),
         _ => None,
@@ -353,6 +372,8 @@ pub(super) async fn finish(
         failure,
         refused: progress.refused,
         drift: progress.drift.clone(),
+        circuit: stream.puller.as_ref().filter(|_| stream.fleet.is_none()).map(Source::circuit),
+        validator: progress.validator.clone().filter(|_| stands_for_all(outcome, progress)),
     };
     if let Err(Failure::Store(error @ StoreError::Fatal(_))) = ending {
         report(stream, shared, &end, clock);
@@ -368,6 +389,14 @@ pub(super) async fn finish(
         Err(error) => return Err(error),
     }
     Ok(Finished { has_more })
+}
+
+/// Whether an answer that nothing has changed would say that everything is still in: not if records
+/// were turned away, which a later moment or another configuration might let in.
+fn stands_for_all(outcome: Outcome, progress: &Progress) -> bool {
+    let records = &progress.records;
+    matches!(outcome, Outcome::Ok | Outcome::SkippedUnchanged)
+        && records.rejected + records.quarantined == 0
 }
 
 /// The trouble of a turn that ended without an error and without everything. One that stopped at a
@@ -409,7 +438,7 @@ fn unfinished(ending: Ending, has_more: bool, progress: &Progress) -> Option<(St
                 "after {pages} pages the source sent a page or link again that it had sent before; what came until then is taken in, the cursor stays"
             ),
         ),
-        Ending::Complete | Ending::Reset | Ending::Truncated(_) => return None,
+        Ending::Complete | Ending::Unchanged | Ending::Reset | Ending::Truncated(_) => return None,
     };
     Some((reason.as_str().to_owned(), message))
 }
@@ -419,6 +448,7 @@ fn report(stream: &Stream, shared: &Shared, end: &RunEnd, clock: Instant) {
         (&stream.source, &stream.name, &end.records, since(clock).as_millis() as u64);
     let reason = end.failure.as_ref().map(|(reason, _)| reason.as_str());
     shared.metrics.pulled(source, since(clock), reason);
+    shared.metrics.credential_ends(source, stream.puller.as_ref().and_then(Source::credential_expiry));
     if !records.balances() {
         shared.metrics.unbalanced(source, name);
         tracing::error!(

@@ -45,6 +45,13 @@ pub enum Authenticator {
         /// The file that holds it.
         token_file: SecretFile,
     },
+    /// A client certificate, shown in the handshake of every connection.
+    Mtls {
+        /// The file that holds it, with those that lead to its authority (PEM).
+        certificate_file: SecretFile,
+        /// The file that holds its key (PEM).
+        key_file: SecretFile,
+    },
     /// OAuth2 client credentials (RFC 6749, section 4.4).
     Oauth2ClientCredentials {
         /// Where tokens are issued.
@@ -158,6 +165,10 @@ impl Authenticator {
                 require(fine, &format!("{at}.username"), message, problems);
                 password_file.check(&format!("{at}.password_file"), problems);
             }
+            Self::Mtls { certificate_file, key_file } => {
+                certificate_file.check(&format!("{at}.certificate_file"), problems);
+                key_file.check(&format!("{at}.key_file"), problems);
+            }
             Self::Bearer { token_file } => {
                 token_file.check(&format!("{at}.token_file"), problems);
             }
@@ -186,6 +197,14 @@ impl Authenticator {
     /// Whether requests must have a body to carry the token.
     pub fn writes_body(&self) -> bool {
         matches!(self, Self::SessionToken { body: Some(_), .. })
+    }
+
+    /// The files of the certificate and the key that connections are made with.
+    pub(super) fn identity(&self) -> Option<(&SecretFile, &SecretFile)> {
+        match self {
+            Self::Mtls { certificate_file, key_file } => Some((certificate_file, key_file)),
+            _ => None,
+        }
     }
 
     /// Whether a certificate store is needed to authenticate.
@@ -262,6 +281,7 @@ impl Authenticator {
                 headers,
             },
             Self::None {}
+            | Self::Mtls { .. }
             | Self::ApiKey { .. }
             | Self::Basic { .. }
             | Self::Bearer { .. }
@@ -302,6 +322,7 @@ mod tests {
             "{kind: api_key, header: X-Key, key_file: k}",
             "{kind: basic, username: u, password_file: p}",
             "{kind: bearer, token_file: t}",
+            "{kind: mtls, certificate_file: c.pem, key_file: k.pem}",
             "{kind: oauth2_client_credentials, token_url: 'https://h/t', client_id: c,
               client_secret_file: s, style: basic, scope: read, form: {audience: a, pin: 7},
               headers: {lgspaccesstoken: {base64: {json: {SecretKey: '{{ secret.k }}'}}}}}",

@@ -7,6 +7,8 @@
 //! are proxies of the environment and silent retries of the library.
 
 use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,12 +19,17 @@ use serde::Deserialize;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
+use super::address::{Networks, Policy, Resolver};
 use super::coding::{self, Body, Bounds, Spoilt};
 use super::error::{self, Failure, PullError, Reason};
 use super::headers::{self, Headers};
+use super::outbound::Outbound;
+use super::proxy::Proxy;
 use super::retry::http_date;
 use super::rule::{self, Rule, Wanted};
+use super::secret::SecretFile;
 use super::template::{self, Place};
+use super::tls::{self, Expiry, Tls};
 use super::{Problems, require};
 use crate::model::time::Stamp;
 use crate::model::units::{Size, Span};
@@ -61,12 +68,36 @@ pub struct Requester {
     /// The slowest that a body may arrive.
     #[serde(default)]
     pub minimum_rate: MinimumRate,
+    /// The only networks that the source may stand in, such as `10.20.0.0/16`. By default any but
+    /// this machine (loopback), its neighbours on the wire (link-local) and clouds' metadata.
+    #[serde(default)]
+    pub allowed_networks: Networks,
+    /// What is done about a redirect.
+    #[serde(default)]
+    pub redirects: Redirects,
+    /// Whom the source must prove to be.
+    #[serde(default)]
+    pub tls: Tls,
+    /// The HTTP proxy that it is asked through; the environment's are ignored.
+    #[serde(default)]
+    pub proxy: Option<Proxy>,
     /// Further request headers; values may hold templates.
     #[serde(default)]
     pub headers: Headers,
     /// How many requests may be under way at once, over all streams and targets.
     #[serde(default = "eight")]
     pub at_once: u32,
+}
+
+/// What is done about a redirect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Redirects {
+    /// It is an error: configure where the source really is.
+    #[default]
+    Never,
+    /// Up to three are followed, as long as scheme, host and port stay the same.
+    SameOrigin,
 }
 
 /// The slowest that a body may arrive: who drips is taken for one who hangs.
@@ -97,12 +128,16 @@ pub(super) struct Answer {
     pub(super) rules: Vec<usize>,
     /// The values of its `Link` headers.
     pub(super) links: Vec<String>,
+    pub(super) etag: Option<String>,
+    pub(super) last_modified: Option<String>,
 }
 
 /// The HTTP client of one source.
 #[derive(Debug)]
 pub(super) struct Client {
     http: reqwest::Client,
+    policy: Policy,
+    expiry: Arc<Expiry>,
     deadline: Duration,
     idle: Duration,
     ratio: u64,
@@ -163,46 +198,99 @@ impl Requester {
         let fine = !per.0.is_zero() && per <= hour;
         let message = "must be more than 0 and at most 1h";
         require(fine, &format!("{at}.minimum_rate.per"), message, problems);
+        self.tls.check(&format!("{at}.tls"), problems);
+        if let Some(proxy) = &self.proxy {
+            proxy.check(&format!("{at}.proxy"), problems);
+        }
         let fine = (1..=256).contains(&self.at_once);
         require(fine, &format!("{at}.at_once"), "must be 1 to 256", problems);
         headers::check(&self.headers, Place::Text, &format!("{at}.headers"), problems);
     }
 }
 
+impl Redirects {
+    /// Whoever leads elsewhere is not followed; the answer itself is then the result.
+    fn policy(self) -> reqwest::redirect::Policy {
+        const MOST: usize = 3;
+        match self {
+            Self::Never => reqwest::redirect::Policy::none(),
+            Self::SameOrigin => reqwest::redirect::Policy::custom(|attempt| {
+                let (to, from) = (attempt.url(), attempt.previous().first());
+                let is_same = from.is_some_and(|from| from.origin() == to.origin());
+                let is_plain = to.username().is_empty() && to.password().is_none();
+                if is_same && is_plain && attempt.previous().len() <= MOST {
+                    attempt.follow()
+                } else {
+                    attempt.stop()
+                }
+            }),
+        }
+    }
+}
+
 impl Client {
     /// A client for `requester`; certificates are only loaded if an address needs them, so that a
     /// machine without any can still pull plain HTTP inside its own network.
-    pub(super) fn new(requester: &Requester, needs_tls: bool) -> Result<Self, PullError> {
+    pub(super) fn new(
+        requester: &Requester,
+        (needs_tls, identity): (bool, Option<(&SecretFile, &SecretFile)>),
+        outbound: &Outbound,
+        secrets: &Path,
+    ) -> Result<Self, PullError> {
         // Someone else may have installed it before; any provider does.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let expiry = Arc::new(Expiry::default());
         let mut defaults = HeaderMap::new();
         defaults.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         defaults.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding::ACCEPTED));
+        let policy =
+            Policy { own: requester.allowed_networks.clone(), shared: outbound.allow.clone() };
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .default_headers(defaults)
-            .redirect(reqwest::redirect::Policy::none())
+            .redirect(requester.redirects.policy())
+            .dns_resolver(Resolver {
+                policy: policy.clone(),
+                patience: requester.connect_timeout.0,
+                lookup: outbound.lookup.clone(),
+            })
             .retry(reqwest::retry::never())
             .referer(false)
             .no_proxy()
             .http1_max_headers(MOST_HEADERS)
             .connect_timeout(requester.connect_timeout.0)
             .pool_max_idle_per_host(requester.at_once as usize);
-        if !needs_tls {
-            builder = builder.tls_certs_only([]);
+        if let Some(proxy) = &requester.proxy {
+            policy.check_host(&proxy.address()?).map_err(|forbidden| {
+                PullError::refused(Reason::Address, format!("the proxy: {forbidden}"))
+            })?;
+            builder = builder.proxy(proxy.ready(secrets)?);
         }
+        builder = if needs_tls {
+            let tls = tls::configuration(&requester.tls, identity, secrets, &expiry)?;
+            builder.tls_backend_preconfigured(tls)
+        } else {
+            builder.tls_certs_only([])
+        };
         let http = builder.build().map_err(|cause| {
             let root = cause.source().map_or_else(|| "unknown".to_owned(), ToString::to_string);
             PullError::refused(Reason::Tls, format!("no HTTP client can be made: {root}"))
         })?;
         Ok(Self {
             http,
+            policy,
+            expiry,
             deadline: requester.timeout.0,
             idle: requester.idle_timeout.0,
             ratio: requester.ratio_limit,
             header_limit: requester.header_limit,
             minimum_rate: requester.minimum_rate,
         })
+    }
+
+    /// When the certificates of the connections end, as far as they have been seen.
+    pub(super) fn expiry(&self) -> Option<Stamp> {
+        self.expiry.soonest()
     }
 
     pub(super) fn get(&self, url: Url) -> RequestBuilder {
@@ -231,9 +319,13 @@ impl Client {
         request: RequestBuilder,
         body_limit: u64,
     ) -> Result<Answer, Failure> {
+        let request = request.build().map_err(|cause| error::of_sending(label, &cause))?;
+        self.policy.check_host(request.url()).map_err(|forbidden| {
+            PullError::refused(Reason::Address, format!("{label}: {forbidden}"))
+        })?;
         let exchange = async {
-            let response =
-                request.send().await.map_err(|cause| error::of_sending(label, &cause))?;
+            let sent = self.http.execute(request).await;
+            let response = sent.map_err(|cause| error::of_sending(label, &cause))?;
             self.read(rules, label, response, body_limit).await
         };
         let Ok(outcome) = timeout(self.deadline, exchange).await else {
@@ -260,6 +352,8 @@ impl Client {
             retry_after: text(header::RETRY_AFTER),
             rules: rule::candidates(rules, response.status(), response.headers()),
             links: links(&response),
+            etag: text(header::ETAG),
+            last_modified: text(header::LAST_MODIFIED),
         };
         if answer.status.is_success() {
             self.read_body(label, response, limit, &mut answer).await?;

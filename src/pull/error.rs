@@ -7,6 +7,7 @@
 use std::error::Error;
 use std::io;
 
+use super::address::Forbidden;
 use crate::model::time::Stamp;
 
 /// Why a run could not go on.
@@ -62,13 +63,17 @@ pub enum Reason {
     TooLarge,
     /// The body could not be decompressed or decoded.
     Decode,
+    /// The source is left alone for a while, because it did not answer.
+    CircuitOpen,
+    /// It stands, or pretends to stand, where it may not be asked.
+    Address,
     /// Anything else: a redirect, a next link elsewhere, a stop.
     Other,
 }
 
 impl Reason {
     /// Every reason, so that a metric can show each at 0.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Timeout,
         Self::Connect,
         Self::Tls,
@@ -78,6 +83,8 @@ impl Reason {
         Self::Throttled,
         Self::TooLarge,
         Self::Decode,
+        Self::CircuitOpen,
+        Self::Address,
         Self::Other,
     ];
 
@@ -93,6 +100,8 @@ impl Reason {
             Self::Throttled => "throttled",
             Self::TooLarge => "too_large",
             Self::Decode => "decode",
+            Self::CircuitOpen => "circuit_open",
+            Self::Address => "address",
             Self::Other => "other",
         }
     }
@@ -146,6 +155,9 @@ impl From<PullError> for Failure {
 pub(super) fn of_sending(label: &str, error: &reqwest::Error) -> PullError {
     if let Some(tls) = tls_error(error) {
         return PullError::refused(Reason::Tls, format!("{label}: TLS failed: {tls}"));
+    }
+    if let Some(forbidden) = causes(error).find_map(|cause| cause.downcast_ref::<Forbidden>()) {
+        return PullError::refused(Reason::Address, format!("{label}: {forbidden}"));
     }
     if error.is_builder() {
         return PullError::refused(Reason::Other, format!("{label}: not a valid request"));

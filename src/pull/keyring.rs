@@ -120,7 +120,10 @@ impl Keyring {
         client: &Client,
     ) -> Result<Option<Credential>, Failure> {
         match &self.authenticator {
-            Authenticator::None {} | Authenticator::ApiKey { .. } | Authenticator::Basic { .. } => {
+            Authenticator::None {}
+            | Authenticator::Mtls { .. }
+            | Authenticator::ApiKey { .. }
+            | Authenticator::Basic { .. } => {
                 Ok(None)
             }
             Authenticator::Bearer { .. }
@@ -148,7 +151,7 @@ impl Keyring {
 
     async fn newer_than(&self, refused: u64, client: &Client) -> Result<Credential, Failure> {
         match &self.authenticator {
-            Authenticator::None {} => Ok(Credential::NOTHING),
+            Authenticator::None {} | Authenticator::Mtls { .. } => Ok(Credential::NOTHING),
             Authenticator::ApiKey { header, query, key_file } => {
                 let key = key_file.read(&self.secrets_dir).await?;
                 Ok(placed(header.as_deref(), query.as_deref(), None, "", key, 0)?)

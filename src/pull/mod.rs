@@ -2,17 +2,23 @@
 //!
 //! Whoever decodes a page tells the run what it saw ([`Turn`]: the next link or token, how many
 //! records), so a page is parsed exactly once. Everything that can go wrong between two machines
-//! is dealt with here, inside hard limits: deadlines, body cap on decoded bytes, retries with full
-//! jitter, `Retry-After`, one token renewal, loop guard, page cap. What is left over is one of
-//! four [`PullError`]s, named for what the caller does next. Redirects are never followed, the
-//! environment's proxies are ignored and next links stay on their origin: a source can only make
-//! the gateway talk to the source. Secrets are read when needed and appear in no error or log.
+//! is dealt with here, inside hard limits: deadlines, minimum rate, caps on head and decoded body,
+//! retries with full jitter out of a budget, `Retry-After`, circuit breaker, one token renewal, loop
+//! guard, page cap. What is left over is one of four [`PullError`]s, named for what the caller does
+//! next. Redirects are not followed (or within their origin only), every address is checked before
+//! it is connected to, the environment's proxies are ignored and next links stay on their origin: a
+//! source can only make the gateway talk to the source. Secrets are read when needed and appear in no error or log.
 
+mod address;
 mod assertion;
 mod auth;
 mod body;
+mod breaker;
+mod budget;
+mod certificate;
 mod client;
 mod coding;
+mod conditional;
 mod denial;
 mod error;
 mod headers;
@@ -21,8 +27,10 @@ mod keyring;
 mod limit;
 mod link;
 mod oauth;
+mod outbound;
 mod paginator;
 mod paging;
+mod proxy;
 mod request;
 mod retry;
 mod rule;
@@ -34,6 +42,7 @@ mod stream;
 mod template;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod token;
 
 use std::collections::BTreeMap;
@@ -47,20 +56,25 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::model::time::Stamp;
 
+pub use address::{Network, Networks};
 pub use assertion::Algorithm;
 pub use auth::Authenticator;
 pub use body::Body;
-pub use client::{MinimumRate, Requester};
+pub use breaker::CircuitBreaker;
+pub use client::{MinimumRate, Redirects, Requester};
+pub use conditional::Known;
 pub use error::{PullError, Reason};
 pub use headers::{Header, Wrapped};
-pub use limit::RateLimit;
+pub use limit::{RateLimit, SourceRate};
 #[doc(hidden)]
 pub use link::next_link;
 pub use oauth::ClientStyle;
+pub use outbound::{Outbound, OutboundSettings};
 pub use paginator::{Paginator, Reset};
 pub use paging::{Cut, Ending, Turn};
 #[doc(hidden)]
 pub use paging::{Pager, Step};
+pub use proxy::Proxy;
 pub use request::Method;
 pub use retry::Retry;
 pub use rule::{Action, Rule};
@@ -69,6 +83,7 @@ pub use secret::{Secret, SecretFile};
 pub use session::{Login, Success};
 pub use source::Source;
 pub use stream::{Scalar, Stream, is_target};
+pub use tls::Tls;
 pub use token::Holders;
 
 /// What a semantic check found: dotted place and message, in the order found.
@@ -89,6 +104,8 @@ pub struct Context {
     pub stop: CancellationToken,
     /// Seeds the jitter of retries.
     pub seed: u64,
+    /// What all sources of the process share.
+    pub outbound: Outbound,
 }
 
 /// The values that `{{ … }}` templates of one run stand for.
@@ -108,6 +125,8 @@ pub struct Vars {
     pub parent: Keys,
     /// `{{ area }}`: the place that the run asks for; `None` for the one that the stream names.
     pub area: Option<String>,
+    /// What earlier runs learned of whether anything is new.
+    pub known: Known,
 }
 
 /// What the requests about a listed record may say of it, by name. It may identify somebody, so it is

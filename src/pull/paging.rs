@@ -31,6 +31,8 @@ pub struct Turn {
 pub enum Ending {
     /// The source had no more pages.
     Complete,
+    /// The source said that nothing has changed since the last complete run.
+    Unchanged,
     /// There was more, and the run stopped before it.
     Truncated(Cut),
     /// The source repeated a page or pointed back to one.

@@ -29,6 +29,9 @@ pub struct Retry {
     /// How long a stream is not asked again after its credentials were refused, unless a secret
     /// changes.
     pub after_denial: Span,
+    /// How many repeats all runs of the source together may add to its requests, in percent of the
+    /// last minute's; ten are always allowed.
+    pub budget_percent: u32,
 }
 
 impl Default for Retry {
@@ -39,6 +42,7 @@ impl Default for Retry {
             longest: Span::seconds(30),
             retry_after_cap: Span::seconds(15 * 60),
             after_denial: Span::seconds(60),
+            budget_percent: 10,
         }
     }
 }
@@ -52,6 +56,8 @@ impl Retry {
         require(ordered, &format!("{at}.first"), "must not be more than longest", problems);
         let bounded = self.longest <= Span::seconds(3600);
         require(bounded, &format!("{at}.longest"), "must be at most 1h", problems);
+        let bounded = self.budget_percent <= 1000;
+        require(bounded, &format!("{at}.budget_percent"), "must be at most 1000", problems);
         let day = Span::seconds(DAY as u64);
         let capped = self.retry_after_cap <= day;
         require(capped, &format!("{at}.retry_after_cap"), "must be at most 1d", problems);
@@ -156,6 +162,7 @@ mod tests {
             longest: Span::seconds(3700),
             retry_after_cap: Span::seconds(90_000),
             after_denial: Span::seconds(90_000),
+            budget_percent: 1001,
         };
         let mut problems = Problems::new();
         retry.check("retry", &mut problems);

@@ -14,15 +14,17 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::client::Answer;
+use super::conditional::Conditional;
 use super::error::{Failure, PullError, Reason, RetryAfter};
 use super::keyring::Credential;
 use super::link::next_link;
 use super::paging::{Ending, Pager, Step, Turn};
-use super::request::Draft;
+use super::request::{Draft, Method};
 use super::rule::{self, Action, Rule, Verdict};
 use super::source::Source;
 use super::stream::Stream;
 use super::{Page, Vars};
+use crate::model::snapshot::Validator;
 
 const MOST_DURATIONS: usize = 1024;
 
@@ -51,6 +53,7 @@ pub struct Run {
     /// Why a rule ended the run.
     note: Option<String>,
     wait: Option<Duration>,
+    conditional: Conditional,
     fingerprints: DefaultHashBuilder,
     last_page: Option<u64>,
     /// The `Link` headers of the page in hand.
@@ -160,6 +163,7 @@ impl Run {
             secrets: 0,
             note: None,
             wait: None,
+            conditional: Conditional::new(vars.known.clone()),
             fingerprints: DefaultHashBuilder::default(),
             last_page: None,
             links: Vec::new(),
@@ -286,6 +290,16 @@ impl Run {
         self.pages
     }
 
+    /// How the source can be asked whether anything is new since this run; nothing unless the run
+    /// ended well with a single page, which then stands for everything, or without any news.
+    pub fn validator(&self) -> Option<Validator> {
+        match self.state {
+            State::Ended(Ending::Complete) if self.pages == 1 => self.conditional.learned(),
+            State::Ended(Ending::Unchanged) => self.conditional.kept(),
+            _ => None,
+        }
+    }
+
     /// What the run has cost so far.
     pub fn tally(&self) -> &Tally {
         &self.tally
@@ -321,6 +335,13 @@ impl Run {
             }
         }
         let Some(answer) = self.ask_until_answered().await? else { return Ok(None) };
+        if answer.status == StatusCode::NOT_MODIFIED && self.conditional.is_asked() {
+            self.state = State::Ended(Ending::Unchanged);
+            return Ok(None);
+        }
+        if let Some(url) = &self.asked {
+            self.conditional.answered(url, &answer);
+        }
         // Seeded anew for each run, so nobody can make two pages look the same; a cryptographic hash
         // of every page cost a thirtieth of the whole pull.
         let hash = self.fingerprints.hash_one(&answer.body);
@@ -347,7 +368,7 @@ impl Run {
             if let Some(wait) = self.wait.take() {
                 sleep(wait).await;
             }
-            match self.permitted_attempt().await {
+            match self.attempt_if_allowed().await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => self.back_off(&failure)?,
             }
@@ -361,8 +382,12 @@ impl Run {
             self.source.0.gate.close_for(asked);
         }
         let retry = &self.source.0.retry;
-        let hopeless = !matches!(failure.error, PullError::Transient { .. });
+        let hopeless = !matches!(failure.error, PullError::Transient { .. })
+            || failure.error.reason() == Reason::CircuitOpen;
         if hopeless || self.failures >= retry.max_retries {
+            return Err(failure.error.clone());
+        }
+        if !self.source.0.budget.take(Instant::now()) {
             return Err(failure.error.clone());
         }
         let backoff = retry.backoff(self.failures, &mut self.random);
@@ -370,6 +395,29 @@ impl Run {
         self.failures += 1;
         self.tally.retries += 1;
         Ok(())
+    }
+
+    /// One attempt, unless the source is left alone for now; a failure that shows that it is down is
+    /// counted. Targets of a fleet are each a machine of their own.
+    async fn attempt_if_allowed(&mut self) -> Result<Option<Answer>, Failure> {
+        let source = self.source.clone();
+        if self.failures == 0 {
+            source.0.budget.first(Instant::now());
+        }
+        if !self.heeds_closing {
+            return self.permitted_attempt().await;
+        }
+        let pass = source.0.breaker.admit().await.map_err(|until| {
+            let detail = format!(
+                "{}: the source is left alone until {}, because it did not answer again and again",
+                self.label,
+                until.rfc3339()
+            );
+            PullError::transient(Reason::CircuitOpen, detail)
+        })?;
+        let outcome = self.permitted_attempt().await;
+        pass.judge(outcome.as_ref().err().map(|failure| &failure.error));
+        outcome
     }
 
     /// An attempt, unless the source refused the credentials a short while ago. Members of a fleet
@@ -452,6 +500,9 @@ impl Run {
 
     /// What an answer is, by the rules and then by its status.
     fn judge(&self, answer: &Answer) -> Judged {
+        if answer.status == StatusCode::NOT_MODIFIED && self.conditional.is_asked() {
+            return Judged::Page(Vec::new());
+        }
         let plain = judge_status(&self.label, answer, Reason::Http4xx);
         let verdict = rule::judge(&self.rules, &answer.rules, answer.status, &answer.body);
         let (number, rule) = match verdict {
@@ -494,8 +545,11 @@ impl Run {
         };
         let parts = self.source.0.clone();
         let permit = parts.gate.pass(self.heeds_closing).await;
-        let request = self.draft.outgoing(url, &parts.context.secrets_dir).await;
-        let request = request.map_err(|error| labelled(&self.label, error))?;
+        let request = self.draft.outgoing(url.clone(), &parts.context.secrets_dir).await;
+        let mut request = request.map_err(|error| labelled(&self.label, error))?;
+        if request.method == Method::Get {
+            request.headers = self.conditional.ask(&url, request.headers);
+        }
         let request = credential.sign(&parts.client, request);
         let request = request.map_err(|error| labelled(&self.label, error))?;
         let started = Instant::now();
@@ -531,7 +585,9 @@ pub(super) fn judge_status(label: &str, answer: &Answer, of_4xx: Reason) -> Fail
         500..=599 => PullError::transient(Reason::Http5xx, said),
         300..=399 => PullError::refused(
             Reason::Other,
-            format!("{said}: redirects are never followed; configure where the source really is"),
+            format!(
+                "{said}: redirects are not followed there; configure where the source really is"
+            ),
         ),
         _ => PullError::refused(Reason::Other, said),
     };

@@ -6,7 +6,7 @@
 //! since it may be a secret that somebody pasted.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -63,6 +63,28 @@ impl SecretFile {
     /// The file's name.
     pub(super) fn name(&self) -> &str {
         &self.0
+    }
+
+    /// Where the file stands, for those who read something else than a line of text from it.
+    pub(super) fn path(&self, directory: &Path) -> Result<PathBuf, PullError> {
+        if self.is_plain() {
+            return Ok(directory.join(&self.0));
+        }
+        let detail = "a secret is not given by a plain file name";
+        Err(PullError::refused(Reason::Auth, detail))
+    }
+
+    /// Reads the secret at once, for what is set up when the gateway starts.
+    pub(super) fn read_now(&self, directory: &Path) -> Result<Secret, PullError> {
+        let path = self.path(directory)?;
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.trim().is_empty() || text.len() as u64 > LONGEST {
+            let detail =
+                format!("the secret file '{}' cannot be read, is empty or too long", self.0);
+            return Err(PullError::refused(Reason::Auth, detail));
+        }
+        Ok(Secret(text.to_owned()))
     }
 
     pub(super) fn is_plain(&self) -> bool {

@@ -1,21 +1,26 @@
 //! One source at run time: HTTP client, credentials, gate and retry policy, shared by its runs.
 //!
-//! Cheap to clone. Nothing is shared between sources, so a sick one cannot delay another.
+//! Cheap to clone. Sources share nothing but the places of [`Outbound`], of which each can take no
+//! more than its own share, and rates that they name together: a sick one cannot delay another.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Authenticator;
+use super::breaker::{Breaker, CircuitBreaker};
+use super::budget::Budget;
 use super::client::{Client, Requester};
 use super::denial::Denials;
 use super::error::PullError;
 use super::keyring::Keyring;
-use super::limit::{Gate, RateLimit};
+use super::limit::{Gate, Rate, SourceRate};
 use super::retry::Retry;
 use super::run::Run;
 use super::stream::Stream;
 use super::{Context, Vars};
+use crate::model::snapshot::Circuit;
+use crate::model::time::Stamp;
 
 /// One remote system, ready to be asked.
 #[derive(Clone, Debug)]
@@ -28,6 +33,8 @@ pub(super) struct Parts {
     pub(super) keyring: Keyring,
     pub(super) gate: Gate,
     pub(super) denials: Denials,
+    pub(super) breaker: Breaker,
+    pub(super) budget: Budget,
     pub(super) retry: Retry,
     pub(super) context: Context,
     random: Mutex<fastrand::Rng>,
@@ -38,15 +45,27 @@ impl Source {
     pub fn new(
         requester: Requester,
         authenticator: Authenticator,
-        rate_limit: Option<&RateLimit>,
+        (rate_limit, circuit_breaker): (Option<&SourceRate>, CircuitBreaker),
         retry: Retry,
         context: Context,
     ) -> Result<Self, PullError> {
         let needs_tls = requester.url.starts_with("https") || authenticator.needs_tls();
+        let outbound = &context.outbound;
+        let rate = rate_limit.map_or_else(
+            || Ok(Arc::new(Rate::new(None))),
+            |rate_limit| rate_limit.find(outbound),
+        )?;
         Ok(Self(Arc::new(Parts {
-            client: Client::new(&requester, needs_tls)?,
+            client: Client::new(
+                &requester,
+                (needs_tls, authenticator.identity()),
+                outbound,
+                &context.secrets_dir,
+            )?,
             keyring: Keyring::new(authenticator, &context),
-            gate: Gate::new(rate_limit, requester.at_once),
+            gate: Gate::new(rate, requester.at_once, Arc::clone(&outbound.at_once)),
+            breaker: Breaker::new(circuit_breaker, context.clock.clone()),
+            budget: Budget::new(retry.budget_percent),
             denials: Denials::default(),
             retry,
             random: Mutex::new(fastrand::Rng::with_seed(context.seed)),
@@ -70,6 +89,21 @@ impl Source {
     /// Cancelled when the process stops.
     pub fn stop(&self) -> &CancellationToken {
         &self.0.context.stop
+    }
+
+    /// When the first of the certificates that source and gateway show each other ends.
+    pub fn credential_expiry(&self) -> Option<Stamp> {
+        self.0.client.expiry()
+    }
+
+    /// Whether the source is asked or left alone.
+    pub fn circuit(&self) -> Circuit {
+        self.0.breaker.circuit()
+    }
+
+    /// Goes on with the circuit as an earlier process left it.
+    pub fn resume(&self, circuit: Circuit) {
+        self.0.breaker.resume(circuit);
     }
 
     /// A generator of its own for one run, so that runs do not wait for each other.

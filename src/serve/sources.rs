@@ -54,6 +54,7 @@ pub(super) struct State<'a> {
     pub(super) last_attempt_at: Option<Stamp>,
     pub(super) next_run_at: Option<Stamp>,
     pub(super) last_error: Option<Trouble>,
+    pub(super) circuit: Circuit,
     pub(super) targets: Option<Targets>,
     pub(super) records: Conservation,
     pub(super) quarantine: Quarantine,
@@ -134,6 +135,17 @@ pub(super) struct Freshness {
     pub(super) data_through: Option<Stamp>,
     age_seconds: Option<i64>,
     limit_seconds: Option<i64>,
+}
+
+/// Whether a source is asked, or left alone because it does not answer.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Circuit {
+    /// `closed`, `open`, or `half_open` when a probe is due.
+    pub(super) state: &'static str,
+    /// Failed requests in a row.
+    failures: u32,
+    /// Until then nothing is asked.
+    pub(super) open_until: Option<Stamp>,
 }
 
 /// Targets of a fleet that answered last time.
@@ -233,8 +245,15 @@ fn state<'a>(
         .iter()
         .filter_map(|stream| stream.targets)
         .reduce(|a, b| Targets { answered: a.answered + b.answered, all: a.all + b.all });
+    let known = asked.snapshot.circuits.get(name).copied().unwrap_or_default();
+    let circuit = Circuit {
+        state: known.state(asked.now),
+        failures: known.failures,
+        open_until: known.open_until,
+    };
     let paused = asked.snapshot.paused.get(name);
     let found = Found {
+        is_left_alone: circuit.open_until.is_some(),
         is_paused: paused.is_some(),
         // A source that nobody asks does not fail, whatever it did before.
         is_failing: last_error.is_some() && paused.is_none(),
@@ -259,6 +278,7 @@ fn state<'a>(
         last_attempt_at: streams.iter().filter_map(|stream| stream.last_attempt_at).max(),
         next_run_at: streams.iter().filter_map(|stream| stream.next_run_at).min(),
         last_error,
+        circuit,
         targets,
         records,
         quarantine,
@@ -361,6 +381,7 @@ fn oldest(stamps: impl Iterator<Item = Option<Stamp>>) -> Option<Stamp> {
 #[expect(clippy::struct_excessive_bools, reason = "independent findings, each a reason of its own")]
 struct Found {
     is_paused: bool,
+    is_left_alone: bool,
     is_failing: bool,
     has_silent_targets: bool,
     balances: bool,
@@ -375,6 +396,7 @@ fn health(freshness: &Freshness, found: &Found) -> (Health, Vec<&'static str>) {
         (!found.balances, Health::Degraded, "records_do_not_balance"),
         (found.is_paused, Health::Warning, "paused"),
         (found.is_failing, Health::Warning, "failing"),
+        (found.is_left_alone, Health::Warning, "circuit_open"),
         (found.is_breached, Health::Warning, "contract_breach"),
         (found.has_silent_targets, Health::Warning, "silent_targets"),
         (found.has_quarantine, Health::Warning, "quarantine"),

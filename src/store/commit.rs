@@ -4,6 +4,7 @@
 use rusqlite::TransactionBehavior;
 
 use super::delivery::{self, Delivery};
+use super::guards;
 use super::held::{Quarantine, Released};
 use super::keys::{self, Rekeyed};
 use super::replay::Marks;
@@ -141,6 +142,10 @@ impl Writer {
         if let Some(moment) = batch.cursor {
             cursor = Some(moment);
             state.cursor = Some(Stamp(moment).rfc3339());
+        }
+        // It stood for what was known before this page; the end of the run brings a new one.
+        if state.validator.take().is_some() {
+            guards::save_validator(&transaction, &stream.name, None)?;
         }
         save::stream(&transaction, &state, cursor)?;
         save::known(&transaction, &state, commit.0)?;

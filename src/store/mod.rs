@@ -19,6 +19,7 @@ mod cubes;
 mod delivery;
 mod epoch;
 mod fsck;
+mod guards;
 mod held;
 mod journal;
 mod keys;
@@ -50,7 +51,9 @@ use crate::model::dictionary::Dictionaries;
 use crate::model::drift::Drift;
 use crate::model::observation::{Observations, Reject};
 use crate::model::quarantine::{Filter, Group, Quarantined};
-use crate::model::snapshot::{Backfill, Conservation, Outcome, Paused, Snapshot, Trouble};
+use crate::model::snapshot::{
+    Backfill, Circuit, Conservation, Outcome, Paused, Snapshot, Trouble, Validator,
+};
 use crate::model::time::Stamp;
 use crate::model::units::Span;
 
@@ -151,6 +154,10 @@ pub struct RunEnd {
     pub refused: u64,
     /// How its records strayed from their contract.
     pub drift: Drift,
+    /// The circuit of the source at the end; nothing where there is none.
+    pub circuit: Option<Circuit>,
+    /// How the source can be asked whether anything is new; nothing forgets what was known.
+    pub validator: Option<Validator>,
 }
 
 /// Why the store refuses or fails.

@@ -46,8 +46,9 @@ impl Writer {
         let full_for = parts.journal_full_for;
         let loaded = load_all(&mut self.connection, parts).map_err(|error| failure(&error))?;
         failpoint::pass("reloaded");
-        let (contracts, streams, (revision, at)) = loaded;
+        let (contracts, streams, circuits, (revision, at)) = loaded;
         (self.contracts, self.streams, self.revision) = (contracts, streams, revision);
+        self.circuits = circuits;
         self.adopt(full_for);
         self.snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
         self.publish(at);

@@ -138,6 +138,7 @@ fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     connection.execute_batch(pause::TABLE).map_err(|error| failed(&error))?;
     connection.execute_batch(backfill::TABLE).map_err(|error| failed(&error))?;
     connection.execute_batch(delivery::TABLE).map_err(|error| failed(&error))?;
+    connection.execute_batch(include_str!("guards.sql")).map_err(|error| failed(&error))?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }

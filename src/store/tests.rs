@@ -207,6 +207,8 @@ fn run(stream: usize, number: i64) -> RunEnd {
         failure: None,
         refused: 0,
         drift: Drift::default(),
+        circuit: None,
+        validator: None,
     }
 }
 

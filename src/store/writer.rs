@@ -19,6 +19,7 @@ use super::breaches;
 use super::contract::Contract;
 use super::cubes::{self, Cubes, Opening};
 use super::delivery;
+use super::guards;
 use super::journal;
 use super::keys;
 use super::pause;
@@ -32,7 +33,9 @@ use super::{Command, Parts, QUEUE, RunEnd, Store, StoreError, StreamName, load, 
 use crate::clock::Clock;
 use crate::failpoint;
 use crate::fold::entities::{CHUNK, ORIGINS};
-use crate::model::snapshot::{Outcome, Paused, RUNS_KEPT, RunLine, Snapshot, StreamState};
+use crate::model::snapshot::{
+    Circuit, Outcome, Paused, RUNS_KEPT, RunLine, Snapshot, StreamState,
+};
 use crate::model::time::Stamp;
 use crate::model::units::Span;
 
@@ -64,6 +67,7 @@ pub(super) struct Writer {
     pub(super) expiry: Expiry,
     /// The sources that are paused.
     pub(super) paused: BTreeMap<String, Paused>,
+    pub(super) circuits: BTreeMap<String, Circuit>,
     pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(super) announce: watch::Sender<u64>,
     pub(super) fatal: watch::Sender<Option<StoreError>>,
@@ -77,7 +81,7 @@ pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
     let (clock, full_for) = (parts.clock.clone(), parts.journal_full_for);
     keys::check(&connection, &parts)?;
     let loaded = load_all(&mut connection, parts).map_err(|error| failure(&error))?;
-    let (contracts, streams, (revision, at)) = loaded;
+    let (contracts, streams, circuits, (revision, at)) = loaded;
     let (announce, _) = watch::channel(revision);
     let (fatal, _) = watch::channel(None);
     let paused = pause::load(&connection).map_err(|error| failure(&error))?;
@@ -92,6 +96,7 @@ pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
         compacted: Stamp(0),
         expiry: Expiry::default(),
         paused,
+        circuits,
         snapshot: Arc::new(ArcSwap::from_pointee(Snapshot::default())),
         announce,
         fatal,
@@ -109,7 +114,8 @@ pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
     Ok(store)
 }
 
-pub(super) type Everything = (Vec<Contract>, Vec<Stream>, (u64, Stamp));
+pub(super) type Everything =
+    (Vec<Contract>, Vec<Stream>, BTreeMap<String, Circuit>, (u64, Stamp));
 
 pub(super) fn load_all(
     connection: &mut Connection,
@@ -176,7 +182,9 @@ pub(super) fn load_all(
             (state.cursor, cursor, state.backfill) = (None, None, None);
             save::stream(&transaction, &state, cursor)?;
             backfill::save(&transaction, &name, None)?;
+            guards::save_validator(&transaction, &name, None)?;
         }
+        state.validator = guards::validator(&transaction, &name)?;
         if opening.changed {
             save::known(&transaction, &state, commit.0)?;
         }
@@ -193,8 +201,9 @@ pub(super) fn load_all(
         newest = commit;
         save::revision(&transaction, commit)?;
     }
+    let circuits = guards::circuits(&transaction)?;
     transaction.commit()?;
-    Ok((contracts, streams, newest))
+    Ok((contracts, streams, circuits, newest))
 }
 
 /// Answers the one who asked; yields what went wrong.
@@ -401,7 +410,14 @@ impl Writer {
         if end.outcome == Outcome::Ok {
             state.reconciled.get_or_insert(end.started);
         }
-        if matches!(end.outcome, Outcome::Ok | Outcome::Truncated | Outcome::ReconcileRefused) {
+        let is_answered = matches!(
+            end.outcome,
+            Outcome::Ok
+                | Outcome::SkippedUnchanged
+                | Outcome::Truncated
+                | Outcome::ReconcileRefused
+        );
+        if is_answered {
             state.last_success = Some(end.ended);
         }
         if let Some(moment) = end.cursor {
@@ -414,6 +430,10 @@ impl Writer {
         // A watermark never goes back: a late run cannot take back what was believed complete.
         state.data_through = state.data_through.max(end.data_through);
         state.targets = end.targets.or(state.targets);
+        state.validator.clone_from(&end.validator);
+        if let Some(circuit) = end.circuit {
+            self.circuits.insert(stream.name.source.clone(), circuit);
+        }
         let outcome = if end.records.balances() { end.outcome } else { Outcome::Unbalanced };
         let message = end.failure.as_ref().map(|(_, message)| message.clone());
         let line = RunLine {
@@ -446,6 +466,10 @@ impl Writer {
             backfill::save(&transaction, name, state.backfill.as_ref())?;
         }
         save::run(&transaction, name, line)?;
+        guards::save_validator(&transaction, name, state.validator.as_ref())?;
+        if let Some(circuit) = self.circuits.get(&name.source) {
+            guards::save_circuit(&transaction, &name.source, *circuit)?;
+        }
         let ids = if *is_register_unsaved {
             breaches::save(&transaction, name, &state.register)?
         } else {
@@ -542,9 +566,18 @@ impl Writer {
         let rekeying = rekeying
             .map(|contract| (contract.plan.schema.name.clone(), contract.under_previous_key));
         let rekeying = rekeying.collect();
-        let paused = self.paused.clone();
-        let snapshot =
-            Snapshot { revision, at, measures, streams, texts, rekeying, rebuilding, paused };
+        let (paused, circuits) = (self.paused.clone(), self.circuits.clone());
+        let snapshot = Snapshot {
+            revision,
+            at,
+            measures,
+            streams,
+            texts,
+            rekeying,
+            circuits,
+            rebuilding,
+            paused,
+        };
         self.snapshot.store(Arc::new(snapshot));
         self.announce.send_replace(self.revision);
     }

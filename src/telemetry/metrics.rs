@@ -23,7 +23,7 @@ use crate::model::snapshot::{Backfill, Snapshot, StreamState};
 use crate::model::time::Stamp;
 
 /// The reasons why a run may fail, for labels that begin at zero.
-pub const FAILURES: [&str; 16] = [
+pub const FAILURES: [&str; 18] = [
     "timeout",
     "connect",
     "tls",
@@ -33,6 +33,8 @@ pub const FAILURES: [&str; 16] = [
     "throttled",
     "too_large",
     "decode",
+    "circuit_open",
+    "address",
     "contract",
     "store",
     "truncated",
@@ -92,6 +94,8 @@ pub struct Metrics {
     freshness_limit: GaugeVec,
     source_up: IntGaugeVec,
     source_paused: IntGaugeVec,
+    circuit_open: IntGaugeVec,
+    credential_expiry: GaugeVec,
     last_success: GaugeVec,
     last_attempt: GaugeVec,
     next_pull: GaugeVec,
@@ -207,6 +211,16 @@ impl Metrics {
             source_paused: make.gauges(
                 "source_paused",
                 "Whether somebody decided that the source is not asked until further notice.",
+                by_source,
+            ),
+            circuit_open: make.gauges(
+                "source_circuit_open",
+                "Whether the circuit breaker is open: the source is left alone until a probe is due.",
+                by_source,
+            ),
+            credential_expiry: make.moments(
+                "source_credential_expiry_timestamp_seconds",
+                "Unix time at which the first of the certificates that source and gateway show each other ends; 0 if none has been seen.",
                 by_source,
             ),
             last_success: make.moments(
@@ -412,6 +426,11 @@ impl Metrics {
         }
     }
 
+    /// When the first of a source's certificates ends, as far as they have been seen.
+    pub fn credential_ends(&self, source: &str, at: Option<Stamp>) {
+        moment(&self.credential_expiry, &[source], at);
+    }
+
     /// What a pull cycle cost: requests by class (2xx, 3xx, 4xx, 5xx, none), retries, bytes, latencies.
     pub fn cost(
         &self,
@@ -531,6 +550,9 @@ impl Metrics {
             self.source_up.with_label_values(&name).set(i64::from(up));
             let is_paused = snapshot.paused.contains_key(&source.source);
             self.source_paused.with_label_values(&name).set(i64::from(is_paused));
+            let circuit = snapshot.circuits.get(&source.source);
+            let is_open = circuit.is_some_and(|circuit| circuit.open_until.is_some());
+            self.circuit_open.with_label_values(&name).set(i64::from(is_open));
             self.quarantine
                 .with_label_values(&name)
                 .set(states.iter().map(|state| state.quarantined as i64).sum());

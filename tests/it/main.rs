@@ -5,6 +5,7 @@
 mod cli;
 mod config;
 mod console;
+mod courtesy;
 mod custody;
 mod dashboards;
 mod demo;

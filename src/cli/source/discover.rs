@@ -122,10 +122,12 @@ async fn page(arguments: &Arguments) -> anyhow::Result<Result<Vec<u8>, PullError
     if let Some((_, problem)) = problems.first() {
         return Err(anyhow!("the address {problem}"));
     }
+    let settings = arguments.place.settings("iocgw.db".into());
     let context = pull::Context {
         clock: Clock::System,
+        outbound: app::outbound(&settings, &pull::OutboundSettings::default())?,
         // Only a source that replaces its tokens keeps any, and then beside the usual store.
-        state_dir: arguments.place.settings("iocgw.db".into()).kept_tokens(),
+        state_dir: settings.kept_tokens(),
         secrets_dir,
         holders: pull::Holders::default(),
         stop: CancellationToken::new(),

@@ -67,6 +67,7 @@ pub(super) async fn run(name: &str, place: &Place, store: &Path) -> anyhow::Resu
         holders: pull::Holders::default(),
         stop: CancellationToken::new(),
         seed: 0,
+        outbound: app::outbound(&settings, &config.outbound)?,
     };
     let puller = app::puller(&source.written, &context)?;
     let steps = Steps(name);

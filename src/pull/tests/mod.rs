@@ -5,9 +5,12 @@
 
 mod credentials;
 mod hostile;
+mod outward;
+mod politeness;
 mod requests;
 mod rules;
 mod runs;
+mod tls;
 mod tokens;
 mod transport;
 mod upstream;
@@ -18,8 +21,8 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Authenticator, Context, Holders, Page, PullError, RateLimit, Requester, Retry, Run, Source,
-    Stream, Turn, Vars,
+    Authenticator, CircuitBreaker, Context, Holders, Outbound, Page, PullError, Requester, Retry,
+    Run, Source, SourceRate, Stream, Turn, Vars,
 };
 use crate::clock::Clock;
 use crate::model::time::Stamp;
@@ -31,7 +34,9 @@ struct Setup {
     secrets: TempDir,
     requester: String,
     authenticator: String,
-    rate: Option<RateLimit>,
+    rate: Option<SourceRate>,
+    breaker: CircuitBreaker,
+    outbound: Outbound,
     retry: Retry,
     stop: CancellationToken,
 }
@@ -43,6 +48,8 @@ impl Setup {
             requester: format!("url: '{}'", upstream.url()),
             authenticator: "{kind: none}".to_owned(),
             rate: None,
+            breaker: CircuitBreaker::default(),
+            outbound: Outbound::new(&serde_saphyr::from_str("{allow: [127.0.0.0/8]}").unwrap()),
             retry: Retry {
                 max_retries: 2,
                 first: Span(Duration::from_millis(1)),
@@ -91,6 +98,7 @@ impl Setup {
             holders: Holders::default(),
             stop: self.stop.clone(),
             seed: 1,
+            outbound: self.outbound.clone(),
         }
     }
 
@@ -102,8 +110,8 @@ impl Setup {
         requester.check("requester", &mut problems);
         authenticator.check("authenticator", &mut problems);
         assert!(problems.is_empty(), "{problems:?}");
-        Source::new(requester, authenticator, self.rate.as_ref(), self.retry.clone(), context)
-            .unwrap()
+        let politeness = (self.rate.as_ref(), self.breaker.clone());
+        Source::new(requester, authenticator, politeness, self.retry.clone(), context).unwrap()
     }
 
     /// A run over `/rows` with the given paginator.

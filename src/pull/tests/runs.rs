@@ -3,7 +3,7 @@
 use super::upstream::{Reply, Upstream};
 use super::{Setup, run, turn, vars};
 use crate::model::units::Span;
-use crate::pull::{Cut, Ending, PullError, RateLimit, Reason, Requester, Run, Stream, Turn};
+use crate::pull::{Cut, Ending, PullError, Reason, Requester, Run, SourceRate, Stream, Turn};
 
 /// Answers each request with its own path and query, so that pages differ.
 async fn echo() -> Upstream {
@@ -233,7 +233,11 @@ async fn an_error_names_the_template_and_not_what_it_was_filled_with() {
 async fn a_rate_limit_holds_for_all_runs_of_a_source_together() {
     let upstream = echo().await;
     let mut setup = Setup::new(&upstream);
-    setup.rate = Some(RateLimit { requests: 2, per: Span::seconds(3600) });
+    setup.rate = Some(SourceRate {
+        requests: Some(2),
+        per: Some(Span::seconds(3600)),
+        ..SourceRate::default()
+    });
     let source = setup.source();
     for path in ["/a", "/b"] {
         run(&source, &format!("{{path: {path}}}")).next().await.unwrap();

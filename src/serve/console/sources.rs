@@ -137,6 +137,11 @@ fn trouble(state: &State<'_>) -> Markup {
     let Some(trouble) = &state.last_error else { return both("không có", "none") };
     let (vi, en) = words::trouble(&trouble.reason);
     html! {
+        @if let Some(until) = state.circuit.open_until {
+            p.why {
+                (both(&format!("không hỏi lại trước {}", format::time(until)), "not asked again before then"))
+            }
+        }
         span.word.bad { (both(vi, en)) }
         p.why {
             (both(

@@ -170,7 +170,7 @@ pub(super) fn runs(stream: &str, runs: &[RunLine]) -> Markup {
 
 const fn height(outcome: Outcome) -> u32 {
     match outcome {
-        Outcome::Ok => 24,
+        Outcome::Ok | Outcome::SkippedUnchanged => 24,
         Outcome::Truncated | Outcome::ReconcileRefused | Outcome::Paused => 17,
         Outcome::LoopDetected | Outcome::Failed | Outcome::RejectedByGate | Outcome::Unbalanced => {
             11
@@ -179,7 +179,10 @@ const fn height(outcome: Outcome) -> u32 {
 }
 
 fn runs_label(stream: &str, runs: &[RunLine]) -> (String, String) {
-    let good = runs.iter().filter(|run| run.outcome == Outcome::Ok).count();
+    let good = runs
+        .iter()
+        .filter(|run| matches!(run.outcome, Outcome::Ok | Outcome::SkippedUnchanged))
+        .count();
     let (all, bad) = (runs.len(), runs.len() - good);
     if all == 0 {
         return (format!("{stream}: chưa có lượt nào"), format!("{stream}: no runs yet"));

@@ -114,6 +114,7 @@ pub(super) fn reason(reason: &str) -> Both {
         "records_do_not_balance" => ("số bản ghi không khớp", "records do not balance"),
         "paused" => ("đang tạm dừng", "paused"),
         "failing" => ("lượt gần nhất lỗi", "last run failed"),
+        "circuit_open" => ("đang tạm ngừng hỏi nguồn", "left alone for now"),
         "contract_breach" => ("sai lệch so với hợp đồng dữ liệu", "breaks its contract"),
         "silent_targets" => ("có thiết bị không trả lời", "some targets are silent"),
         _ => ("có bản ghi bị cách ly", "records in quarantine"),
@@ -126,6 +127,8 @@ pub(super) fn trouble(reason: &str) -> Both {
         "timeout" => ("Nguồn không trả lời kịp", "no answer in time"),
         "connect" => ("Không kết nối được tới nguồn", "cannot connect"),
         "tls" => ("Lỗi kết nối bảo mật", "TLS failure"),
+        "circuit_open" => ("Tạm ngừng hỏi vì nguồn không trả lời", "left alone, it did not answer"),
+        "address" => ("Địa chỉ nguồn không được phép", "address not allowed"),
         "auth" => ("Nguồn từ chối thông tin đăng nhập", "credentials refused"),
         "http_4xx" => ("Nguồn từ chối yêu cầu", "request refused"),
         "http_5xx" => ("Nguồn đang lỗi", "the source itself fails"),
@@ -145,6 +148,7 @@ pub(super) fn trouble(reason: &str) -> Both {
 pub(super) const fn outcome(outcome: Outcome) -> (Tone, Both) {
     match outcome {
         Outcome::Ok => (Tone::Good, ("tốt", "ok")),
+        Outcome::SkippedUnchanged => (Tone::Good, ("không đổi", "unchanged")),
         Outcome::Truncated => (Tone::Near, ("dở dang", "truncated")),
         Outcome::LoopDetected => (Tone::Bad, ("lặp trang", "loop")),
         Outcome::ReconcileRefused => (Tone::Near, ("hụt bản ghi", "reconcile refused")),

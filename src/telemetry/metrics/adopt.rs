@@ -99,6 +99,7 @@ impl Metrics {
                 moment(&self.discovery_success, &[name], None);
             }
             self.pull_duration.with_label_values(&[name]);
+            self.credential_expiry.with_label_values(&[name]);
             self.request_duration.with_label_values(&[name]);
             for StreamLabels { stream, warnings, .. } in &source.streams {
                 let families = [

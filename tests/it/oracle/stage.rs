@@ -223,12 +223,16 @@ fn hurried(from: &Path, to: &Path, slot: i64) {
         ("timeout: 20s", "timeout: 2s"),
         ("timeout: 5s", "timeout: 3s"),
         ("per: 1m", "per: 1s"),
-        ("{max_retries: 4}", "{max_retries: 2, first: 20ms, longest: 200ms}"),
+        (
+            "{max_retries: 4}",
+            "{max_retries: 2, first: 20ms, longest: 200ms, budget_percent: 1000}\ncircuit_breaker: {open_for: 1s}",
+        ),
+        ("{max_retries: 1}", "{max_retries: 1, budget_percent: 1000}"),
         ("limit: 5000", "limit: 200"),
         (": 2000", ": 100"),
         ("slot: 15m", slot.as_str()),
     ];
-    let mut made = [0; 10];
+    let mut made = [0; 11];
     for (source, _) in SOURCES {
         let path = to.join("sources").join(format!("{source}.yaml"));
         let mut text = std::fs::read_to_string(&path).unwrap();

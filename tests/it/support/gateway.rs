@@ -39,6 +39,7 @@ pub(crate) fn program(arguments: &[&str], variables: &BTreeMap<String, String>) 
         .args(arguments)
         .env_remove("CREDENTIALS_DIRECTORY")
         .env_remove("IOCGW_LOG")
+        .env("IOCGW_OUTBOUND_ALLOW", "127.0.0.0/8")
         .envs(variables)
         .stdin(Stdio::null());
     command
@@ -98,6 +99,7 @@ impl Gateway {
             .arg("--secrets")
             .arg(folder.join("secrets"))
             .args(more)
+            .env("IOCGW_OUTBOUND_ALLOW", "127.0.0.0/8")
             .envs(variables)
             .env("IOCGW_LOG", "debug")
             .stdin(Stdio::null())
