@@ -280,6 +280,7 @@ impl Progress {
             ascending: true,
             last_of_pagination: None,
             targets: None,
+            validator: None,
             seen: None,
         }
     }

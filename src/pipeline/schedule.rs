@@ -17,6 +17,7 @@ use super::fleet::Pace;
 use super::{Finished, Shared, Stream, seconds_until, turn};
 use crate::model::snapshot::{Conservation, Outcome};
 use crate::model::time::Stamp;
+use crate::pull::Source;
 use crate::store::{RunEnd, StoreError};
 
 /// Runs a stream until `stop`, or until the store fails for good. The first turn is taken at `due`, for
@@ -120,7 +121,7 @@ fn faulted(stream: &Stream, at: Stamp) -> RunEnd {
 /// nothing and would push those that do out of sight.
 fn left_alone_until(stream: &Stream) -> Stamp {
     let puller = stream.puller.as_ref().filter(|_| stream.fleet.is_none());
-    puller.map(pull::Source::circuit).and_then(|circuit| circuit.open_until).unwrap_or_default()
+    puller.map(Source::circuit).and_then(|circuit| circuit.open_until).unwrap_or_default()
 }
 
 /// The next moment of the stream's own rhythm after `now`.

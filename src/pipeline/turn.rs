@@ -228,7 +228,9 @@ fn known(stream: &Stream, shared: &Shared) -> Known {
     let snapshot = shared.store.snapshot();
     let state = snapshot.streams.get(&format!("{}.{}", stream.source, stream.name));
     let validator = state.and_then(|state| state.validator.clone());
-    Known { purpose: stream.purpose.clone(), validator }
+    // A list that has not changed says nothing of the records that it lists.
+    let purpose = stream.purpose.clone().filter(|_| stream.parent.is_none());
+    Known { purpose, validator }
 }
 
 /// Hands pages to the store, one at a time, without waiting for the newest one.
@@ -448,7 +450,9 @@ fn report(stream: &Stream, shared: &Shared, end: &RunEnd, clock: Instant) {
         (&stream.source, &stream.name, &end.records, since(clock).as_millis() as u64);
     let reason = end.failure.as_ref().map(|(reason, _)| reason.as_str());
     shared.metrics.pulled(source, since(clock), reason);
-    shared.metrics.credential_ends(source, stream.puller.as_ref().and_then(Source::credential_expiry));
+    shared
+        .metrics
+        .credential_ends(source, stream.puller.as_ref().and_then(Source::credential_expiry));
     if !records.balances() {
         shared.metrics.unbalanced(source, name);
         tracing::error!(

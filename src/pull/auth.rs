@@ -220,7 +220,8 @@ impl Authenticator {
     pub(super) fn add_secrets(&self, files: &mut BTreeSet<String>) {
         let mut add = |file: &SecretFile| _ = files.insert(file.name().to_owned());
         match self {
-            Self::None {} => {}
+            // Files of certificates are looked at when a connection is made.
+            Self::None {} | Self::Mtls { .. } => {}
             Self::ApiKey { key_file, .. } | Self::JwtBearer { key_file, .. } => add(key_file),
             Self::Basic { password_file, .. } => add(password_file),
             Self::Bearer { token_file } => add(token_file),

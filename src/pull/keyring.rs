@@ -123,9 +123,7 @@ impl Keyring {
             Authenticator::None {}
             | Authenticator::Mtls { .. }
             | Authenticator::ApiKey { .. }
-            | Authenticator::Basic { .. } => {
-                Ok(None)
-            }
+            | Authenticator::Basic { .. } => Ok(None),
             Authenticator::Bearer { .. }
             | Authenticator::Oauth2ClientCredentials { .. }
             | Authenticator::Oauth2RefreshToken { .. }

@@ -143,6 +143,7 @@ impl Run {
         let (pager, asked) = paging.unzip();
         let heeds_closing = vars.target.is_none();
         let who = stream.label(requester);
+        let conditional = Conditional::new(vars.known.clone());
         let draft = Draft::new(stream, requester, vars);
         let random = source.fork_random();
         Self {
@@ -163,7 +164,7 @@ impl Run {
             secrets: 0,
             note: None,
             wait: None,
-            conditional: Conditional::new(vars.known.clone()),
+            conditional,
             fingerprints: DefaultHashBuilder::default(),
             last_page: None,
             links: Vec::new(),

@@ -33,9 +33,7 @@ use super::{Command, Parts, QUEUE, RunEnd, Store, StoreError, StreamName, load, 
 use crate::clock::Clock;
 use crate::failpoint;
 use crate::fold::entities::{CHUNK, ORIGINS};
-use crate::model::snapshot::{
-    Circuit, Outcome, Paused, RUNS_KEPT, RunLine, Snapshot, StreamState,
-};
+use crate::model::snapshot::{Circuit, Outcome, Paused, RUNS_KEPT, RunLine, Snapshot, StreamState};
 use crate::model::time::Stamp;
 use crate::model::units::Span;
 

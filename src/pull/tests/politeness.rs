@@ -121,7 +121,7 @@ fn knowing(source: &Source, path: &str, purpose: &str, validator: Option<Validat
 /// Walks a run of at most one page and yields what it learned.
 async fn learn(mut run: Run) -> (Option<Ending>, Option<Validator>) {
     if run.next().await.unwrap().is_some() {
-        run.seen(&crate::pull::Turn { next: None, raw_records: 1 });
+        run.seen(&crate::pull::Turn { next: None, raw_records: 1, total: None });
         assert!(run.next().await.unwrap().is_none());
     }
     (run.ending(), run.validator())
@@ -176,7 +176,7 @@ async fn a_run_of_several_pages_learns_nothing() {
     let mut run = source.run(&stream, &crate::pull::Vars { known, ..vars() });
     for next in [Some("/rows?page=2"), None] {
         run.next().await.unwrap().unwrap();
-        run.seen(&crate::pull::Turn { next: next.map(str::to_owned), raw_records: 1 });
+        run.seen(&crate::pull::Turn { next: next.map(str::to_owned), raw_records: 1, total: None });
     }
     assert!(run.next().await.unwrap().is_none());
     assert_eq!((run.ending(), run.validator()), (Some(Ending::Complete), None));
