@@ -26,7 +26,7 @@ use crate::model::time::Day;
 use crate::model::units::Span;
 use crate::normalise::{Coercion, KeyHasher, Normaliser, coerced};
 use crate::pipeline::{self, List, Target};
-use crate::pull;
+use crate::pull::{self, OutboundSettings};
 use crate::serve::EventSettings;
 
 pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {

@@ -54,9 +54,8 @@ pub async fn run(
         if stop.is_cancelled() {
             return Ok(());
         }
-        due = (!finished.has_more).then(|| {
-            next_turn(&stream, shared.clock.now()).max(left_alone_until(&stream))
-        });
+        due = (!finished.has_more)
+            .then(|| next_turn(&stream, shared.clock.now()).max(left_alone_until(&stream)));
     }
 }
 

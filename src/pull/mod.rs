@@ -39,6 +39,7 @@ mod secret;
 mod session;
 mod source;
 mod stream;
+mod tally;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -78,11 +79,12 @@ pub use proxy::Proxy;
 pub use request::Method;
 pub use retry::Retry;
 pub use rule::{Action, Rule};
-pub use run::{Run, Tally};
+pub use run::Run;
 pub use secret::{Secret, SecretFile};
 pub use session::{Login, Success};
 pub use source::Source;
 pub use stream::{Scalar, Stream, is_target};
+pub use tally::Tally;
 pub use tls::Tls;
 pub use token::Holders;
 

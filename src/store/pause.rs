@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, TransactionBehavior, params};
-use tokio::sync::oneshot;
 
 use super::StoreError;
 use super::load::Loaded;
@@ -28,16 +27,6 @@ pub(super) fn load(connection: &Connection) -> Loaded<BTreeMap<String, Paused>> 
         Ok((row.get(0)?, paused))
     };
     statement.query_map([], read)?.collect()
-}
-
-/// Tells the one who asked; yields what went wrong.
-pub(super) fn told(
-    answer: Result<(), StoreError>,
-    reply: oneshot::Sender<Result<(), StoreError>>,
-) -> Option<StoreError> {
-    let failed = answer.as_ref().err().cloned();
-    let _ = reply.send(answer);
-    failed
 }
 
 impl Writer {

@@ -112,8 +112,7 @@ pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
     Ok(store)
 }
 
-pub(super) type Everything =
-    (Vec<Contract>, Vec<Stream>, BTreeMap<String, Circuit>, (u64, Stamp));
+pub(super) type Everything = (Vec<Contract>, Vec<Stream>, BTreeMap<String, Circuit>, (u64, Stamp));
 
 pub(super) fn load_all(
     connection: &mut Connection,
@@ -252,12 +251,7 @@ impl Writer {
                     told(reply, found.map_err(|error| failure(&error)))
                 }
                 Command::Replay(replay, reply) => told(reply, self.replay(*replay)),
-                Command::Discard(discard, reply) => {
-                    let answer = self.discard(&discard);
-                    let failed = answer.as_ref().err().cloned();
-                    let _ = reply.send(answer);
-                    failed
-                }
+                Command::Discard(discard, reply) => told(reply, self.discard(&discard)),
                 Command::BeginPass(stream) => {
                     self.begin_pass(stream);
                     None
@@ -266,22 +260,11 @@ impl Writer {
                     let _ = reply.send(self.count_unseen(stream, &seen));
                     None
                 }
-                Command::Sweep(sweep, reply) => {
-                    let answer = self.sweep(&sweep);
-                    let failed = answer.as_ref().err().cloned();
-                    let _ = reply.send(answer);
-                    failed
-                }
+                Command::Sweep(sweep, reply) => told(reply, self.sweep(&sweep)),
                 Command::Confirm(stream, by, at, reply) => {
-                    let answer = self.confirm(stream, &by, at);
-                    let failed = answer.as_ref().err().cloned();
-                    let _ = reply.send(answer);
-                    failed
+                    told(reply, self.confirm(stream, &by, at))
                 }
-                Command::Pause(source, paused, reply) => {
-                    let answer = self.pause(source, paused);
-                    pause::told(answer, reply)
-                }
+                Command::Pause(source, paused, reply) => told(reply, self.pause(source, paused)),
                 Command::Reload(parts, reply) => {
                     // A failure has changed nothing; if the disk is to blame, a commit will tell.
                     let answer = self.reload(*parts).map(|(store, others)| {

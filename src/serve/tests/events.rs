@@ -94,7 +94,7 @@ struct Got {
 impl Client {
     fn open(address: SocketAddr, query: &str, last_id: Option<&str>) -> Self {
         let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         let resume = last_id.map_or_else(String::new, |id| format!("Last-Event-ID: {id}\r\n"));
         let request = format!(
             "GET /v1/events{query} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n{resume}\r\n"
