@@ -338,7 +338,7 @@ impl Compiler<'_> {
         }
         source.circuit_breaker.check("circuit_breaker", &mut problems);
         let most = self.outbound.at_once;
-        if source.requester.as_ref().is_some_and(|requester| requester.at_once >= most) {
+        if most > 0 && source.requester.as_ref().is_some_and(|asked| asked.at_once >= most) {
             let message =
                 format!("must be less than outbound.at_once ({most}), or one source takes all");
             problems.push(("requester.at_once".to_owned(), message));

@@ -166,6 +166,6 @@ mod tests {
         };
         let mut problems = Problems::new();
         retry.check("retry", &mut problems);
-        assert_eq!(problems.len(), 5, "{problems:?}");
+        assert_eq!(problems.len(), 6, "{problems:?}");
     }
 }

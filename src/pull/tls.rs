@@ -8,10 +8,10 @@
 //! When the certificates of both sides end is remembered, so that it can be told in time.
 
 use std::fmt;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use ring::digest::{SHA256, digest};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -191,7 +191,7 @@ struct Watched<T> {
 
 /// By which a file is told from a newer one.
 #[derive(PartialEq)]
-struct Mark(Option<(SystemTime, u64)>);
+struct Mark(Option<(u64, u64, i64, i64)>);
 
 impl<T> Watched<T> {
     fn new(
@@ -228,7 +228,7 @@ impl<T> fmt::Debug for Watched<T> {
 fn marks(files: &[PathBuf]) -> Vec<Mark> {
     let mark = |path: &PathBuf| {
         let meta = std::fs::metadata(path).ok()?;
-        Some((meta.modified().ok()?, meta.len()))
+        Some((meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
     };
     files.iter().map(|path| Mark(mark(path))).collect()
 }

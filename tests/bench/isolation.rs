@@ -8,7 +8,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark says what it measured")]
 
 #[path = "../it/support/mod.rs"]
-#[allow(dead_code, unused_imports, clippy::unwrap_used, reason = "made for the tests")]
+#[expect(dead_code, unused_imports, clippy::unwrap_used, reason = "made for the tests")]
 mod support;
 
 use std::time::Duration;
@@ -48,9 +48,10 @@ fn measure(reply: Answer) -> f64 {
     let path = overlay.config().join("sources/sick.yaml");
     let text = std::fs::read_to_string(&path).expect("the overlay has just been written");
     // Without its breaker and with repeats, so that it does all the harm it can.
-    let restless = "max_retries: 4, first: 10ms, longest: 10ms, budget_percent: 1000}\n\
+    let restless = "max_retries: 4, first: 10ms, longest: 10ms, budget_percent: 1000, after_denial: 1s}\n\
                     circuit_breaker: {failures: 1000}";
-    overlay.write("sources/sick.yaml", &text.replace("max_retries: 0}", restless));
+    overlay
+        .write("sources/sick.yaml", &text.replace("max_retries: 0, after_denial: 1s}", restless));
     let sick = Upstream::start(move |_| reply());
     let steady = Upstream::start(|_| {
         std::thread::sleep(Duration::from_millis(100));

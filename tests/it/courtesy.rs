@@ -27,8 +27,8 @@ fn has_line(gateway: &Gateway, line: &str) -> bool {
 #[test]
 fn s04_a_source_that_fails_is_left_alone_and_a_restart_does_not_forget_it() {
     let overlay = points(&["moody"]);
-    let breaker = "max_retries: 0}\ncircuit_breaker: {failures: 3, open_for: 1h}";
-    change(&overlay, "max_retries: 0}", breaker);
+    let breaker = "after_denial: 1s}\ncircuit_breaker: {failures: 3, open_for: 1h}";
+    change(&overlay, "after_denial: 1s}", breaker);
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
     let moody = Upstream::start(move |_| {
