@@ -135,7 +135,7 @@ pub fn outbound(
     let mut outbound = configured.clone();
     if let Some(allowed) = settings.lookup(OUTBOUND_ALLOW) {
         let networks = allowed.parse().map_err(|error| anyhow!("{OUTBOUND_ALLOW}: {error}"))?;
-        tracing::warn!(networks = allowed, "{OUTBOUND_ALLOW} lets sources stand there");
+        tracing::info!(networks = allowed, "{OUTBOUND_ALLOW} lets sources stand there");
         outbound.allow.join(networks);
     }
     Ok(pull::Outbound::new(&outbound))

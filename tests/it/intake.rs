@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use ioc_gateway::clock::Clock;
 use ring::hmac;
 use serde_json::{Value, json};
 
@@ -79,7 +79,7 @@ fn send(gateway: &Gateway, headers: &[(&str, String)], body: &str) -> Option<(u1
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    u64::try_from(Clock::System.now().0).unwrap()
 }
 
 /// The headers of a delivery, signed as Standard Webhooks says.
