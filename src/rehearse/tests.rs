@@ -96,8 +96,9 @@ fn the_shipped_cases_feed_every_stream_and_contract_and_meet_every_reason() {
         read.extend(expect.readings.into_iter().map(|reading| reading.indicator));
     };
     for file in files(&folder().join(FOLDER)) {
-        let written: CaseFile =
-            serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let (name, mut problems) = (file.display().to_string(), Vec::new());
+        let node = yaml::read(&file, &name, &mut problems).unwrap();
+        let written = yaml::decode::<CaseFile>(&node, &name, &mut problems).unwrap();
         for Case { stream, contract, expect, then, .. } in written.tests {
             note(stream, contract, expect);
             then.into_iter().for_each(|step| note(step.stream, step.contract, step.expect));

@@ -6,10 +6,8 @@
 //! is ever taken, ends there: a bomb never becomes an allocation.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 
-use flate2::Crc;
-use flate2::read::DeflateDecoder;
+use flate2::{Crc, Decompress, FlushDecompress};
 
 use crate::decode::DecodeError;
 
@@ -18,6 +16,9 @@ pub(super) const MAX_INFLATED: usize = if cfg!(test) { 1 << 20 } else { 256 << 2
 
 /// The most parts of one archive.
 const MAX_PARTS: usize = 2_000;
+
+/// A deflated byte never becomes more than this many.
+const MOST_RATIO: usize = 1_032;
 
 const END: [u8; 4] = *b"PK\x05\x06";
 const LISTED: [u8; 4] = *b"PK\x01\x02";
@@ -114,13 +115,18 @@ impl<'a> Archive<'a> {
         let skip = |offset| number(self.bytes, part.at + offset, 2).ok_or_else(cut);
         let start = part.at + 30 + skip(26)? + skip(28)?;
         let packed = self.bytes.get(start..start + part.packed).ok_or_else(cut)?;
-        let mut out = Vec::with_capacity(part.length.min(packed.len().saturating_mul(8)));
+        // One byte more than it should have shows that it has more.
+        let room = part.length.min(packed.len().saturating_mul(MOST_RATIO)) + 1;
+        let mut out = Vec::with_capacity(room);
         match part.method {
             0 => out.extend_from_slice(packed),
             8 => {
-                // One byte more than it should have shows that it has more.
-                let mut inflating = DeflateDecoder::new(packed).take(part.length as u64 + 1);
-                inflating.read_to_end(&mut out).map_err(|_| broken("a part does not inflate"))?;
+                let inflated = Decompress::new(false).decompress_vec(
+                    packed,
+                    &mut out,
+                    FlushDecompress::Finish,
+                );
+                inflated.map_err(|_| broken("a part does not inflate"))?;
             }
             _ => return Err(broken("a part is packed in a way that spreadsheets do not use")),
         }

@@ -7,9 +7,12 @@ use flate2::write::DeflateEncoder;
 
 use super::*;
 
-const BOOK: &str = r#"<?xml version="1.0" encoding="UTF-8"?><workbook xmlns:r="r"><sheets><sheet name="Bìa" sheetId="1" r:id="rId1"/><sheet name="Sổ &amp; ghi" sheetId="2" r:id="rId2"/></sheets></workbook>"#;
+const BOOK: &str = r#"<?xml version="1.0" encoding="UTF-8"?><workbook xmlns:r="r"><sheets>
+<sheet name="Bìa" sheetId="1" r:id="rId1"/>
+<sheet name="Sổ &amp; ghi" sheetId="2" r:id="rId2"/></sheets></workbook>"#;
 const LINKS: &str = r#"<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.xml"/><Relationship Id="rId2" Target="/xl/worksheets/sheet2.xml"/></Relationships>"#;
-const TEXTS: &str = "<sst><si><t>Mã</t></si><si><t>Số lượng</t></si><si><r><t>CAN</t></r><r><t>ARY &lt;1&gt;</t></r><rPh><t>aid</t></rPh></si><si><t/></si><si/><si><t>Tên CANARY</t></si></sst>";
+const TEXTS: &str = "<sst><si><t>Mã</t></si><si><t>Số lượng</t></si>\
+    <si><r><t>CAN</t></r><r><t>ARY &lt;1&gt;</t></r><rPh><t>aid</t></rPh></si><si><t/></si><si/><si><t>Tên CANARY</t></si></sst>";
 
 /// An archive of deflated parts, as the format says.
 fn archive(parts: &[(&str, &str)]) -> Vec<u8> {
