@@ -249,7 +249,10 @@ pub async fn push(stream: &Arc<Stream>, shared: &Shared, pushed: Pushed) -> Resu
     let delivery = id.map(|id| Delivery::new(&id, &pushed.body));
     if let Some(delivery) = delivery {
         match shared.store.delivered(stream.index, delivery).await.map_err(|e| unavailable(&e))? {
-            Some(Before::Same(records)) => return Ok(Taken { records, is_repeated: true }),
+            Some(Before::Same(records)) => {
+                note_repeat(stream, shared).await;
+                return Ok(Taken { records, is_repeated: true });
+            }
             Some(Before::Differs) => return Err(Refused::Differs),
             None => {}
         }
@@ -272,6 +275,18 @@ pub async fn push(stream: &Arc<Stream>, shared: &Shared, pushed: Pushed) -> Resu
         tracing::error!(source = stream.source, "the run of a delivery was not noted: {error}");
     }
     answer
+}
+
+/// A run without records: the sender has been heard, and the run of the first time may have been lost
+/// with its answer.
+async fn note_repeat(stream: &Arc<Stream>, shared: &Shared) {
+    let (started, clock) = (shared.clock.now(), Instant::now());
+    let progress = Progress::new(stream);
+    let ending = Ok(Ending::Complete);
+    if let Err(error) = turn::finish(stream, shared, started, &progress, ending, clock, None).await
+    {
+        tracing::error!(source = stream.source, "a repeated delivery was not noted: {error}");
+    }
 }
 
 /// One delivery's way from its bytes to its commit.

@@ -159,7 +159,8 @@ fn s09_a_list_that_is_longer_than_the_run_may_be_is_cut_and_told() {
         seen.lock().unwrap().insert(site.to_owned());
         Reply::json(&detail(site).to_string())
     });
-    let gateway = start(&family(", max_children: 5", ""), &upstream);
+    let overlay = family(", max_children: 5", "");
+    let gateway = start(&overlay, &upstream);
     let details = details_when(&gateway, "a run", |s| !s["history"][0].is_null());
     let run = &details["history"][0];
     assert_eq!(run["outcome"], "truncated", "{run}");

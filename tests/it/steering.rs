@@ -23,7 +23,7 @@ impl World {
         let path = overlay.config().join("sources/points.yaml");
         let text = std::fs::read_to_string(&path).unwrap();
         let text = text.replace("interval: 1s", &format!("interval: {interval}"));
-        overlay.write("sources/points.yaml", &text.replace("page_size: 3", "page_size: 2"));
+        overlay.write("sources/points.yaml", &text);
         let upstream = Moody::start(Reply::json(&page(&[record("a")])));
         let variables = addresses(&[("points", &upstream.upstream)]);
         Self { overlay, upstream, variables }

@@ -89,18 +89,23 @@ async fn ask(remote: &Remote, name: &str) -> anyhow::Result<u8> {
         Some((source, stream)) => (source, json!({"stream": stream})),
         None => (name, json!({})),
     };
-    let asked = remote.post(&format!("/v1/sources/{source}/pulls"), &body).await?;
+    let path = format!("/v1/sources/{source}");
+    // What is wrong with the name, the question itself tells.
+    let before = remote.get(&path, &[]).await.unwrap_or_default();
+    let asked = remote.post(&format!("{path}/pulls"), &body).await?;
     let requested = asked["requested_at"].as_str().and_then(Stamp::parse);
     let requested = requested.context("the gateway does not say when it was asked")?;
     let mut waiting: Vec<&str> =
         asked["streams"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let (began, mut code) = (Instant::now(), 0);
     while !waiting.is_empty() {
-        let state = remote.get(&format!("/v1/sources/{source}"), &[]).await?;
-        for stream in state["streams"].as_array().into_iter().flatten() {
+        let state = remote.get(&path, &[]).await?;
+        for stream in streams_of(&state) {
             let name = stream["stream"].as_str().unwrap_or_default();
             let Some(at) = waiting.iter().position(|waiting| *waiting == name) else { continue };
-            if let Some(run) = run_since(stream, requested) {
+            let known = streams_of(&before).find(|known| known["stream"] == name);
+            let known = known.map_or(0, |known| runs_since(known, requested).count());
+            if let Some(run) = runs_since(stream, requested).nth(known) {
                 waiting.swap_remove(at);
                 code = code.max(tell_run(&format!("{source}.{name}"), run));
             }
@@ -115,11 +120,16 @@ async fn ask(remote: &Remote, name: &str) -> anyhow::Result<u8> {
     Ok(code)
 }
 
-/// The first run of a stream's history that began when it had been asked for.
-fn run_since(stream: &Value, requested: Stamp) -> Option<&Value> {
+fn streams_of(state: &Value) -> impl Iterator<Item = &Value> {
+    state["streams"].as_array().into_iter().flatten()
+}
+
+/// The runs of a stream's history that began in the second of the question or later. Stamps have whole
+/// seconds, so some of them may have been over when it was asked.
+fn runs_since(stream: &Value, requested: Stamp) -> impl Iterator<Item = &Value> {
     let began = |run: &Value| run["started"].as_str().and_then(Stamp::parse);
-    let runs = stream["history"].as_array()?;
-    runs.iter().find(|run| began(run).is_some_and(|began| began >= requested))
+    let runs = stream["history"].as_array().into_iter().flatten();
+    runs.filter(move |run| began(run).is_some_and(|began| began >= requested))
 }
 
 fn tell_run(name: &str, run: &Value) -> u8 {

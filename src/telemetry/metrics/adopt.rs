@@ -48,6 +48,8 @@ impl Metrics {
             &self.fleet,
             &self.quarantine,
             &self.source_enabled,
+            &self.source_paused,
+            &self.circuit_open,
         ];
         gauges.into_iter().chain([&self.breaches]).for_each(|family| without(family, is_gone));
         let moments = [
@@ -58,6 +60,7 @@ impl Metrics {
             &self.quarantine_oldest,
             &self.freshness_limit,
             &self.discovery_success,
+            &self.credential_expiry,
         ];
         moments.into_iter().for_each(|family| without(family, is_gone));
         let counters = [
