@@ -107,7 +107,7 @@ fn a_turn_is_taken_when_it_is_asked_for_and_a_resumed_source_takes_one_at_once()
     let (code, said) = world.run(&["source", "pull", "points.acts", "--url", &url]);
     assert!(code == Some(0) && said.contains("points.acts: ok: received"), "{said}");
     assert_eq!(accepted(&gateway.get(STREAM).json()), 2);
-    world.upstream.now(Reply::new("403 Forbidden", "", ""));
+    world.upstream.now(Reply::new("404 Not Found", "", ""));
     let (code, said) = world.run(&["source", "pull", "points", "--url", &url]);
     assert!(code == Some(1) && said.contains("points.acts: failed"), "{said}");
     let (code, said) = world.run(&["source", "pull", "points.act", "--url", &url]);
