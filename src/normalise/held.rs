@@ -3,9 +3,10 @@
 //! Values are held as they came and by where they came from (`/MaXa`, `label:site`), not by property:
 //! when a map is corrected to read another field, the old field's value must not be taken for it, and
 //! a field that was never read cannot be made up. Identifiers are held as keyed hashes only, under a
-//! name of their own (`#/MaHoSo`), with the suffix that had been cut off. So a replayed record yields
-//! the very row that it would have yielded had the contract been right from the start, or says why it
-//! cannot.
+//! name of their own (`#/MaHoSo`), with the suffix that had been cut off. Words where a number or a
+//! moment belongs are not kept at all: in a sheet whose columns have shifted they are people's names.
+//! So a replayed record yields the very row that it would have yielded had the contract been right
+//! from the start, or says why it cannot.
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,10 @@ const MAX_HELD_ITEMS: usize = 100;
 
 /// The longest value that is held, in characters: longer than any text or code that a contract takes.
 const MAX_HELD: usize = 128;
+
+/// The most letters that are held of what should be a number or a moment, and in one word only: enough
+/// for `null`, `N/A`, `VND` and for the letters of a moment.
+const MAX_LETTERS: usize = 4;
 
 /// A refused record as it is kept.
 #[derive(Debug, Deserialize, Serialize)]
@@ -48,6 +53,8 @@ enum HeldValue {
     Boolean(bool),
     Text(String),
     Number(String),
+    /// Words where a number or a moment belongs, as a keyed hash, by which the record is known again.
+    Words(String),
     /// An identifier's keyed hash.
     Hash(String),
     /// An array: how many items, and the wanted values of each, by their path inside an item.
@@ -63,6 +70,9 @@ pub enum Unreplayable {
     /// A value was too long to be kept.
     #[error("the value of property '{0}' was too long to be kept")]
     TooLong(String),
+    /// Words stood where a number or a moment belongs, and were not kept.
+    #[error("the value of property '{0}' was words where it is no text, and was not kept")]
+    Words(String),
     /// The record was no object or named a field twice, so nothing of it was read.
     #[error("nothing of the record could be read when it came")]
     Malformed,
@@ -95,12 +105,19 @@ impl Normaliser {
             } else {
                 hold_plain(&wire)
             };
-            held.values.insert(name, value);
+            let value = match value {
+                HeldValue::Text(text) if !takes_words(field.kind) && is_words(&text) => {
+                    HeldValue::Words(hash(text.as_bytes(), hasher))
+                }
+                value => value,
+            };
+            // Another property that reads the same field may have kept it.
+            if !(matches!(value, HeldValue::Words(_)) && held.values.contains_key(&name)) {
+                held.values.insert(name, value);
+            }
         }
         let values = serde_json::to_string(&held.values).expect("texts and booleans are JSON");
-        let mut message = Vec::new();
-        key::part(&mut message, values.as_bytes());
-        let fingerprint = hasher.hash(&message);
+        let fingerprint = fingerprint(values.as_bytes(), hasher);
         (serde_json::to_string(&held).expect("texts and booleans are JSON"), fingerprint)
     }
 
@@ -142,12 +159,41 @@ fn hold_identifier(wire: &Value<'_>, entry: &Entry, hasher: &KeyHasher) -> HeldV
         Err(_) if matches!(wire, Value::Text(_)) => HeldValue::Text(String::new()),
         Err(_) => HeldValue::Unfit,
         Ok(None) => HeldValue::Null,
-        Ok(Some(text)) => {
-            let mut message = Vec::new();
-            key::part(&mut message, text.as_bytes());
-            HeldValue::Hash(format!("{:032x}", hasher.hash(&message)))
-        }
+        Ok(Some(text)) => HeldValue::Hash(hash(text.as_bytes(), hasher)),
     }
+}
+
+fn fingerprint(bytes: &[u8], hasher: &KeyHasher) -> u128 {
+    let mut message = Vec::new();
+    key::part(&mut message, bytes);
+    hasher.hash(&message)
+}
+
+fn hash(bytes: &[u8], hasher: &KeyHasher) -> String {
+    format!("{:032x}", fingerprint(bytes, hasher))
+}
+
+/// Whether a property of this type may rightly hold words.
+fn takes_words(kind: PropertyType) -> bool {
+    match kind {
+        PropertyType::Identifier
+        | PropertyType::Code
+        | PropertyType::Area
+        | PropertyType::Boolean
+        | PropertyType::Text => true,
+        PropertyType::Timestamp
+        | PropertyType::Date
+        | PropertyType::Integer
+        | PropertyType::Decimal => false,
+    }
+}
+
+/// Whether a text says more in letters than a number or a moment does.
+fn is_words(text: &str) -> bool {
+    let letters = |word: &str| word.chars().filter(|letter| letter.is_alphabetic()).count();
+    let worded = text.split_whitespace().map(letters).filter(|count| *count > 0);
+    let (words, letters) = worded.fold((0, 0), |(words, all), count| (words + 1, all + count));
+    words > 1 || letters > MAX_LETTERS
 }
 
 fn hold_items(items: &Items<'_>, columns: &[String]) -> HeldValue {
@@ -243,6 +289,7 @@ impl Wanted {
     fn value<'h>(&self, held: &'h HeldValue) -> Result<Value<'h>, Unreplayable> {
         Ok(match held {
             HeldValue::Long => return Err(Unreplayable::TooLong(self.property.clone())),
+            HeldValue::Words(_) => return Err(Unreplayable::Words(self.property.clone())),
             HeldValue::Absent => Value::Absent,
             HeldValue::Null => Value::Null,
             HeldValue::Unfit => Value::Unfit,

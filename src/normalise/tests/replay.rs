@@ -91,6 +91,28 @@ fn a_value_too_long_to_be_kept_is_not_cut_into_another_one() {
 }
 
 #[test]
+fn words_where_a_number_or_a_moment_belongs_are_not_kept() {
+    for (field, property) in [("phi", "fee"), ("nhan", "received_at")] {
+        let refused = |word: &str| normalise(&record(&json!({field: word}))).rejects.pop().unwrap();
+        for words in ["CANARY A B", "CANARY", "A B"] {
+            let reject = refused(words);
+            assert!(!reject.held.contains(&format!("{words:?}")), "{}", reject.held);
+            let told = Replayer::new(&corrected()).record(&reject.held, later()).unwrap_err();
+            assert_eq!(told, Unreplayable::Words(property.to_owned()));
+        }
+        assert_ne!(refused("CANARY A").fingerprint, refused("CANARY B").fingerprint);
+        for kept in ["null", "N/A", "2024-04-01T00:00:00Z"] {
+            assert!(refused(kept).held.contains(&format!("{kept:?}")), "{kept}");
+        }
+    }
+    // A property of another kind that reads the same field keeps it.
+    let map = MAP.replace("channel: /kenh", "channel: /phi");
+    let both = normaliser_of(CONTRACT, &map, CHANNELS);
+    let refused = normalise_by(&both, &record(&json!({"phi": "CANARY"}))).rejects.pop().unwrap();
+    assert!(refused.held.contains("CANARY"));
+}
+
+#[test]
 fn a_record_hashed_under_a_replaced_key_is_not_taken_for_another_one() {
     let refused = normalise(&record(&json!({"kenh": "7"}))).rejects.pop().unwrap();
     let mut renewed = corrected();
