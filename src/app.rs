@@ -373,6 +373,8 @@ fn definitions(config: &Config) -> serve::Definitions {
         words: Arc::new(config.words.clone()),
         lists: config.lists.clone(),
         contracts: config.contract_facts(),
+        contract_versions: config.contract_versions(),
+        measure_versions: config.measure_versions(),
         units: config.unit_names(),
         province: serve::Province {
             code: config.province.code.clone(),

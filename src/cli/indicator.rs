@@ -1,9 +1,8 @@
 //! `iocgw indicator`: what a number means and where it comes from.
 //!
-//! The lineage is read from the checked configuration: indicator → components → measures → contract →
-//! streams → source. It is printed as a tree, or as a Mermaid flowchart to put into a document.
+//! The lineage is read from the checked configuration and printed as a tree, or as a Mermaid flowchart
+//! to put into a document; the API draws the same ([`crate::indicator::lineage`]).
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use anyhow::anyhow;
@@ -12,6 +11,7 @@ use super::contract::Folder;
 use super::{Place, terminal};
 use crate::config::Config;
 use crate::indicator::Definition;
+use crate::indicator::lineage::{Feed, Ground, Lineage};
 use crate::model::nearest::nearest;
 
 #[derive(Debug, clap::Subcommand)]
@@ -51,7 +51,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<u8> {
         Command::Explain { id, format, place } => {
             let config = Place::offline(&place.config)?;
             let definition = config.catalogue.get(id).ok_or_else(|| unknown(id, &config))?;
-            let lineage = Lineage::of(&config, definition);
+            let lineage = lineage(&config, definition);
             let text = match format {
                 Shape::Text => explanation(&config, definition) + &lineage.tree(id),
                 Shape::Mermaid => lineage.mermaid(),
@@ -89,98 +89,26 @@ fn explanation(config: &Config, one: &Definition) -> String {
     text
 }
 
-/// What is made of what: nodes by name, and an edge from each to what it is made of.
-struct Lineage {
-    labels: BTreeMap<String, String>,
-    edges: BTreeSet<(String, String)>,
-}
-
-impl Lineage {
-    fn of(config: &Config, definition: &Definition) -> Self {
-        let mut lineage = Self { labels: BTreeMap::new(), edges: BTreeSet::new() };
-        lineage.add_indicator(config, definition);
-        lineage
-    }
-
-    fn node(&mut self, name: &str, label: String) {
-        self.labels.insert(name.to_owned(), label);
-    }
-
-    fn edge(&mut self, from: &str, to: &str) {
-        self.edges.insert((from.to_owned(), to.to_owned()));
-    }
-
-    fn add_indicator(&mut self, config: &Config, one: &Definition) {
-        self.node(&one.id, format!("{} (chỉ tiêu / indicator, {})", one.id, one.version));
-        let components: Vec<&Definition> =
-            one.components().filter_map(|id| config.catalogue.get(id)).collect();
-        for component in &components {
-            self.edge(&one.id, &component.id);
-            self.add_indicator(config, component);
-        }
-        for measure in one.measures.iter().filter(|_| components.is_empty()) {
-            self.edge(&one.id, measure);
-            self.add_measure(config, measure);
-        }
-    }
-
-    fn add_measure(&mut self, config: &Config, name: &str) {
-        let known = config.plans.iter().flat_map(|plan| &plan.measures);
-        let Some(measure) = known.into_iter().find(|measure| measure.name == name) else { return };
-        let version = &measure.definition[..measure.definition.len().min(12)];
-        self.node(name, format!("{name} (đại lượng / measure, {version})"));
-        let contract = name.split_once('.').map_or(name, |(contract, _)| contract);
-        let place = format!("contract {contract}");
-        self.edge(name, &place);
-        let Some(written) = config.contracts.get(contract) else { return };
-        self.node(
-            &place,
-            format!("{contract} (hợp đồng dữ liệu / contract, version {})", written.version),
-        );
-        for source in &config.sources {
-            let source = &source.written;
-            for (stream, settings) in &source.streams {
-                if settings.contract == contract {
-                    let from = format!("{}.{stream}", source.source);
-                    self.edge(&place, &from);
-                    self.node(&from, format!("{from} (luồng / stream, {})", settings.interval));
-                    let origin = format!("source {}", source.source);
-                    self.edge(&from, &origin);
-                    let unit = &source.accountable_unit;
-                    self.node(&origin, format!("{} (nguồn / source, {unit})", source.title.vi));
-                }
-            }
-        }
-    }
-
-    fn tree(&self, root: &str) -> String {
-        let mut text = String::new();
-        self.branch(root, 0, &mut text);
-        text
-    }
-
-    fn branch(&self, name: &str, depth: usize, text: &mut String) {
-        let label = self.labels.get(name).map_or(name, String::as_str);
-        let _ = writeln!(text, "{}{label}", "  ".repeat(depth));
-        for (_, to) in self.edges.iter().filter(|(from, _)| from == name) {
-            self.branch(to, depth + 1, text);
-        }
-    }
-
-    fn mermaid(&self) -> String {
-        let numbers: BTreeMap<&str, usize> =
-            self.labels.keys().enumerate().map(|(number, name)| (name.as_str(), number)).collect();
-        let mut text = String::from("flowchart LR\n");
-        for (name, label) in &self.labels {
-            let _ =
-                writeln!(text, "  n{}[\"{}\"]", numbers[name.as_str()], label.replace('"', "'"));
-        }
-        for (from, to) in &self.edges {
-            if let (Some(from), Some(to)) = (numbers.get(from.as_str()), numbers.get(to.as_str())) {
-                // Data flow from the source to the indicator.
-                let _ = writeln!(text, "  n{to} --> n{from}");
-            }
-        }
-        text
-    }
+/// The lineage that the configuration tells.
+fn lineage(config: &Config, definition: &Definition) -> Lineage {
+    let measures = config.measure_versions();
+    let contracts = config.contract_versions();
+    let feeds: Vec<Feed<'_>> = config
+        .sources
+        .iter()
+        .flat_map(|source| {
+            source.written.streams.iter().map(move |stream| (&source.written, stream))
+        })
+        .map(|(source, (stream, settings))| Feed {
+            source: &source.source,
+            title: &source.title.vi,
+            unit: &source.accountable_unit,
+            stream,
+            contract: &settings.contract,
+            says: settings.interval.to_string(),
+        })
+        .collect();
+    let catalogue = &config.catalogue;
+    let ground = Ground { catalogue, measures: &measures, contracts: &contracts, feeds: &feeds };
+    Lineage::of(ground, definition)
 }

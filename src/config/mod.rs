@@ -146,6 +146,18 @@ impl Config {
         self.contracts.iter().map(|(name, contract)| (name.clone(), facts(contract))).collect()
     }
 
+    /// The version of each measure's definition, by `contract.measure`.
+    pub fn measure_versions(&self) -> BTreeMap<String, String> {
+        let measures = self.plans.iter().flat_map(|plan| &plan.measures);
+        measures.map(|measure| (measure.name.clone(), measure.definition.clone())).collect()
+    }
+
+    /// The version of each contract, by name.
+    pub fn contract_versions(&self) -> BTreeMap<String, u32> {
+        let contracts = self.contracts.iter();
+        contracts.map(|(name, contract)| (name.clone(), contract.version)).collect()
+    }
+
     /// What the evaluation needs to know of each unit.
     pub fn unit_names(&self) -> BTreeMap<String, UnitName> {
         self.units

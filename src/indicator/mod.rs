@@ -15,6 +15,7 @@ pub mod evaluate;
 pub mod family;
 mod inputs;
 pub mod layout;
+pub mod lineage;
 pub mod period;
 mod points;
 pub mod quality;

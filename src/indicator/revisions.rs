@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::indicator::definition::{Definition, Input};
@@ -24,8 +25,9 @@ use crate::model::snapshot::MeasureKind;
 use crate::model::time::Stamp;
 
 /// How a cell changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "RevisionChange")]
 pub enum Change {
     /// It has a value and had none.
     Added,

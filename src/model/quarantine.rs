@@ -4,13 +4,15 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::time::Stamp;
 
 /// What became of a record that broke its contract.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "RecordState")]
 pub enum State {
     /// It waits.
     #[default]
@@ -116,7 +118,7 @@ pub struct Group {
 }
 
 /// What became of a replay of everything that a filter chose.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ReplaySummary {
     /// Records that keep their contract now; those older than what is known count nothing anew.
     pub replayed: u64,

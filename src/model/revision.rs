@@ -1,12 +1,13 @@
 //! Why a published figure changed.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The cause of a change of cells: a closed list, used in the journal, the API and metrics.
 ///
 /// `Arrived` is the ordinary growth of a day that is not over; everything else revises a figure that
 /// somebody may have printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// A record came in for a day that was not over yet.

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::cube::{Cube, Dimension};
@@ -42,7 +43,7 @@ pub struct Snapshot {
 }
 
 /// Somebody's decision that a source is not asked until further notice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Paused {
     /// Who decided (a position).
     pub by: String,
@@ -167,7 +168,7 @@ pub struct StreamState {
 }
 
 /// Why a stream does not get through.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Trouble {
     /// One of a closed list: timeout, connect, tls, auth, http_4xx, http_5xx, throttled, decode, ….
     pub reason: String,
@@ -180,7 +181,8 @@ pub struct Trouble {
 }
 
 /// A full pass that found far more records vanished than usual, and took none of them back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "RefusedPass")]
 pub struct Refused {
     /// How many records had vanished.
     pub records: u64,
@@ -218,7 +220,7 @@ impl Backfill {
 }
 
 /// What became of the records of a run: `received` is the sum of the others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Conservation {
     /// Records decoded from pages.
     pub received: u64,
@@ -253,7 +255,7 @@ impl Conservation {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Everything there was came through.
@@ -312,7 +314,7 @@ impl Outcome {
 }
 
 /// One finished run of a stream.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RunLine {
     /// When it began.
     pub started: Stamp,

@@ -10,6 +10,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::error::ApiError;
+use super::format::Format;
 
 /// What is added to the tag of a compressed body.
 pub(super) const GZIP_MARK: &str = "-gzip\"";
@@ -53,10 +54,24 @@ impl Answer {
         Self { keep: Keep::Settled, ..self }
     }
 
-    /// A CSV file that a browser saves as `file_name`, which must be a plain name.
-    pub(super) fn csv(body: Vec<u8>, file_name: String) -> Self {
-        let content_type = "text/csv; charset=utf-8; header=present";
-        Self { file_name: Some(file_name), ..Self::new(content_type, body, Keep::Briefly) }
+    /// The same answer to a question that is put anew each time.
+    pub(super) fn unkept(self) -> Self {
+        Self { keep: Keep::Never, ..self }
+    }
+
+    /// What it says.
+    pub(super) fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+
+    /// A table or drawing that a browser saves under `name`, which must be a plain one.
+    pub(super) fn file(format: Format, body: Vec<u8>, name: &str) -> Self {
+        let content_type = match format {
+            Format::Csv => "text/csv; charset=utf-8; header=present",
+            Format::Json | Format::Ndjson | Format::Mermaid => format.media_type(),
+        };
+        let file_name = Some(format!("{name}.{}", format.word()));
+        Self { file_name, ..Self::new(content_type, body, Keep::Briefly) }
     }
 
     /// The response to `request`: the body, or 304 if the client has it already.

@@ -4,18 +4,21 @@
 //! A breach names a property of our contract and counts records; it shows no value and no field of
 //! the source that nobody maps.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::Answer;
 use super::context::Asked;
 use super::error::ApiError;
-use super::query::{Query, refused};
+use super::query::refused;
 use super::sources::Unit;
+use super::table::Columns;
 use crate::model::drift::{Breach, BreachState, Grade, Kind};
 use crate::model::time::Stamp;
 
 /// One breach.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Breach")]
 pub(super) struct Item<'a> {
     id: u64,
     pub(super) contract: &'a str,
@@ -35,16 +38,36 @@ pub(super) struct Item<'a> {
     pub(super) accountable: Unit,
 }
 
-#[derive(Serialize)]
-struct List<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Breaches")]
+pub(super) struct List<'a> {
     revision: u64,
     as_of: Stamp,
     items: Vec<Item<'a>>,
 }
 
+/// The columns of breaches as a table.
+const COLUMNS: Columns = &[
+    ("id", "/id"),
+    ("contract", "/contract"),
+    ("contract_version", "/contract_version"),
+    ("source", "/source"),
+    ("stream", "/stream"),
+    ("grade", "/grade"),
+    ("kind", "/kind"),
+    ("property", "/property"),
+    ("count", "/count"),
+    ("state", "/state"),
+    ("first_seen_at", "/first_seen_at"),
+    ("last_seen_at", "/last_seen_at"),
+    ("repaired_at", "/repaired_at"),
+    ("accountable_unit", "/accountable/unit"),
+    ("revision", "^/revision"),
+];
+
 /// `/v1/breaches?source=&unit=&state=&grade=`: open ones first, then the newest first.
 pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    let query = Query::read(asked.request.query_string(), &["source", "unit", "state", "grade"])?;
+    let query = asked.query()?;
     let source = query.filter("source");
     let known = asked.context.sources.keys().map(String::as_str);
     if let Some(source) = source.filter(|source| !asked.context.sources.contains_key(*source)) {
@@ -75,7 +98,8 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         (breach.state == BreachState::Repaired, std::cmp::Reverse((breach.first_seen, breach.id)))
     });
     let items = breaches.into_iter().map(|breach| item(asked, breach)).collect();
-    Answer::json(&List { revision: asked.snapshot.revision, as_of: asked.snapshot.at, items })
+    let list = List { revision: asked.snapshot.revision, as_of: asked.snapshot.at, items };
+    asked.listed(&list, COLUMNS, "breaches")
 }
 
 /// Breaches that go on, the breaking ones first, then the oldest first; for the console.

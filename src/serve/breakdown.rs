@@ -7,6 +7,7 @@
 //! without a known successor is a row of its own. As reported, a period in which the boundaries
 //! changed has the rows of both lists, each for the days in which it was in force.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::Answer;
@@ -16,7 +17,8 @@ use super::error::ApiError;
 use super::number::Number;
 use super::period::asked_period;
 use super::place::{self, Area, Boundaries, asked_area, layout_by};
-use super::query::{Query, refused};
+use super::query::refused;
+use super::table::Columns;
 use super::value::Spot;
 use crate::indicator::layout::Cell;
 use crate::indicator::reading::{NoValue, Status};
@@ -28,8 +30,9 @@ use crate::model::time::Day;
 const LIMIT: usize = 1000;
 
 /// One commune or one value of a dimension.
-#[derive(Debug, Serialize)]
-struct Row {
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "BreakdownRow")]
+pub(super) struct Row {
     /// The code of the commune or district, as reported with its list, or of the dimension; null
     /// where records have none.
     key: Option<String>,
@@ -48,6 +51,27 @@ struct Row {
     completeness_ratio: Option<Number>,
 }
 
+/// A reading with its parts.
+pub(super) type Body = Envelope<Row>;
+
+/// The columns of a breakdown as a table.
+const COLUMNS: Columns = &[
+    ("indicator", "^/indicator"),
+    ("period", "^/period/id"),
+    ("by", "^/by"),
+    ("key", "/key"),
+    ("title", "/title"),
+    ("title_en", "/title_en"),
+    ("value", "/value"),
+    ("numerator", "/numerator"),
+    ("denominator", "/denominator"),
+    ("status", "/status"),
+    ("reason", "/reason"),
+    ("completeness_ratio", "/completeness_ratio"),
+    ("accountable_unit", "^/accountable/unit"),
+    ("revision", "^/revision"),
+];
+
 /// In which order the rows come.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Order {
@@ -59,8 +83,7 @@ enum Order {
 /// `…/breakdown?by=&period=&boundaries=&as_of=&sort=&limit=`.
 pub(super) fn breakdown(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let definition = asked.definition()?;
-    let known = ["by", "period", "boundaries", "as_of", "sort", "limit"];
-    let query = Query::read(asked.request.query_string(), &known)?;
+    let query = asked.query()?;
     let orders = [("key", Order::Key), ("value", Order::Rising), ("-value", Order::Falling)];
     let order = query.one_of("sort", &orders, Order::Key)?;
     let limit = query.count("limit", LIMIT, LIMIT)?;
@@ -82,7 +105,13 @@ pub(super) fn breakdown(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let mut envelope = Envelope::new(asked, definition, reading, area);
     envelope.by = Some(by.to_owned());
     envelope.items = Some(rows);
-    Answer::json(&envelope)
+    asked.listed(&envelope, COLUMNS, &format!("{}-by-{by}", definition.id))
+}
+
+/// How many points a breakdown costs: all communes, whatever the limit leaves of them.
+pub(super) fn cost(asked: &Asked<'_>) -> Result<usize, ApiError> {
+    asked.definition()?;
+    Ok(place::all_of_today(&asked.definitions.areas).len())
 }
 
 /// The communes or districts.

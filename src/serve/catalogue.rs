@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::Answer;
@@ -14,6 +15,7 @@ use super::envelope::{AccountableOut, FreshnessOut, RebuildingOut};
 use super::error::ApiError;
 use super::number::Number;
 use super::query::{Query, refused};
+use super::table::Columns;
 use crate::indicator::definition::CompletenessKind;
 use crate::indicator::reading::Direction;
 use crate::indicator::settings::Kind;
@@ -21,15 +23,36 @@ use crate::indicator::{Definition, quality};
 use crate::model::nearest::nearest;
 use crate::model::time::{Day, Stamp};
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TargetFrom")]
 struct Target {
     from: Day,
     value: Number,
 }
 
+/// The columns of the catalogue as a table.
+const COLUMNS: Columns = &[
+    ("indicator", "/indicator"),
+    ("title", "/title"),
+    ("title_en", "/title_en"),
+    ("group", "/group"),
+    ("kind", "/kind"),
+    ("formula", "/formula"),
+    ("unit_of_measure", "/unit_of_measure"),
+    ("direction", "/direction"),
+    ("dimensions", "/dimensions"),
+    ("measures", "/measures"),
+    ("sources", "/sources"),
+    ("accountable_unit", "/accountable/unit"),
+    ("accountable_role", "/accountable/role"),
+    ("definition_version", "/definition_version"),
+    ("revision", "^/revision"),
+];
+
 /// An indicator, without figures.
-#[derive(Serialize)]
-struct Entry<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Indicator")]
+pub(super) struct Entry<'a> {
     indicator: &'a str,
     title: &'a str,
     title_en: &'a str,
@@ -63,7 +86,8 @@ struct Entry<'a> {
     links: Links,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "IndicatorLinks")]
 struct Links {
     #[serde(rename = "self")]
     this: String,
@@ -71,18 +95,20 @@ struct Links {
     series: String,
     breakdown: String,
     revisions: String,
+    lineage: String,
 }
 
-#[derive(Serialize)]
-struct List<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Catalogue")]
+pub(super) struct List<'a> {
     as_of: Stamp,
     revision: u64,
     config: &'a str,
     items: Vec<Entry<'a>>,
 }
 
-#[derive(Serialize)]
-struct Start {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Start {
     product: &'static str,
     version: &'static str,
     province: String,
@@ -94,20 +120,24 @@ struct Start {
     links: StartLinks,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct StartLinks {
     catalogue: &'static str,
     areas: &'static str,
     sources: &'static str,
     breaches: &'static str,
     quarantine: &'static str,
+    events: &'static str,
     metrics: &'static str,
+    prometheus: &'static str,
+    openapi: &'static str,
+    docs: &'static str,
     console: &'static str,
 }
 
 /// `/v1`: links to everything.
 pub(super) fn links(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    Query::read(asked.request.query_string(), &[])?;
+    asked.query()?;
     let province = asked.definitions.province.name.clone();
     Answer::json(&Start {
         product: "IOC data-integration gateway",
@@ -123,7 +153,11 @@ pub(super) fn links(asked: &Asked<'_>) -> Result<Answer, ApiError> {
             sources: "/v1/sources",
             breaches: "/v1/breaches",
             quarantine: "/v1/quarantine",
+            events: "/v1/events",
             metrics: "/metrics",
+            prometheus: "/prometheus",
+            openapi: "/openapi.json",
+            docs: "/docs",
             console: "/",
         },
     })
@@ -131,7 +165,7 @@ pub(super) fn links(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 
 /// `/v1/catalogue?q=&group=&unit=&as_of=`.
 pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    let query = Query::read(asked.request.query_string(), &["q", "group", "unit", "as_of"])?;
+    let query = asked.query()?;
     let all = || asked.definitions.catalogue.iter();
     let group = one_of(&query, "group", all().map(|each| each.group.as_str()).collect())?;
     let unit = one_of(&query, "unit", all().map(|each| each.accountable.unit.as_str()).collect())?;
@@ -143,13 +177,14 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         .map(|each| entry(asked, each))
         .collect();
     let (as_of, revision) = (asked.snapshot.at, asked.snapshot.revision);
-    Answer::json(&List { as_of, revision, config: &asked.definitions.config, items })
+    let config = asked.definitions.config.as_str();
+    asked.listed(&List { as_of, revision, config, items }, COLUMNS, "catalogue")
 }
 
 /// `/v1/indicators/{id}?as_of=`.
 pub(super) fn definition(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let definition = asked.definition()?;
-    Query::read(asked.request.query_string(), &["as_of"])?;
+    asked.query()?;
     let mut entry = entry(asked, definition);
     entry.freshness = Some(quality::freshness(&asked.world(), definition).into());
     (entry.as_of, entry.revision) = (Some(asked.snapshot.at), Some(asked.snapshot.revision));
@@ -236,6 +271,7 @@ fn entry<'a>(asked: &'a Asked<'_>, definition: &'a Definition) -> Entry<'a> {
             series: format!("{base}/series{moment}"),
             breakdown: format!("{base}/breakdown{moment}"),
             revisions: format!("{base}/revisions"),
+            lineage: format!("{base}/lineage{moment}"),
             this: format!("{base}{moment}"),
         },
     }

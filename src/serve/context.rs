@@ -16,10 +16,14 @@ use actix_web::{FromRequest, HttpRequest, web};
 use arc_swap::ArcSwap;
 
 use super::custody::{Custodian, QuarantineReader};
+use super::error::ApiError;
 use super::events::Hub;
 use super::exposition::Exposition;
+use super::format::{self, Format};
 use super::intake::Intake;
 use super::past::written;
+use super::query::Query;
+use super::routes::{self, Operation};
 use super::targets::Fleets;
 use crate::clock::Clock;
 use crate::indicator::{Catalogue, ContractFacts, UnitName, World};
@@ -125,6 +129,10 @@ pub struct Definitions {
     pub lists: Lists,
     /// What is promised of each contract, by name.
     pub contracts: BTreeMap<String, ContractFacts>,
+    /// The version of each contract, by name.
+    pub contract_versions: BTreeMap<String, u32>,
+    /// The version of each measure's definition, by `contract.measure`.
+    pub measure_versions: BTreeMap<String, String>,
     /// Accountable units by id.
     pub units: BTreeMap<String, UnitName>,
     /// The province itself.
@@ -208,12 +216,13 @@ pub struct StreamFacts {
 }
 
 /// What was asked: all of a request that an answer depends on, free to move to another thread.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Question {
     uri: Uri,
     pieces: Vec<(String, String)>,
     accept: Option<String>,
     form: String,
+    operation: Option<&'static Operation>,
 }
 
 impl Question {
@@ -225,7 +234,32 @@ impl Question {
             pieces: pieces.map(|(name, text)| (name.to_owned(), text.to_owned())).collect(),
             accept: accept.and_then(|value| value.to_str().ok()).map(str::to_owned),
             form: String::new(),
+            operation: routes::operation_of(request),
         }
+    }
+
+    /// The parameters, all of which the table of addresses knows, asked for in a form that it offers.
+    pub(super) fn query(&self) -> Result<Query, ApiError> {
+        let names = self.operation.map(Operation::names).unwrap_or_default();
+        let query = Query::read(self.query_string(), &names)?;
+        self.format(&query)?;
+        Ok(query)
+    }
+
+    /// The form that was asked for.
+    pub(super) fn format(&self, query: &Query) -> Result<Format, ApiError> {
+        let accept = self.accept.as_deref();
+        self.operation.map_or(Ok(Format::Json), |known| format::asked(known, query, accept))
+    }
+
+    /// A question that another one brings: `uri` with the one piece of its path, for `operation`.
+    pub(super) fn inner(
+        operation: Option<&'static Operation>,
+        (name, piece): (&str, &str),
+        uri: Uri,
+    ) -> Self {
+        let pieces = vec![(name.to_owned(), piece.to_owned())];
+        Self { uri, pieces, accept: None, form: String::new(), operation }
     }
 
     /// The same question with parameters that came in a form.
@@ -245,11 +279,6 @@ impl Question {
     /// The address as it was asked for.
     pub(super) fn path_and_query(&self) -> &str {
         self.uri.path_and_query().map_or("", |text| text.as_str())
-    }
-
-    /// The media types that the client takes.
-    pub(super) fn accept(&self) -> Option<&str> {
-        self.accept.as_deref()
     }
 }
 
@@ -288,9 +317,26 @@ impl<'a> Asked<'a> {
         Self { request, context, snapshot, definitions, now: at, as_of: Some(at) }
     }
 
+    /// Another question, answered from the same.
+    pub(super) fn also<'b>(&'b self, request: &'b Question) -> Asked<'b> {
+        Asked {
+            request,
+            context: self.context,
+            snapshot: Arc::clone(&self.snapshot),
+            definitions: Arc::clone(&self.definitions),
+            now: self.now,
+            as_of: self.as_of,
+        }
+    }
+
     /// What a link takes along so that it leads to the same moment: nothing, or `as_of=`.
     pub(super) fn moment_link(&self, before: &str) -> String {
         self.as_of.map_or_else(String::new, |at| format!("{before}as_of={}", written(at)))
+    }
+
+    /// The parameters; see [`Question::query`].
+    pub(super) fn query(&self) -> Result<Query, ApiError> {
+        self.request.query()
     }
 
     /// A piece of the path by its name in the route, decoded.

@@ -11,6 +11,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -60,16 +61,16 @@ pub trait Custodian: Send + Sync {
 }
 
 /// What was confirmed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Confirmed {
     /// How many records the next full pass may take back.
     pub records: u64,
 }
 
 /// The body of a replay: which records; all that are held if nothing narrows.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct Chosen {
+pub(super) struct Chosen {
     source: Option<String>,
     stream: Option<String>,
     contract: Option<String>,
@@ -79,9 +80,9 @@ struct Chosen {
 }
 
 /// The body of a discard.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Discard {
+pub(super) struct Discard {
     /// Which records: by number,
     #[serde(default)]
     ids: Vec<u64>,
@@ -93,15 +94,15 @@ struct Discard {
 }
 
 /// The body of a confirmation.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Confirmation {
+pub(super) struct Confirmation {
     stream: String,
     by: String,
 }
 
-#[derive(Serialize)]
-struct Discarded {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Discarded {
     discarded: u64,
 }
 
@@ -187,10 +188,18 @@ pub(super) fn check_stream(facts: &SourceFacts, stream: &str) -> Result<(), ApiE
 pub(super) async fn admit<T: DeserializeOwned>(
     request: &HttpRequest,
     context: &Context,
-    mut payload: web::Payload,
+    payload: web::Payload,
 ) -> Result<(std::sync::Arc<dyn Custodian>, T), ApiError> {
     let custodian = context.custodian.clone().ok_or(ApiError::WritesAreOff)?;
     Query::read(request.query_string(), &[])?;
+    Ok((custodian, object(request, payload).await?))
+}
+
+/// The JSON object in a body.
+pub(super) async fn object<T: DeserializeOwned>(
+    request: &HttpRequest,
+    mut payload: web::Payload,
+) -> Result<T, ApiError> {
     let content_type = request.headers().get(header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or("");
     let essence = content_type.split(';').next().unwrap_or("").trim();
@@ -211,8 +220,7 @@ pub(super) async fn admit<T: DeserializeOwned>(
     }
     let read = serde_json::from_slice(&body);
     // The parser's words name fields and places, and a value only where it stands for a field.
-    let read = read.map_err(|error| bad(&super::error::brief(&error.to_string())))?;
-    Ok((custodian, read))
+    read.map_err(|error| bad(&super::error::brief(&error.to_string())))
 }
 
 impl Chosen {

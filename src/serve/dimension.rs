@@ -3,26 +3,29 @@
 //! Today's by default; with `boundaries=as_reported` every commune and district of every list with
 //! the days between which it was in force and the commune of today that it lies in.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::Answer;
 use super::context::Asked;
 use super::error::ApiError;
 use super::place::{Boundaries, all_of_today, area, asked_area, link, unit};
-use super::query::Query;
+use super::table::Columns;
 use crate::indicator::{Level, Place, Unit};
 use crate::model::time::Day;
 
 /// One area.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "AreaItem")]
 enum Item {
     Today(OfToday),
     Reported(AsReported),
 }
 
 /// An area of today.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AreaOfToday")]
 struct OfToday {
     area: String,
     level: &'static str,
@@ -33,7 +36,8 @@ struct OfToday {
 }
 
 /// An area of one list.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AreaAsReported")]
 struct AsReported {
     area: String,
     level: &'static str,
@@ -47,17 +51,32 @@ struct AsReported {
     today: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Body {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Areas")]
+pub(super) struct Body {
     dimension: &'static str,
     boundaries: Boundaries,
     revision: u64,
     items: Vec<Item>,
 }
 
+/// The columns of the areas as a table.
+const COLUMNS: Columns = &[
+    ("area", "/area"),
+    ("level", "/level"),
+    ("code", "/code"),
+    ("name", "/name"),
+    ("parent", "/parent"),
+    ("list", "/list"),
+    ("valid_from", "/valid_from"),
+    ("valid_until", "/valid_until"),
+    ("today", "/today"),
+    ("revision", "^/revision"),
+];
+
 /// `…/values?boundaries=&as_of=`.
 pub(super) fn areas(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    let query = Query::read(asked.request.query_string(), &["boundaries", "as_of"])?;
+    let query = asked.query()?;
     let (_, boundaries) = asked_area(asked, &query)?;
     let areas = &asked.definitions.areas;
     let mut items = vec![of_today(asked, Place::Province)];
@@ -77,7 +96,7 @@ pub(super) fn areas(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         }
     }
     let revision = asked.snapshot.revision;
-    Answer::json(&Body { dimension: "area", boundaries, revision, items })
+    asked.listed(&Body { dimension: "area", boundaries, revision, items }, COLUMNS, "areas")
 }
 
 fn of_today(asked: &Asked<'_>, place: Place) -> Item {

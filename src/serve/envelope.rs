@@ -4,6 +4,7 @@
 //! One shape for tile, series and breakdown, so that a reader who has handled one has handled all.
 //! Built from a [`Reading`], which already holds all of it: nothing is added here but names.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::context::Asked;
@@ -18,7 +19,8 @@ use crate::indicator::reading::{
 use crate::model::snapshot::Rebuilding;
 use crate::model::time::{Day, Stamp};
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Period")]
 pub(super) struct PeriodOut {
     id: String,
     start: Stamp,
@@ -26,7 +28,8 @@ pub(super) struct PeriodOut {
     closed: bool,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Target")]
 pub(super) struct TargetOut {
     value: Number,
     direction: Direction,
@@ -35,7 +38,8 @@ pub(super) struct TargetOut {
     state: TargetState,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Freshness")]
 pub(super) struct FreshnessOut {
     state: FreshnessState,
     last_success_at: Option<Stamp>,
@@ -48,7 +52,8 @@ pub(super) struct FreshnessOut {
     paused_sources: Vec<String>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Completeness")]
 pub(super) struct CompletenessOut {
     ratio: Option<Number>,
     expected: Number,
@@ -57,13 +62,14 @@ pub(super) struct CompletenessOut {
     missing: Vec<String>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct Quality {
     quarantined: u64,
 }
 
 /// Who answers for a number: a body and a position.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Accountable")]
 pub(super) struct AccountableOut {
     pub(super) unit: String,
     pub(super) name: String,
@@ -72,7 +78,8 @@ pub(super) struct AccountableOut {
 }
 
 /// Where to go on from here.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ReadingLinks")]
 pub(super) struct Links {
     #[serde(rename = "self")]
     pub(super) this: String,
@@ -80,6 +87,7 @@ pub(super) struct Links {
     pub(super) series: String,
     pub(super) breakdown: String,
     pub(super) revisions: String,
+    pub(super) lineage: String,
     pub(super) definition: String,
 }
 
@@ -142,7 +150,8 @@ impl From<Completeness> for CompletenessOut {
 }
 
 /// How far the rebuilding of a measure has come.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Rebuilding")]
 pub(super) struct RebuildingOut {
     measure: String,
     done: u64,
@@ -156,7 +165,7 @@ impl From<(String, Rebuilding)> for RebuildingOut {
 }
 
 /// An earlier period beside the one asked for.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct Comparison {
     pub(super) period: String,
     pub(super) value: Option<Number>,
@@ -167,8 +176,13 @@ pub(super) struct Comparison {
     pub(super) elapsed_matched: bool,
 }
 
+/// A row of an answer that has none.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(super) enum NoRows {}
+
 /// A whole answer about an indicator, in the order in which it is written; `R` is a row.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ReadingOf{R}")]
 pub(super) struct Envelope<R> {
     indicator: String,
     title: String,
@@ -282,6 +296,7 @@ impl Links {
                 "{base}/revisions?period={period}&area={area}{}{since}",
                 boundaries.link()
             ),
+            lineage: format!("{base}/lineage{}", asked.moment_link("?")),
             definition: format!("{base}{}", asked.moment_link("?")),
         }
     }

@@ -7,6 +7,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::prometheus::reply::Failed;
@@ -25,6 +26,13 @@ pub(super) struct Kind {
     pub(super) title: &'static str,
     pub(super) status: StatusCode,
     pub(super) advice: &'static str,
+}
+
+impl Kind {
+    /// Whether it is told in the shape that Prometheus' clients read.
+    pub(super) fn is_of_prometheus(&self) -> bool {
+        [BAD_QUERY.code, QUERY_FAILED.code].contains(&self.code)
+    }
 }
 
 macro_rules! kinds {
@@ -50,6 +58,8 @@ kinds! {
         "Of older days the journal keeps what was known at the end of each; `nearest` is the last such moment before the one asked for.";
     UNKNOWN_RECORD "unknown-record" NOT_FOUND "Unknown record"
         "/v1/quarantine lists the records with their numbers.";
+    NOT_ACCEPTABLE "not-acceptable" NOT_ACCEPTABLE "Nothing of this form is offered"
+        "`errors` names the forms that this address offers, for `format=` or for `Accept`.";
     ONLY_POST "only-post" METHOD_NOT_ALLOWED "Method not allowed"
         "This address carries something out: it is written to with POST.";
     WRITES_ARE_OFF "writes-are-off" FORBIDDEN "Writes are switched off"
@@ -63,7 +73,7 @@ kinds! {
     SOURCE_IS_PAUSED "source-is-paused" CONFLICT "The source is paused"
         "A paused source is not asked, by hand either. `PATCH /v1/sources/{id}` with `enabled: true` resumes it.";
     METHOD_NOT_ALLOWED "method-not-allowed" METHOD_NOT_ALLOWED "Method not allowed"
-        "Every address of this API is read with GET or HEAD.";
+        "`Allow` names the methods of the address; /docs tells what each does.";
     UNKNOWN_PARAMETER "unknown-parameter" BAD_REQUEST "Unknown or repeated query parameter"
         "Parameters are checked so that a slip does not quietly change a figure; `errors` lists those that are allowed.";
     BAD_PARAMETER "bad-parameter" BAD_REQUEST "A query parameter has a value that is not allowed"
@@ -123,12 +133,12 @@ pub(super) enum ApiError {
         "What was known at {at} is no longer kept to the second; the nearest earlier moment is {nearest}."
     )]
     VintageCompacted { at: Stamp, nearest: Stamp },
-    #[error("This address is read with GET or HEAD.")]
-    MethodNotAllowed,
+    #[error("This address takes {allowed}.")]
+    MethodNotAllowed { allowed: String },
+    #[error("{}", said(std::slice::from_ref(.0)))]
+    NotAcceptable(ParameterError),
     #[error("There is no record {0} in quarantine.")]
     UnknownRecord(String),
-    #[error("This address is written to with POST.")]
-    OnlyPost,
     #[error("This gateway was started without --allow-writes.")]
     WritesAreOff,
     #[error("The body must be sent as application/json.")]
@@ -172,7 +182,7 @@ pub(super) enum ApiError {
 }
 
 /// What is wrong with one parameter.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct ParameterError {
     pub(super) parameter: String,
     pub(super) reason: String,
@@ -213,11 +223,11 @@ impl From<ParameterError> for ApiError {
 }
 
 /// The body of a refusal.
-#[derive(Serialize)]
-struct Problem<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Problem<'a> {
     r#type: String,
     title: &'a str,
-    status: u16,
+    pub(super) status: u16,
     detail: String,
     instance: String,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -239,13 +249,14 @@ impl ApiError {
             Self::NoVintage { .. } => &NO_VINTAGE,
             Self::VintageCompacted { .. } => &VINTAGE_COMPACTED,
             Self::UnknownRecord(_) => &UNKNOWN_RECORD,
-            Self::OnlyPost => &ONLY_POST,
+            Self::MethodNotAllowed { allowed } if allowed == "POST" => &ONLY_POST,
+            Self::NotAcceptable(_) => &NOT_ACCEPTABLE,
             Self::WritesAreOff => &WRITES_ARE_OFF,
             Self::MediaType => &MEDIA_TYPE,
             Self::BadBody(_) => &BAD_BODY,
             Self::NothingToConfirm(_) => &CONFLICT,
             Self::SourceIsPaused(_) => &SOURCE_IS_PAUSED,
-            Self::MethodNotAllowed => &METHOD_NOT_ALLOWED,
+            Self::MethodNotAllowed { .. } => &METHOD_NOT_ALLOWED,
             Self::UnknownParameters(_) => &UNKNOWN_PARAMETER,
             Self::BadParameter(_) => &BAD_PARAMETER,
             Self::TooManyPoints { .. } => &TOO_MANY_POINTS,
@@ -263,16 +274,17 @@ impl ApiError {
         }
     }
 
-    /// The answer to send; `path` is the address that was asked for, without its query.
-    pub(super) fn response(&self, path: &str) -> HttpResponse {
+    /// Tells the log what stays inside.
+    pub(super) fn log(&self, path: &str) {
         if let Self::Internal(cause) = self {
             tracing::error!(path = brief(path), cause, "request failed");
         }
+    }
+
+    /// What the client is told.
+    pub(super) fn problem(&self, path: &str) -> Problem<'_> {
         let kind = self.kind();
-        if let Self::BadQuery(error) | Self::QueryFailed(error) = self {
-            return refused_query(kind.status, error);
-        }
-        let problem = Problem {
+        Problem {
             r#type: format!("/docs/problems/{}", kind.code),
             title: kind.title,
             status: kind.status.as_u16(),
@@ -286,7 +298,9 @@ impl ApiError {
             },
             errors: match self {
                 Self::UnknownParameters(errors) => errors,
-                Self::BadParameter(error) => std::slice::from_ref(error),
+                Self::BadParameter(error) | Self::NotAcceptable(error) => {
+                    std::slice::from_ref(error)
+                }
                 _ => &[],
             },
             earliest: match self {
@@ -297,17 +311,24 @@ impl ApiError {
                 Self::VintageCompacted { nearest, .. } => Some(*nearest),
                 _ => None,
             },
-        };
+        }
+    }
+
+    /// The answer to send; `path` is the address that was asked for, without its query.
+    pub(super) fn response(&self, path: &str) -> HttpResponse {
+        self.log(path);
+        let kind = self.kind();
+        if let Self::BadQuery(error) | Self::QueryFailed(error) = self {
+            return refused_query(kind.status, error);
+        }
+        let problem = self.problem(path);
         let mut response = HttpResponse::build(kind.status);
         response
             .insert_header((header::CONTENT_TYPE, "application/problem+json"))
             .insert_header((header::CACHE_CONTROL, "no-store"));
         match self {
-            Self::MethodNotAllowed => {
-                response.insert_header((header::ALLOW, "GET, HEAD"));
-            }
-            Self::OnlyPost => {
-                response.insert_header((header::ALLOW, "POST"));
+            Self::MethodNotAllowed { allowed } => {
+                response.insert_header((header::ALLOW, allowed.as_str()));
             }
             Self::NotReady(_) | Self::TooManyListeners => {
                 response.insert_header((header::RETRY_AFTER, "5"));

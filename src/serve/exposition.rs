@@ -20,7 +20,6 @@ use super::period::newest;
 use super::place::all_of_today;
 use super::prometheus::families::{INFO, TARGET, help};
 use super::prometheus::reply::number;
-use super::query::Query;
 use crate::indicator::{Definition, Grain, Period, Place, Scope, series};
 
 /// `indicator_metrics:` in `iocgw.yaml`: what `/metrics/indicators` shows.
@@ -92,7 +91,7 @@ impl Page {
 
 /// `/metrics/indicators`.
 pub(super) fn indicators(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    Query::read(asked.request.query_string(), &[])?;
+    asked.query()?;
     let Exposition { settings, dropped } = &*asked.context.exposition;
     let shown: Vec<(&Definition, Period)> = asked
         .definitions

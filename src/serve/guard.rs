@@ -87,7 +87,9 @@ fn with_problem<B: MessageBody + 'static>(
     }
     let error = match status {
         StatusCode::NOT_FOUND => ApiError::UnknownPath { suggestions: Vec::new() },
-        StatusCode::METHOD_NOT_ALLOWED => ApiError::MethodNotAllowed,
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ApiError::MethodNotAllowed { allowed: "GET, HEAD".to_owned() }
+        }
         _ => ApiError::Internal(format!("a layer answered {status} without a problem")),
     };
     let (request, _) = response.into_parts();

@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 use super::answer::{Answer, Keep};
 use super::context::Asked;
 use super::error::{ApiError, KINDS};
-use super::query::Query;
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 
@@ -17,13 +16,13 @@ pub(super) const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// `/livez`: the loop turns.
 pub(super) fn live(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    Query::read(asked.request.query_string(), &[])?;
+    asked.query()?;
     Ok(Answer::new(PLAIN, "ok\n", Keep::Never))
 }
 
 /// `/readyz?verbose`: every check of the gateway itself holds.
 pub(super) fn ready(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    let query = Query::read(asked.request.query_string(), &["verbose"])?;
+    let query = asked.query()?;
     let checks = (asked.context.ready)();
     let failed: Vec<String> = checks
         .iter()
@@ -44,14 +43,14 @@ pub(super) fn ready(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 
 /// `/metrics`, in the text format that every Prometheus reads.
 pub(super) fn metrics(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    Query::read(asked.request.query_string(), &[])?;
+    asked.query()?;
     let text = (asked.context.metrics)();
     Ok(Answer::new(EXPOSITION, text, Keep::Never))
 }
 
 /// `/docs/problems/{code}`: what a problem's `type` means and what to do.
 pub(super) fn problem(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    Query::read(asked.request.query_string(), &[])?;
+    asked.query()?;
     let code = asked.piece("code");
     let Some(kind) = KINDS.iter().find(|kind| kind.code == code) else {
         let suggestions =

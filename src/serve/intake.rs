@@ -13,6 +13,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
@@ -39,8 +40,9 @@ pub trait Intake: Send + Sync {
 }
 
 /// What a sender is told.
-#[derive(Serialize)]
-struct Body<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Delivery")]
+pub(super) struct Body<'a> {
     stream: &'a str,
     received: u64,
     accepted: u64,

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 /// Up to here every whole number has an exact double.
@@ -25,6 +26,20 @@ impl Serialize for Number {
             Some(whole) => serializer.serialize_i64(whole),
             None => serializer.serialize_f64(self.0),
         }
+    }
+}
+
+impl JsonSchema for Number {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Number".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "number"})
     }
 }
 

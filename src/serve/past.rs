@@ -47,7 +47,7 @@ pub(super) async fn answer(
     question: Question,
     context: Current,
     at: Option<Stamp>,
-    reader: Reader,
+    reader: impl FnOnce(&Asked<'_>) -> Result<Answer, ApiError> + Send + 'static,
 ) -> Result<Answer, ApiError> {
     let gone = |error: String| ApiError::Internal(error);
     let turn = TURNS.acquire().await.map_err(|error| gone(error.to_string()))?;
@@ -86,7 +86,8 @@ pub(super) fn refusal(name: &str, at: Stamp, error: NoVintage) -> ApiError {
     }
 }
 
-fn moment(name: &str, text: &str) -> Result<Stamp, ApiError> {
+/// The moment that a text names, which came under `name`.
+pub(super) fn moment(name: &str, text: &str) -> Result<Stamp, ApiError> {
     read(text).ok_or_else(|| {
         let reason = format!("has the value '{}', which is not a moment", brief(text));
         ParameterError::new(name, reason).allowing(MOMENTS).into()

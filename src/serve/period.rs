@@ -14,8 +14,15 @@ use crate::model::time::Day;
 pub(super) const POINTS: usize = 10_000;
 
 /// What `period=` may look like.
-const PERIODS: [&str; 7] =
+const EXAMPLES: [&str; 7] =
     ["2024", "2024-Q1", "2024-03", "2024-W13", "2024-03-31", "latest", "latest_closed"];
+
+/// The same as a pattern, for the reference; whether such a day exists is another question.
+pub(super) const PERIODS: &str =
+    "^([0-9]{4}(-Q[1-4]|-W[0-9]{2}|-[0-9]{2}(-[0-9]{2})?)?|latest|latest_closed)$";
+
+/// What `last=` may look like.
+pub(super) const LAST: &str = "^[1-9][0-9]{0,3}[dwmy]$";
 
 /// The years of days that can be asked for, as of periods.
 const YEARS: std::ops::RangeInclusive<i16> = 2000..=2178;
@@ -44,7 +51,7 @@ pub(super) fn named_period(
     let extent = quality::extent(&asked.world(), definition);
     Period::parse(&brief(text), asked.now.day(), extent).map_err(|_| {
         let reason = format!("has the value '{}', which is not a period", brief(text));
-        ParameterError::new("period", reason).allowing(PERIODS).into()
+        ParameterError::new("period", reason).allowing(EXAMPLES).into()
     })
 }
 

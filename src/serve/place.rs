@@ -5,6 +5,7 @@
 //! `commune:16681@2024-04`; a bare code means the unit of that code in whatever list was in force on
 //! the days asked for. A code with its list names one unit for ever, so it needs no `boundaries`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::context::Asked;
@@ -18,7 +19,7 @@ use crate::model::text::Bilingual;
 use crate::model::time::Day;
 
 /// On which boundaries an answer stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Boundaries {
     /// Today's, for all days.
@@ -58,7 +59,8 @@ pub(super) struct Named {
 }
 
 /// An area in an answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Area")]
 pub(super) struct AreaOut {
     pub(super) level: &'static str,
     pub(super) code: String,

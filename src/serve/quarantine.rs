@@ -5,14 +5,16 @@
 //! another state is asked for; `group=rule` sums up instead of listing.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use super::answer::Answer;
-use super::context::{Context, Current};
+use super::context::{Asked, Context, Current, Question};
 use super::custody::QuarantineReader;
 use super::error::{ApiError, ParameterError, brief};
-use super::query::{Query, refused};
+use super::query::refused;
 use super::respond;
+use super::table::Columns;
 use crate::model::observation::Reason;
 use crate::model::quarantine::{Filter, Group, Quarantined, State};
 use crate::model::time::Stamp;
@@ -21,8 +23,9 @@ use crate::model::time::Stamp;
 const LIMIT: usize = 1000;
 
 /// One record.
-#[derive(Serialize)]
-struct Item {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "QuarantinedRecord")]
+pub(super) struct Item {
     id: u64,
     source: String,
     stream: String,
@@ -40,7 +43,8 @@ struct Item {
 }
 
 /// Who discarded a record, and why.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DiscardedBy")]
 struct Discarded {
     at: Stamp,
     by: String,
@@ -48,7 +52,8 @@ struct Discarded {
 }
 
 /// Records that broke the same rule.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "QuarantineGroup")]
 struct GroupItem {
     source: String,
     stream: String,
@@ -61,24 +66,63 @@ struct GroupItem {
     shape: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
 struct Body<T> {
     items: Vec<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-/// What is asked for.
-struct Question {
+/// The columns of records as a table.
+const COLUMNS: Columns = &[
+    ("id", "/id"),
+    ("source", "/source"),
+    ("stream", "/stream"),
+    ("contract", "/contract"),
+    ("contract_version", "/contract_version"),
+    ("reason", "/reason"),
+    ("rule", "/rule"),
+    ("shape", "/shape"),
+    ("first_seen_at", "/first_seen_at"),
+    ("last_seen_at", "/last_seen_at"),
+    ("attempts", "/attempts"),
+    ("state", "/state"),
+];
+
+/// The columns of rules as a table.
+const COLUMNS_BY_RULE: Columns = &[
+    ("source", "/source"),
+    ("stream", "/stream"),
+    ("contract", "/contract"),
+    ("reason", "/reason"),
+    ("rule", "/rule"),
+    ("records", "/records"),
+    ("first_seen_at", "/first_seen_at"),
+    ("last_seen_at", "/last_seen_at"),
+    ("shape", "/shape"),
+];
+
+/// The schema of a list: of records, or of rules.
+pub(super) fn listed(generator: &mut SchemaGenerator) -> Schema {
+    let records = generator.subschema_for::<Body<Item>>();
+    let rules = generator.subschema_for::<Body<GroupItem>>();
+    json_schema!({"anyOf": [records, rules]})
+}
+
+/// What is wanted.
+struct Wanted {
     filter: Filter,
     by_rule: bool,
 }
 
 /// `/v1/quarantine?source=&stream=&contract=&reason=&rule=&state=&group=&cursor=&limit=`.
 pub(super) async fn list(request: HttpRequest, context: Current) -> HttpResponse {
-    let result = match question(request.query_string(), &context) {
-        Ok(Question { filter, by_rule: true }) => groups(filter, &context).await,
-        Ok(Question { filter, by_rule: false }) => records(filter, &context).await,
+    let question = Question::of(&request);
+    let asked = Asked::new(&question, &context);
+    let result = match wanted(&asked) {
+        Ok(Wanted { filter, by_rule: true }) => groups(filter, &asked).await,
+        Ok(Wanted { filter, by_rule: false }) => records(filter, &asked).await,
         Err(error) => Err(error),
     };
     respond(&request, result)
@@ -87,7 +131,7 @@ pub(super) async fn list(request: HttpRequest, context: Current) -> HttpResponse
 /// `/v1/quarantine/{id}`: one record, whatever its state.
 pub(super) async fn one(request: HttpRequest, context: Current) -> HttpResponse {
     let id = request.match_info().query("id").to_owned();
-    let found = match (Query::read(request.query_string(), &[]), id.parse()) {
+    let found = match (Question::of(&request).query(), id.parse()) {
         (Err(error), _) => Err(error),
         (Ok(_), Err(_)) => Ok(Vec::new()),
         (Ok(_), Ok(number)) => {
@@ -100,18 +144,20 @@ pub(super) async fn one(request: HttpRequest, context: Current) -> HttpResponse 
     respond(&request, found.and_then(|record| Answer::json(&Item::from(record))))
 }
 
-async fn records(filter: Filter, context: &Context) -> Result<Answer, ApiError> {
-    let asked = Filter { limit: filter.limit + 1, ..filter.clone() };
-    let mut records = ask(context, move |reader| reader.list(&asked)).await?;
+async fn records(filter: Filter, asked: &Asked<'_>) -> Result<Answer, ApiError> {
+    let one_more = Filter { limit: filter.limit + 1, ..filter.clone() };
+    let mut records = ask(asked.context, move |reader| reader.list(&one_more)).await?;
     let more = records.len() > filter.limit;
     records.truncate(filter.limit);
     let next = records.last().filter(|_| more).map(|last| link(&filter, last.id));
-    Answer::json(&Body { items: records.into_iter().map(Item::from).collect(), next })
+    let items: Vec<Item> = records.into_iter().map(Item::from).collect();
+    asked.listed(&Body { items, next }, COLUMNS, "quarantine")
 }
 
-async fn groups(filter: Filter, context: &Context) -> Result<Answer, ApiError> {
-    let groups = ask(context, move |reader| reader.groups(&filter)).await?;
-    Answer::json(&Body { items: groups.into_iter().map(GroupItem::from).collect(), next: None })
+async fn groups(filter: Filter, asked: &Asked<'_>) -> Result<Answer, ApiError> {
+    let groups = ask(asked.context, move |reader| reader.groups(&filter)).await?;
+    let items: Vec<GroupItem> = groups.into_iter().map(GroupItem::from).collect();
+    asked.listed(&Body { items, next: None }, COLUMNS_BY_RULE, "quarantine-rules")
 }
 
 /// Asks the reader on a thread that may block.
@@ -146,11 +192,8 @@ fn link(filter: &Filter, last: u64) -> String {
     format!("/v1/quarantine?{}", link.finish())
 }
 
-fn question(text: &str, context: &Context) -> Result<Question, ApiError> {
-    let query = Query::read(
-        text,
-        &["source", "stream", "contract", "reason", "rule", "state", "group", "cursor", "limit"],
-    )?;
+fn wanted(asked: &Asked<'_>) -> Result<Wanted, ApiError> {
+    let (query, context) = (asked.query()?, asked.context);
     let source = query.filter("source");
     if let Some(source) = source.filter(|source| !context.sources.contains_key(*source)) {
         return Err(refused("source", source, context.sources.keys().map(String::as_str)));
@@ -182,7 +225,7 @@ fn question(text: &str, context: &Context) -> Result<Question, ApiError> {
         after,
         limit: query.count("limit", 100, LIMIT)?,
     };
-    Ok(Question { filter, by_rule })
+    Ok(Wanted { filter, by_rule })
 }
 
 impl From<Quarantined> for Item {

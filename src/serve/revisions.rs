@@ -5,19 +5,21 @@
 //! a week if it is not, up to now. Unchanged figures are left out and counted. The journal is read in
 //! slices of days, so that a long time of learning does not need much memory at once.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::Answer;
 use super::context::{Asked, NoVintage, Vintage};
 use super::envelope::AccountableOut;
 use super::error::{ApiError, ParameterError};
+use super::format::Format;
 use super::number::Number;
 use super::past::{moment_of, refusal, vintage};
 use super::period::{POINTS, Stretch, asked_stretch};
 use super::place::{Boundaries, asked_area, layout_by, layout_of, title};
 use super::query::Query;
-use super::series::{Format, asked_level, level_word, wanted};
-use super::table::{broken, finished, number, status, text, writer};
+use super::series::{asked_level, level_word};
+use super::table::Columns;
 use crate::indicator::reading::{NoValue, Status};
 use crate::indicator::revisions::{Change, Lesson, Moment, Revision, Traces, revisions as compare};
 use crate::indicator::{Definition, Layout, Level, Point};
@@ -34,7 +36,7 @@ const WEEK: i64 = 7 * DAY;
 const SLICE: i64 = 7 * DAY;
 
 /// What a figure was or is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Figure {
     value: Option<Number>,
     numerator: Option<Number>,
@@ -44,7 +46,8 @@ struct Figure {
 }
 
 /// One changed figure.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RevisionItem")]
 pub(super) struct Item {
     /// The first moment of the bucket.
     bucket: Stamp,
@@ -71,7 +74,7 @@ pub(super) struct Item {
 }
 
 /// What was known at one of the two moments.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Known {
     as_of: Stamp,
     revision: u64,
@@ -79,7 +82,8 @@ struct Known {
     config: String,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
+#[schemars(rename = "RevisionCounts")]
 struct Counts {
     added: usize,
     removed: usize,
@@ -88,8 +92,9 @@ struct Counts {
     unchanged: usize,
 }
 
-#[derive(Debug, Serialize)]
-struct Body<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Revisions")]
+pub(super) struct Body<'a> {
     indicator: &'a str,
     title: &'a str,
     title_en: &'a str,
@@ -113,30 +118,41 @@ struct Body<'a> {
     links: Links,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RevisionLinks")]
 struct Links {
     #[serde(rename = "self")]
     this: String,
     definition: String,
 }
 
+/// The columns of revisions as a table.
+const OF_COMMUNES: Columns = &columns(("commune", "/commune"));
+const OF_DISTRICTS: Columns = &columns(("district", "/district"));
+
+const fn columns(place: (&'static str, &'static str)) -> [(&'static str, &'static str); 15] {
+    [
+        ("indicator", "^/indicator"),
+        ("bucket", "/bucket"),
+        ("grain", "^/grain"),
+        place,
+        ("change", "/change"),
+        ("old_value", "/old/value"),
+        ("new_value", "/new/value"),
+        ("old_status", "/old/status"),
+        ("new_status", "/new/status"),
+        ("causes", "/causes"),
+        ("first_learned_at", "/first_learned_at"),
+        ("last_learned_at", "/last_learned_at"),
+        ("first_revision", "/first_revision"),
+        ("last_revision", "/last_revision"),
+        ("accountable_unit", "^/accountable/unit"),
+    ]
+}
+
 /// `…/revisions?grain=&from=&to=&period=&last=&by=&area=&boundaries=&learned_from=&learned_to=&limit=&format=`.
 pub(super) fn revisions(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    let known = [
-        "grain",
-        "from",
-        "to",
-        "period",
-        "last",
-        "by",
-        "area",
-        "boundaries",
-        "learned_from",
-        "learned_to",
-        "limit",
-        "format",
-    ];
-    let query = Query::read(asked.request.query_string(), &known)?;
+    let query = asked.query()?;
     let at = moment_of(&query, "learned_to")?;
     let for_good = at.is_some() && query.get("learned_from").is_some();
     // The second that is running may still bring a commit, so "now" is the one before.
@@ -148,9 +164,7 @@ pub(super) fn revisions(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 
 fn answer(asked: &Asked<'_>, query: &Query) -> Result<Answer, ApiError> {
     let definition = asked.definition()?;
-    let format =
-        query.one_of("format", &[("json", Format::Json), ("csv", Format::Csv)], wanted(asked))?;
-    let usual = if format == Format::Csv { POINTS } else { USUAL };
+    let usual = if asked.request.format(query)? == Format::Json { USUAL } else { POINTS };
     let limit = query.count("limit", usual, POINTS)?;
     let stretch = asked_stretch(asked, definition, query)?;
     stretch.check(1)?;
@@ -165,11 +179,7 @@ fn answer(asked: &Asked<'_>, query: &Query) -> Result<Answer, ApiError> {
     let counts = counts(&items, found.unchanged);
     let truncated = items.len() > limit;
     items.truncate(limit);
-    if format == Format::Csv {
-        let name = format!("{}-revisions.csv", definition.id);
-        return Ok(Answer::csv(csv(definition, (&stretch, unit), &items)?, name));
-    }
-    Answer::json(&Body {
+    let body = Body {
         indicator: &definition.id,
         title: &definition.title.vi,
         title_en: &definition.title.en,
@@ -192,7 +202,9 @@ fn answer(asked: &Asked<'_>, query: &Query) -> Result<Answer, ApiError> {
             this: asked.request.path_and_query().to_owned(),
             definition: format!("/v1/indicators/{}", definition.id),
         },
-    })
+    };
+    let columns = if unit == Level::District { OF_DISTRICTS } else { OF_COMMUNES };
+    asked.listed(&body, columns, &format!("{}-revisions", definition.id))
 }
 
 /// The earlier moment of knowledge and what was known at it.
@@ -390,61 +402,4 @@ impl Item {
         };
         (status(&self.old), status(&self.new))
     }
-}
-
-/// The columns of the file, in a fixed order that readers may rely on.
-fn header(level: Level) -> [&'static str; 15] {
-    [
-        "indicator",
-        "bucket",
-        "grain",
-        level_word(level),
-        "change",
-        "old_value",
-        "new_value",
-        "old_status",
-        "new_status",
-        "causes",
-        "first_learned_at",
-        "last_learned_at",
-        "first_revision",
-        "last_revision",
-        "accountable_unit",
-    ]
-}
-
-fn csv(
-    definition: &Definition,
-    (stretch, level): (&Stretch, Level),
-    items: &[Item],
-) -> Result<Vec<u8>, ApiError> {
-    let mut writer = writer();
-    writer.write_record(header(level)).map_err(broken)?;
-    let moment = |at: Option<Stamp>| at.map_or_else(String::new, Stamp::rfc3339);
-    let count = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
-    for item in items {
-        let (old, new) = item.values();
-        let (old_status, new_status) = item.statuses();
-        let place = item.commune.as_deref().or(item.district.as_deref());
-        let causes: Vec<&str> = item.causes.iter().map(|cause| cause.as_str()).collect();
-        let fields = [
-            text(&definition.id),
-            item.bucket.rfc3339(),
-            text(stretch.grain.as_str()),
-            place.map(text).unwrap_or_default(),
-            item.change.as_str().to_owned(),
-            number(old.map(Number)),
-            number(new.map(Number)),
-            status(old_status).to_owned(),
-            status(new_status).to_owned(),
-            causes.join(" "),
-            moment(item.first_learned_at),
-            moment(item.last_learned_at),
-            count(item.first_revision),
-            count(item.last_revision),
-            text(&definition.accountable.unit),
-        ];
-        writer.write_record(fields).map_err(broken)?;
-    }
-    finished(writer)
 }

@@ -3,8 +3,9 @@
 //! Rows are flat, one per bucket and area, so that chart libraries, pandas and spreadsheets take
 //! them as they are. The envelope beside them is the reading of the last bucket: how fresh, how
 //! complete, whose. As reported, a bucket in which the boundaries changed has rows of both lists, each
-//! with the days it covers. The same rows come as CSV for `format=csv` or `Accept: text/csv`.
+//! with the days it covers.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::Answer;
@@ -15,15 +16,16 @@ use super::number::Number;
 use super::period::{Stretch, asked_stretch};
 use super::place::{Area, AreaOut, Boundaries, asked_area, layout_by, layout_of};
 use super::query::Query;
-use super::table;
+use super::table::Columns;
 use super::value::Spot;
 use crate::indicator::layout::Cell;
 use crate::indicator::reading::{NoValue, Status};
-use crate::indicator::{Definition, Level, Period, Reading};
+use crate::indicator::{Definition, Layout, Level, Period, Reading};
 use crate::model::time::{Day, Stamp};
 
 /// One bucket of one area.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SeriesRow")]
 pub(super) struct Row {
     /// The first moment of the bucket.
     pub(super) bucket: Stamp,
@@ -47,21 +49,59 @@ pub(super) struct Row {
     pub(super) completeness_ratio: Option<Number>,
 }
 
-/// How the rows are written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
-    Json,
-    Csv,
+/// A reading with its series.
+pub(super) type Body = Envelope<Row>;
+
+/// The columns of a series as a table.
+const OF_COMMUNES: Columns = &columns(("commune", "/commune"));
+const OF_DISTRICTS: Columns = &columns(("district", "/district"));
+
+const fn columns(place: (&'static str, &'static str)) -> [(&'static str, &'static str); 11] {
+    [
+        ("indicator", "^/indicator"),
+        ("bucket", "/bucket"),
+        ("grain", "^/grain"),
+        place,
+        ("value", "/value"),
+        ("numerator", "/numerator"),
+        ("denominator", "/denominator"),
+        ("status", "/status"),
+        ("completeness_ratio", "/completeness_ratio"),
+        ("accountable_unit", "^/accountable/unit"),
+        ("revision", "^/revision"),
+    ]
 }
 
 /// `…/series?grain=&from=&to=&period=&last=&by=&area=&boundaries=&as_of=&format=`.
 pub(super) fn series(asked: &Asked<'_>) -> Result<Answer, ApiError> {
+    let Plan { definition, by, area, boundaries, stretch, periods, layout } = plan(asked)?;
+    let cells = layout.cells(&asked.world(), definition);
+    let level = by.unwrap_or_else(|| area.level());
+    let rows: Vec<Row> = cells.into_iter().map(|cell| row(cell, level, boundaries)).collect();
+    let (reading, area) = last(asked, definition, (&stretch, &periods), (&area, boundaries))?;
+    let mut envelope = Envelope::new(asked, definition, reading, (area, boundaries));
+    envelope.grain = Some(stretch.grain.as_str());
+    (envelope.from, envelope.to) = (Some(stretch.first), Some(stretch.end));
+    envelope.by = by.map(|level| level_word(level).to_owned());
+    envelope.items = Some(rows);
+    let columns = if level == Level::District { OF_DISTRICTS } else { OF_COMMUNES };
+    asked.listed(&envelope, columns, &format!("{}-{}", definition.id, stretch.grain.as_str()))
+}
+
+/// What a series is made of, before anything of it is read.
+struct Plan<'a> {
+    definition: &'a Definition,
+    by: Option<Level>,
+    area: Area,
+    boundaries: Boundaries,
+    stretch: Stretch,
+    periods: Vec<Period>,
+    layout: Layout,
+}
+
+fn plan<'a>(asked: &'a Asked<'_>) -> Result<Plan<'a>, ApiError> {
     let definition = asked.definition()?;
-    let known =
-        ["grain", "from", "to", "period", "last", "by", "area", "boundaries", "as_of", "format"];
-    let query = Query::read(asked.request.query_string(), &known)?;
-    let format =
-        query.one_of("format", &[("json", Format::Json), ("csv", Format::Csv)], wanted(asked))?;
+    let query = asked.query()?;
     let by = asked_level(&query)?;
     let (area, boundaries) = asked_area(asked, &query)?;
     let stretch = asked_stretch(asked, definition, &query)?;
@@ -72,27 +112,12 @@ pub(super) fn series(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         None => layout_of(asked, &periods, &area),
     };
     stretch.check_size(layout.size())?;
-    let cells = layout.cells(&asked.world(), definition);
-    let level = by.unwrap_or_else(|| area.level());
-    let rows: Vec<Row> = cells.into_iter().map(|cell| row(cell, level, boundaries)).collect();
-    if format == Format::Csv {
-        let about = table::About {
-            indicator: &definition.id,
-            grain: stretch.grain.as_str(),
-            level,
-            unit: &definition.accountable.unit,
-            revision: asked.snapshot.revision,
-        };
-        let name = format!("{}-{}.csv", definition.id, stretch.grain.as_str());
-        return Ok(Answer::csv(table::csv(&about, &rows)?, name));
-    }
-    let (reading, area) = last(asked, definition, (&stretch, &periods), (&area, boundaries))?;
-    let mut envelope = Envelope::new(asked, definition, reading, (area, boundaries));
-    envelope.grain = Some(stretch.grain.as_str());
-    (envelope.from, envelope.to) = (Some(stretch.first), Some(stretch.end));
-    envelope.by = by.map(|level| level_word(level).to_owned());
-    envelope.items = Some(rows);
-    Answer::json(&envelope)
+    Ok(Plan { definition, by, area, boundaries, stretch, periods, layout })
+}
+
+/// How many points a series costs.
+pub(super) fn cost(asked: &Asked<'_>) -> Result<usize, ApiError> {
+    Ok(plan(asked)?.layout.size())
 }
 
 /// `by=commune` or `by=district`, which cannot stand beside an area.
@@ -133,20 +158,6 @@ fn last(
         }
     }
     Err(refusal.unwrap_or_else(|| ApiError::Internal("a series without a bucket".to_owned())))
-}
-
-/// The format that the client's `Accept` names first, of the two there are.
-pub(super) fn wanted(asked: &Asked<'_>) -> Format {
-    let first = asked.request.accept().and_then(|accept| {
-        accept.split(',').map(|range| range.split(';').next().unwrap_or("").trim()).find_map(
-            |range| match range {
-                "text/csv" => Some(Format::Csv),
-                "application/json" | "application/*" | "*/*" => Some(Format::Json),
-                _ => None,
-            },
-        )
-    });
-    first.unwrap_or(Format::Json)
 }
 
 fn row(cell: Cell, level: Level, boundaries: Boundaries) -> Row {

@@ -6,14 +6,15 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::Answer;
 use super::breaches;
 use super::context::{Asked, Context, SourceFacts, StreamFacts};
 use super::error::ApiError;
-use super::query::Query;
 use super::steering;
+use super::table::Columns;
 use crate::indicator::reading::FreshnessState;
 use crate::model::drift::Grade;
 use crate::model::nearest::nearest;
@@ -24,7 +25,7 @@ use crate::model::time::Stamp;
 static NEVER: LazyLock<StreamState> = LazyLock::new(StreamState::default);
 
 /// How a source fares, in one word, best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Health {
     /// Nothing is wrong.
@@ -38,7 +39,8 @@ pub(super) enum Health {
 }
 
 /// A source with everything that is known of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Source")]
 pub(super) struct State<'a> {
     pub(super) source: &'a str,
     pub(super) title: &'a str,
@@ -69,7 +71,7 @@ pub(super) struct State<'a> {
 }
 
 /// One stream of a source.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Stream<'a> {
     #[serde(rename = "stream")]
     pub(super) name: &'a str,
@@ -103,7 +105,7 @@ pub(super) struct Stream<'a> {
 }
 
 /// How far a history that comes in time slices has come.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Backfill {
     slices_done: u64,
     slices_total: u64,
@@ -112,14 +114,14 @@ struct Backfill {
     pending: Vec<Pending>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Pending {
     from: Stamp,
     until: Stamp,
 }
 
 /// The unit that answers for a source.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Unit {
     #[serde(rename = "unit")]
     pub(super) id: String,
@@ -128,7 +130,8 @@ pub(super) struct Unit {
 }
 
 /// Both clocks of a source or stream.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SourceFreshness")]
 pub(super) struct Freshness {
     pub(super) state: FreshnessState,
     pub(super) last_success_at: Option<Stamp>,
@@ -138,7 +141,7 @@ pub(super) struct Freshness {
 }
 
 /// Whether a source is asked, or left alone because it does not answer.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub(super) struct Circuit {
     /// `closed`, `open`, or `half_open` when a probe is due.
     pub(super) state: &'static str,
@@ -149,48 +152,82 @@ pub(super) struct Circuit {
 }
 
 /// Targets of a fleet that answered last time.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "TargetCounts")]
 pub(super) struct Targets {
     pub(super) answered: u64,
     pub(super) all: u64,
 }
 
 /// Records in quarantine, and when the oldest of them came.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "QuarantineCount")]
 pub(super) struct Quarantine {
     pub(super) records: u64,
     oldest_at: Option<Stamp>,
 }
 
 /// Breaches of contracts that go on, by grade.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, JsonSchema)]
+#[schemars(rename = "BreachCounts")]
 pub(super) struct Breaches {
     pub(super) breaking: u64,
     pub(super) additive: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SourceLinks")]
 struct Links {
     #[serde(rename = "self")]
     this: String,
+    runs: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     targets: Option<String>,
     breaches: String,
     quarantine: String,
 }
 
-#[derive(Serialize)]
-struct List<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Sources")]
+pub(super) struct List<'a> {
     revision: u64,
     as_of: Stamp,
     items: Vec<State<'a>>,
 }
 
+/// The columns of sources as a table.
+const COLUMNS: Columns = &[
+    ("source", "/source"),
+    ("title", "/title"),
+    ("title_en", "/title_en"),
+    ("kind", "/kind"),
+    ("state", "/state"),
+    ("health", "/health"),
+    ("reasons", "/reasons"),
+    ("accountable_unit", "/accountable/unit"),
+    ("freshness", "/freshness/state"),
+    ("last_success_at", "/freshness/last_success_at"),
+    ("data_through", "/freshness/data_through"),
+    ("age_seconds", "/freshness/age_seconds"),
+    ("limit_seconds", "/freshness/limit_seconds"),
+    ("last_attempt_at", "/last_attempt_at"),
+    ("next_run_at", "/next_run_at"),
+    ("last_error_reason", "/last_error/reason"),
+    ("last_error", "/last_error/message"),
+    ("circuit", "/circuit/state"),
+    ("received", "/records/received"),
+    ("accepted", "/records/accepted"),
+    ("quarantine_records", "/quarantine/records"),
+    ("breaches_breaking", "/breaches/breaking"),
+    ("revision", "^/revision"),
+];
+
 /// `/v1/sources`.
 pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    Query::read(asked.request.query_string(), &[])?;
+    asked.query()?;
     let items = states(asked, false);
-    Answer::json(&List { revision: asked.snapshot.revision, as_of: asked.snapshot.at, items })
+    let list = List { revision: asked.snapshot.revision, as_of: asked.snapshot.at, items };
+    asked.listed(&list, COLUMNS, "sources")
 }
 
 /// `/v1/sources/{id}`, with the history of runs.
@@ -199,7 +236,7 @@ pub(super) fn one(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let Some((name, facts)) = asked.context.sources.get_key_value(id) else {
         return Err(unknown_source(asked.context, id));
     };
-    Query::read(asked.request.query_string(), &[])?;
+    asked.query()?;
     let mut state = state(asked, name, facts, true);
     (state.as_of, state.revision) = (Some(asked.snapshot.at), Some(asked.snapshot.revision));
     Answer::json(&state)
@@ -288,6 +325,7 @@ fn state<'a>(
         revision: None,
         links: Links {
             this: format!("/v1/sources/{name}"),
+            runs: format!("/v1/sources/{name}/runs"),
             targets: targets.map(|_| format!("/v1/sources/{name}/targets")),
             breaches: format!("/v1/breaches?source={name}"),
             quarantine: format!("/v1/quarantine?source={name}"),

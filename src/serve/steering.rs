@@ -7,6 +7,7 @@
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::context::Current;
@@ -16,17 +17,19 @@ use crate::model::snapshot::Paused;
 use crate::model::time::Stamp;
 
 /// The body of a pull: which stream; all of the source's if none is named.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schemars(rename = "Pull")]
+pub(super) struct Wanted {
     #[serde(default)]
     stream: Option<String>,
 }
 
 /// The body of a change.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Change {
+#[schemars(rename = "SourceChange")]
+pub(super) struct Change {
     enabled: bool,
     by: String,
     #[serde(default)]
@@ -34,8 +37,9 @@ struct Change {
 }
 
 /// What was asked for.
-#[derive(Debug, Serialize)]
-struct Asked<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PullRequested")]
+pub(super) struct Asked<'a> {
     source: &'a str,
     streams: &'a [String],
     requested_at: Stamp,
@@ -43,14 +47,16 @@ struct Asked<'a> {
 }
 
 /// Where to look next.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PullLinks")]
 struct Links {
     source: String,
 }
 
 /// What a change came to.
-#[derive(Debug, Serialize)]
-struct Changed<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SourceChanged")]
+pub(super) struct Changed<'a> {
     source: &'a str,
     state: &'static str,
     paused: Option<&'a Paused>,
@@ -130,14 +136,6 @@ pub(super) async fn change(
         }
         Err(error) => error.response(request.path()),
     }
-}
-
-/// Refuses what is neither reading nor changing.
-pub(super) async fn only_read_or_changed(request: HttpRequest) -> HttpResponse {
-    let mut response = ApiError::MethodNotAllowed.response(request.path());
-    let allowed = header::HeaderValue::from_static("GET, HEAD, PATCH");
-    response.headers_mut().insert(header::ALLOW, allowed);
-    response
 }
 
 fn answer(status: StatusCode, body: &impl Serialize) -> HttpResponse {

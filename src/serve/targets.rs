@@ -3,21 +3,23 @@
 //! What is told is what is true now, not of a revision: a target that has left the lists is not there
 //! any more. Pages follow the names, so none is skipped or repeated while lists change.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::Answer;
 use super::context::Asked;
 use super::error::{ApiError, brief};
-use super::query::Query;
 use super::sources::unknown_source;
+use super::table::Columns;
 use crate::model::time::Stamp;
 
 /// The most targets in one answer.
 const LIMIT: usize = 1000;
 
 /// What became of asking a target the last time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "TargetAnswer")]
 pub enum TargetState {
     /// It answered.
     Up,
@@ -28,7 +30,8 @@ pub enum TargetState {
 }
 
 /// One target.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "FleetTarget")]
 pub struct TargetFacts {
     /// Its name.
     pub target: String,
@@ -72,8 +75,9 @@ pub trait Fleets: Send + Sync {
     ) -> Option<FleetFacts>;
 }
 
-#[derive(Serialize)]
-struct Body {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Targets")]
+pub(super) struct Body {
     source: String,
     up: u64,
     silent: u64,
@@ -86,13 +90,22 @@ struct Body {
     next: Option<String>,
 }
 
+/// The columns of targets as a table.
+const COLUMNS: Columns = &[
+    ("source", "^/source"),
+    ("target", "/target"),
+    ("state", "/state"),
+    ("since", "/since"),
+    ("asked_at", "/asked_at"),
+];
+
 /// `/v1/sources/{id}/targets?state=&after=&limit=`.
 pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let id = asked.piece("id");
     if !asked.context.sources.contains_key(id) {
         return Err(unknown_source(asked.context, id));
     }
-    let query = Query::read(asked.request.query_string(), &["state", "after", "limit"])?;
+    let query = asked.query()?;
     let words = [
         ("up", Some(TargetState::Up)),
         ("silent", Some(TargetState::Silent)),
@@ -117,7 +130,7 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     });
     let FleetFacts { up, silent, waiting, passed_over, discovered_at, discovery_error, items } =
         facts;
-    Answer::json(&Body {
+    let body = Body {
         source: id.to_owned(),
         up,
         silent,
@@ -127,5 +140,6 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         discovery_error,
         items,
         next,
-    })
+    };
+    asked.listed(&body, COLUMNS, &format!("{id}-targets"))
 }

@@ -6,12 +6,13 @@
 
 use super::answer::Answer;
 use super::context::Asked;
-use super::envelope::{Comparison, Envelope};
+use super::envelope::{Comparison, Envelope, NoRows};
 use super::error::{ApiError, ParameterError};
 use super::number::Number;
 use super::period::asked_period;
 use super::place::{Area, Boundaries, area, asked_area, unit};
 use super::query::{Query, refused};
+use super::table::Columns;
 use crate::indicator::layout::{province_as_reported, unit_as_reported};
 use crate::indicator::reading::{NoValue, Status};
 use crate::indicator::{self, Definition, Period, Place, Reading, Unit};
@@ -19,11 +20,37 @@ use crate::indicator::{self, Definition, Period, Place, Reading, Unit};
 /// What `compare=` may hold. The target stands in every answer that has one.
 const COMPARISONS: [&str; 3] = ["target", "previous", "year_ago"];
 
+/// One reading; it has no rows.
+pub(super) type Body = Envelope<NoRows>;
+
+/// The columns of a value as a table of one row.
+const COLUMNS: Columns = &[
+    ("indicator", "/indicator"),
+    ("period", "/period/id"),
+    ("bucket", "/period/start"),
+    ("area_level", "/area/level"),
+    ("area", "/area/code"),
+    ("area_name", "/area/name"),
+    ("value", "/value"),
+    ("numerator", "/numerator"),
+    ("denominator", "/denominator"),
+    ("unit_of_measure", "/unit_of_measure"),
+    ("status", "/status"),
+    ("reason", "/reason"),
+    ("target", "/target/value"),
+    ("target_state", "/target/state"),
+    ("freshness", "/freshness/state"),
+    ("data_through", "/freshness/data_through"),
+    ("completeness_ratio", "/completeness/ratio"),
+    ("accountable_unit", "/accountable/unit"),
+    ("as_of", "/as_of"),
+    ("revision", "/revision"),
+];
+
 /// `…/value?period=&area=&compare=&boundaries=&as_of=`.
 pub(super) fn value(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let definition = asked.definition()?;
-    let known = ["period", "area", "compare", "boundaries", "as_of"];
-    let query = Query::read(asked.request.query_string(), &known)?;
+    let query = asked.query()?;
     let compare = comparisons(&query)?;
     let period = asked_period(asked, definition, &query)?;
     let (area, boundaries) = asked_area(asked, &query)?;
@@ -39,10 +66,15 @@ pub(super) fn value(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     };
     let previous = beside("previous", Period::previous);
     let year_ago = beside("year_ago", Period::year_ago);
-    let mut envelope =
-        Envelope::<()>::new(asked, definition, reading, (at.area(asked), boundaries));
+    let mut envelope = Body::new(asked, definition, reading, (at.area(asked), boundaries));
     (envelope.previous, envelope.year_ago) = (previous, year_ago);
-    Answer::json(&envelope)
+    asked.listed(&envelope, COLUMNS, &definition.id)
+}
+
+/// How many points a value costs: itself and what stands beside it.
+pub(super) fn cost(asked: &Asked<'_>) -> Result<usize, ApiError> {
+    asked.definition()?;
+    Ok(1 + comparisons(&asked.query()?)?.len())
 }
 
 /// The one place of a value.

@@ -18,7 +18,6 @@ use crate::serve::context::Asked;
 use crate::serve::error::ApiError;
 use crate::serve::period::{Stretch, named_period};
 use crate::serve::place::{all_of_today, title};
-use crate::serve::query::Query;
 use crate::serve::revisions::{Item, recent};
 
 /// How many days the table and the list of changes look back.
@@ -30,7 +29,7 @@ const CHANGES: usize = 30;
 /// `/indicators/{id}?period=&as_of=`.
 pub(in crate::serve) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let definition = asked.definition()?;
-    let query = Query::read(asked.request.query_string(), &["period", "as_of"])?;
+    let query = asked.query()?;
     let choices = Choice::all(asked);
     let chosen = chosen_period(asked, &query, &choices)?;
     let period = named_period(asked, definition, &chosen)?;

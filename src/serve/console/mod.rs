@@ -6,6 +6,7 @@
 //! makes the whole page, so its figures fit each other and those of the API at the same revision.
 //! Further pages of the console belong into this folder, one file each.
 
+mod badge;
 mod breaches;
 mod format;
 mod indicator;
@@ -19,6 +20,7 @@ use std::sync::OnceLock;
 
 use maud::{DOCTYPE, Markup, html};
 
+pub(super) use self::badge::picture;
 pub(super) use self::indicator::page as indicator;
 pub(super) use self::quarantine::page as quarantine;
 
@@ -47,7 +49,7 @@ pub(super) fn asset(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     if asked.piece("name") != "console.css" {
         return Err(ApiError::UnknownPath { suggestions: vec!["/assets/console.css".to_owned()] });
     }
-    let query = Query::read(asked.request.query_string(), &["v"])?;
+    let query = asked.query()?;
     let current = query.get("v") == Some(style_hash());
     let keep = if current { Keep::Forever } else { Keep::Briefly };
     Ok(Answer::new("text/css; charset=utf-8", STYLE, keep))
@@ -55,7 +57,7 @@ pub(super) fn asset(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 
 /// `/?period=`: the page, for this month unless told otherwise; until the 4th for the last one.
 pub(super) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    let query = Query::read(asked.request.query_string(), &["period"])?;
+    let query = asked.query()?;
     let choices = Choice::all(asked);
     let chosen = &chosen_period(asked, &query, &choices)?;
     let mut tiles = Vec::new();
@@ -109,7 +111,7 @@ impl Choice {
 }
 
 /// A word in Vietnamese with its English beside it.
-fn both(vi: &str, en: &str) -> Markup {
+pub(super) fn both(vi: &str, en: &str) -> Markup {
     html! { (vi) @if !en.is_empty() && en != vi { " " span.en lang="en" { (en) } } }
 }
 
@@ -154,7 +156,7 @@ fn layout(
 }
 
 /// A whole page.
-fn whole(asked: &Asked<'_>, title: &str, body: &Markup) -> Markup {
+pub(super) fn whole(asked: &Asked<'_>, title: &str, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="vi" {
@@ -303,7 +305,7 @@ fn footer(asked: &Asked<'_>) -> Markup {
                 "Dashed: days not settled yet; horizontal line: target. A gap means no value, not 0.",
             )) }
             ul {
-                li { a href="/v1" { "API" } }
+                li { a href="/docs" { (both("Tra cứu API", "API reference")) } }
                 li { a href="/v1/catalogue" { (both("Danh mục chỉ số", "catalogue")) } }
                 li { a href="/v1/sources" { (both("Nguồn dữ liệu", "sources")) } }
                 li { a href="/v1/breaches" { (both("Sai lệch hợp đồng", "breaches")) } }

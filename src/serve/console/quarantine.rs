@@ -13,7 +13,6 @@ use crate::model::time::Stamp;
 use crate::serve::answer::{Answer, Keep};
 use crate::serve::context::Asked;
 use crate::serve::error::ApiError;
-use crate::serve::query::Query;
 
 /// The most rules on the page.
 const SHOWN: usize = 200;
@@ -30,7 +29,7 @@ const COLUMNS: [(&str, &str); 6] = [
 
 /// `/quarantine`.
 pub(in crate::serve) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    Query::read(asked.request.query_string(), &[])?;
+    asked.query()?;
     let filter = Filter { state: Some(State::Held), limit: SHOWN, ..Filter::default() };
     let groups = asked.context.quarantine.groups(&filter).map_err(ApiError::Internal)?;
     let body = html! {

@@ -122,7 +122,7 @@ pub(super) async fn events(request: HttpRequest, context: Current) -> HttpRespon
 
 fn open(request: &HttpRequest, context: &Context) -> Result<HttpResponse, ApiError> {
     let question = Question::of(request);
-    let query = Query::read(question.query_string(), &["indicators", "areas", "snapshot"])?;
+    let query = question.query()?;
     let asked = Asked::new(&question, context);
     let wanted = wanted(&asked, &query)?;
     let resume = request.headers().get("last-event-id");

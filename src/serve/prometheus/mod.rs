@@ -18,12 +18,12 @@ mod parameters;
 mod parser;
 pub(super) mod reply;
 mod samples;
-mod subset;
+pub(super) mod subset;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::http::header;
-use actix_web::{HttpRequest, Resource, web};
+use actix_web::{HttpRequest, Route, web};
 use futures_util::StreamExt as _;
 use serde::Serialize;
 use serde_json::value::to_raw_value;
@@ -39,7 +39,6 @@ use super::answer::{Answer, Keep};
 use super::context::{Asked, Current, Question};
 use super::error::ApiError;
 use super::past;
-use super::query::Query;
 
 /// The largest form, in bytes.
 const FORM_LIMIT: usize = 64 * 1024;
@@ -47,31 +46,9 @@ const FORM_LIMIT: usize = 64 * 1024;
 /// What Prometheus' clients take this server for. No `features`: Grafana asks for none then.
 const VERSION: &str = "2.42.0-compatible";
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    let asked =
-        |path: &str, reader: past::Reader| form(&format!("/prometheus/api/v1{path}"), reader);
-    let read = |path: &str, reader: past::Reader| {
-        super::blocking(&format!("/prometheus/api/v1{path}"), reader)
-    };
-    config
-        .service(super::get("/prometheus", start))
-        .service(super::get("/prometheus/", start))
-        .service(super::get("/docs/prometheus", subset::page))
-        .service(asked("/query", instant))
-        .service(asked("/query_range", range))
-        .service(asked("/query_exemplars", exemplars))
-        .service(asked("/series", series))
-        .service(asked("/labels", labels))
-        .service(read("/label/{name}/values", label_values))
-        .service(read("/metadata", metadata))
-        .service(read("/status/buildinfo", build_info))
-        .service(read("/rules", rules))
-        .service(read("/alerts", alerts));
-}
-
-/// An address that takes its parameters from the address or from a form.
-fn form(path: &str, reader: past::Reader) -> Resource {
-    let handler = move |request: HttpRequest, context: Current, body: web::Payload| async move {
+/// Hands a question from the address or from a form to `reader`.
+pub(super) fn form(reader: past::Reader) -> Route {
+    web::to(move |request: HttpRequest, context: Current, body: web::Payload| async move {
         let result = match text_of(&request, body).await {
             Ok(form) => {
                 let question = Question::of(&request).with_form(form);
@@ -80,12 +57,7 @@ fn form(path: &str, reader: past::Reader) -> Resource {
             Err(error) => Err(error),
         };
         super::respond(&request, result)
-    };
-    web::resource(path)
-        .route(web::get().to(handler))
-        .route(web::head().to(handler))
-        .route(web::post().to(handler))
-        .default_service(web::to(super::method_not_allowed))
+    })
 }
 
 /// The form in a body; nothing if the body is something else.
@@ -107,8 +79,8 @@ async fn text_of(request: &HttpRequest, mut body: web::Payload) -> Result<String
 }
 
 /// `/prometheus/`: where clients knock to see whether somebody is there.
-fn start(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    Query::read(asked.request.query_string(), &[])?;
+pub(super) fn start(asked: &Asked<'_>) -> Result<Answer, ApiError> {
+    asked.query()?;
     let text =
         "The indicators in Prometheus' own language; /docs/prometheus tells which part of it.\n";
     Ok(Answer::new("text/plain; charset=utf-8", text, Keep::Briefly))
@@ -131,7 +103,7 @@ fn computed<T>(
 }
 
 /// `/query`: the value at one moment.
-fn instant(asked: &Asked<'_>) -> Result<Answer, ApiError> {
+pub(super) fn instant(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let parameters = Parameters::of(asked);
     let grid = parameters.instant(asked)?;
     let compute = |reader: &Reader<'_>, question: &Expression| match question {
@@ -157,7 +129,7 @@ fn instant(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 }
 
 /// `/query_range`: the value at each step.
-fn range(asked: &Asked<'_>) -> Result<Answer, ApiError> {
+pub(super) fn range(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let parameters = Parameters::of(asked);
     let grid = parameters.range()?;
     let compute = |reader: &Reader<'_>, question: &Expression| {
@@ -214,7 +186,7 @@ fn summed_ratios(reader: &Reader<'_>, question: &Expression) -> Vec<String> {
 }
 
 /// `/series`: the series that fit one of the selectors.
-fn series(asked: &Asked<'_>) -> Result<Answer, ApiError> {
+pub(super) fn series(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let parameters = Parameters::of(asked);
     let matches = parameters.matches()?;
     if matches.is_empty() {
@@ -229,7 +201,7 @@ fn series(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 }
 
 /// `/labels`: the names of labels.
-fn labels(asked: &Asked<'_>) -> Result<Answer, ApiError> {
+pub(super) fn labels(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let parameters = Parameters::of(asked);
     let matches = parameters.matches()?;
     let names: BTreeSet<String> = if matches.is_empty() {
@@ -244,7 +216,7 @@ fn labels(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 }
 
 /// `/label/{name}/values`: the values of a label.
-fn label_values(asked: &Asked<'_>) -> Result<Answer, ApiError> {
+pub(super) fn label_values(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let parameters = Parameters::of(asked);
     let mut matches = parameters.matches()?;
     if matches.is_empty() {
@@ -276,7 +248,7 @@ fn limited<T: Serialize>(all: BTreeSet<T>, limit: usize) -> Result<Answer, ApiEr
 }
 
 /// `/metadata?metric=&limit=`: what each metric is.
-fn metadata(asked: &Asked<'_>) -> Result<Answer, ApiError> {
+pub(super) fn metadata(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     #[derive(Serialize)]
     struct About {
         r#type: &'static str,
@@ -295,7 +267,7 @@ fn metadata(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 }
 
 /// `/status/buildinfo`.
-fn build_info(asked: &Asked<'_>) -> Result<Answer, ApiError> {
+pub(super) fn build_info(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     plain(Pairs(&[
         ("version", VERSION),
         ("revision", asked.context.version),
@@ -307,16 +279,16 @@ fn build_info(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 }
 
 /// `/query_exemplars`: there are none.
-fn exemplars(_: &Asked<'_>) -> Result<Answer, ApiError> {
+pub(super) fn exemplars(_: &Asked<'_>) -> Result<Answer, ApiError> {
     plain([(); 0])
 }
 
 /// `/rules`: there are none.
-fn rules(_: &Asked<'_>) -> Result<Answer, ApiError> {
+pub(super) fn rules(_: &Asked<'_>) -> Result<Answer, ApiError> {
     plain(BTreeMap::from([("groups", Vec::<String>::new())]))
 }
 
 /// `/alerts`: there are none.
-fn alerts(_: &Asked<'_>) -> Result<Answer, ApiError> {
+pub(super) fn alerts(_: &Asked<'_>) -> Result<Answer, ApiError> {
     plain(BTreeMap::from([("alerts", Vec::<String>::new())]))
 }

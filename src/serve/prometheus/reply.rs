@@ -1,5 +1,6 @@
 //! Answers in the envelope of Prometheus' HTTP API.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeTuple, Serializer};
 
@@ -19,7 +20,8 @@ struct Success<T> {
 }
 
 /// The body of a refusal.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PrometheusError")]
 pub(in crate::serve) struct Failed<'a> {
     pub(in crate::serve) status: &'static str,
     #[serde(rename = "errorType")]

@@ -6,7 +6,6 @@ use super::expression::{Aggregation, Function, Operator};
 use crate::serve::answer::{Answer, Keep};
 use crate::serve::context::Asked;
 use crate::serve::error::ApiError;
-use crate::serve::query::Query;
 
 const ABOUT: &str = "\
 Chỉ tiêu theo giao thức Prometheus · Indicators in Prometheus' language
@@ -38,8 +37,8 @@ What differs from a Prometheus server
 ";
 
 /// The page.
-pub(super) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    Query::read(asked.request.query_string(), &[])?;
+pub(in crate::serve) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
+    asked.query()?;
     let mut text = ABOUT.to_owned();
     let list = |words: &mut dyn Iterator<Item = &'static str>| words.collect::<Vec<_>>().join(" ");
     let _ = writeln!(text, "The language");

@@ -4,6 +4,7 @@
 //! one side of the server against it.
 
 mod api;
+mod batch;
 mod boundaries;
 mod caching;
 mod console;
@@ -11,9 +12,12 @@ mod custody;
 mod events;
 mod gallery;
 mod intake;
+mod lineage;
 mod past;
 mod prometheus;
+mod reference;
 mod refusals;
+mod runs;
 mod socket;
 mod sources;
 mod steering;
@@ -55,7 +59,7 @@ impl Reply {
 async fn send(context: &Arc<Context>, request: test::TestRequest) -> Reply {
     let app = App::new()
         .app_data(web::Data::new(Contexts::new(context.clone())))
-        .configure(routes)
+        .configure(routes::configure)
         .wrap(Compress::default())
         .wrap(from_fn(guard::guard));
     let service = test::init_service(app).await;

@@ -68,7 +68,9 @@ async fn an_unknown_parameter_is_refused_everywhere_with_the_nearest_name() {
             "parameter": "peroid",
             "reason": "is unknown; the nearest is 'period'",
             "suggestion": "period",
-            "allowed": ["period", "area", "compare", "boundaries", "as_of"]
+            "allowed": [
+                "period", "area", "compare", "boundaries", "as_of", "format", "bom"
+            ]
         }])
     );
     for path in [
@@ -115,7 +117,6 @@ async fn a_bad_value_is_refused_with_what_is_allowed() {
         (format!("{series}?last=5d&period=2024"), "last"),
         (format!("{series}?by=channel"), "by"),
         (format!("{series}?by=commune&area=16681"), "by"),
-        (format!("{series}?format=xml"), "format"),
         (format!("{breakdown}?by=chanel"), "by"),
         (format!("{breakdown}?sort=name"), "sort"),
         (format!("{breakdown}?limit=0"), "limit"),

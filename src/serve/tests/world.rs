@@ -211,6 +211,11 @@ impl Ground {
                 words: Arc::new(self.words),
                 lists: BTreeMap::from([("filing_channel".to_owned(), Arc::new(self.channels))]),
                 contracts,
+                contract_versions: BTreeMap::from([("dossiers".to_owned(), 3)]),
+                measure_versions: BTreeMap::from([(
+                    "dossiers.received".to_owned(),
+                    "0123456789abcdef".to_owned(),
+                )]),
                 units,
                 province: Province {
                     code: "40".to_owned(), name: bilingual("Nghệ An", "Nghe An")

@@ -1,0 +1,187 @@
+//! `POST /v1/query`: many readings asked at once, all answered from one revision.
+//!
+//! Each query is what the address of the same name takes: an indicator, which reading of it, and the
+//! parameters. One that cannot be answered has its problem in its place and spoils no other. What all
+//! of them would cost is counted before the first one runs.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::Uri;
+use actix_web::{HttpRequest, HttpResponse, web};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use url::form_urlencoded;
+
+use super::answer::Answer;
+use super::context::{Asked, Current, Question};
+use super::custody::{bad, object};
+use super::error::{ApiError, ParameterError};
+use super::guard::URL_LIMIT;
+use super::past::{self, Reader};
+use super::{breakdown, respond, routes, series, value};
+use crate::model::time::Stamp;
+
+/// The most queries of one batch.
+pub(super) const QUERIES: usize = 50;
+
+/// The most points that all queries of a batch may have together.
+const POINTS: usize = 50_000;
+
+/// The most parameters of one query.
+const PARAMETERS: usize = 20;
+
+/// What no query says for itself: all answers are JSON, from the same moment.
+const OF_THE_BATCH: [&str; 3] = ["format", "bom", "as_of"];
+
+/// Which reading of an indicator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Read {
+    /// As `/v1/indicators/{id}/value`.
+    Value,
+    /// As `/v1/indicators/{id}/series`.
+    Series,
+    /// As `/v1/indicators/{id}/breakdown`.
+    Breakdown,
+}
+
+/// One query.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "BatchQuery")]
+struct One {
+    /// The indicator's id.
+    indicator: String,
+    /// Which reading of it.
+    read: Read,
+    /// The parameters of that address, except `format`, `bom` and `as_of`.
+    #[serde(default)]
+    parameters: BTreeMap<String, String>,
+}
+
+/// The body of a batch.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Batch {
+    /// At most 50.
+    #[schemars(length(min = 1, max = QUERIES))]
+    queries: Vec<One>,
+    /// The moment whose knowledge answers all of them; now without it.
+    #[serde(default)]
+    as_of: Option<String>,
+}
+
+/// What one query came to.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BatchItem")]
+struct Item {
+    /// The status that the query would have had alone.
+    status: u16,
+    /// What the address answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+    answer: Option<Box<RawValue>>,
+    /// Why there is no answer, as a problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+    problem: Option<Box<RawValue>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BatchAnswer")]
+pub(super) struct Body {
+    as_of: Stamp,
+    revision: u64,
+    /// In the order of the queries.
+    items: Vec<Item>,
+}
+
+/// `POST /v1/query`.
+pub(super) async fn batch(
+    request: HttpRequest,
+    context: Current,
+    body: web::Payload,
+) -> HttpResponse {
+    let work = async {
+        let question = Question::of(&request);
+        question.query()?;
+        let batch = object::<Batch>(&request, body).await?;
+        if batch.queries.is_empty() || batch.queries.len() > QUERIES {
+            return Err(bad(&format!("'queries' has 1 to {QUERIES} entries.")));
+        }
+        let at = batch.as_of.as_deref().map(|text| past::moment("as_of", text)).transpose()?;
+        past::answer(question, context, at, move |asked| answer(asked, &batch.queries)).await
+    };
+    respond(&request, work.await.map(Answer::unkept))
+}
+
+/// A query with the question that it puts to an address.
+struct Put {
+    question: Question,
+    reader: Reader,
+    cost: fn(&Asked<'_>) -> Result<usize, ApiError>,
+    path: String,
+}
+
+impl One {
+    fn put(&self) -> Result<Put, ApiError> {
+        let (word, reader, cost): (_, Reader, fn(&Asked<'_>) -> _) = match self.read {
+            Read::Value => ("value", value::value, value::cost),
+            Read::Series => ("series", series::series, series::cost),
+            Read::Breakdown => ("breakdown", breakdown::breakdown, breakdown::cost),
+        };
+        let names = self.parameters.keys();
+        if let Some(name) = names.clone().find(|name| OF_THE_BATCH.contains(&name.as_str())) {
+            let reason = "cannot stand in a query of a batch: its answers are JSON, of one moment";
+            return Err(ParameterError::new(name, reason).into());
+        }
+        if names.len() > PARAMETERS {
+            return Err(bad(&format!("A query has at most {PARAMETERS} parameters.")));
+        }
+        let mut written = form_urlencoded::Serializer::new(String::new());
+        let written = written.extend_pairs(&self.parameters).finish();
+        let id: String = form_urlencoded::byte_serialize(self.indicator.as_bytes()).collect();
+        let path = format!("/v1/indicators/{id}/{word}");
+        let uri = if written.is_empty() { path.clone() } else { format!("{path}?{written}") };
+        let uri = Some(uri).filter(|uri| uri.len() <= URL_LIMIT).and_then(|uri| uri.parse().ok());
+        let uri: Uri = uri.ok_or(ApiError::UrlTooLong(URL_LIMIT))?;
+        let operation = routes::named(&format!("/v1/indicators/{{id}}/{word}"));
+        let question = Question::inner(operation, ("id", &self.indicator), uri);
+        Ok(Put { question, reader, cost, path })
+    }
+}
+
+/// Counts what all queries would cost, then answers each.
+fn answer(asked: &Asked<'_>, queries: &[One]) -> Result<Answer, ApiError> {
+    let put: Vec<Result<Put, ApiError>> = queries.iter().map(One::put).collect();
+    let cost = |put: &Put| (put.cost)(&asked.also(&put.question)).unwrap_or(0);
+    let points: usize = put.iter().flatten().map(cost).sum();
+    if points > POINTS {
+        let advice = format!("All queries together would have {points}; ask in smaller batches.");
+        return Err(ApiError::TooManyPoints { limit: POINTS, advice });
+    }
+    let items = put.into_iter().map(|put| item(asked, put)).collect::<Result<_, _>>()?;
+    let (as_of, revision) = (asked.snapshot.at, asked.snapshot.revision);
+    Answer::json(&Body { as_of, revision, items })
+}
+
+fn item(asked: &Asked<'_>, put: Result<Put, ApiError>) -> Result<Item, ApiError> {
+    let path = put.as_ref().map_or_else(|_| "/v1/query".to_owned(), |put| put.path.clone());
+    let result = put.and_then(|put| (put.reader)(&asked.also(&put.question)));
+    let broken = |error: serde_json::Error| ApiError::Internal(error.to_string());
+    match result {
+        Ok(answer) => {
+            let text = String::from_utf8(answer.into_body());
+            let text = text.map_err(|error| ApiError::Internal(error.to_string()))?;
+            let answer = RawValue::from_string(text).map_err(broken)?;
+            Ok(Item { status: 200, answer: Some(answer), problem: None })
+        }
+        Err(error) => {
+            error.log(&path);
+            let problem = error.problem(&path);
+            let (status, written) = (problem.status, to_raw_value(&problem).map_err(broken)?);
+            Ok(Item { status, answer: None, problem: Some(written) })
+        }
+    }
+}

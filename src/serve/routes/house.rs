@@ -1,0 +1,153 @@
+//! The addresses about the gateway itself: health, metrics, the reference, and the pages for people.
+
+use super::parameter::{AS_OF, ASSET, ASSET_VERSION, INDICATOR, PERIOD, PROBLEM_CODE, VERBOSE};
+use super::{Content, Operation, Route, Serves, Tag};
+use crate::serve::error::{NOT_READY, UNKNOWN_INDICATOR, UNKNOWN_PATH};
+use crate::serve::openapi::{self, shapes};
+use crate::serve::prometheus::subset;
+use crate::serve::{console, exposition, health};
+
+const TAG: Tag = Tag::House;
+const PLAIN: Content = Content::Text("text/plain; charset=utf-8");
+const PAGE: Content = Content::Text("text/html; charset=utf-8");
+const METRICS: Content = Content::Text(health::EXPOSITION);
+
+pub(super) const ROUTES: &[Route] = &[
+    Route {
+        path: "/livez",
+        operations: &[Operation::read("readLiveness", TAG, Serves::Quickly(health::live), PLAIN)
+            .called("Còn sống", "Alive")
+            .unkept()],
+    },
+    Route {
+        path: "/readyz",
+        operations: &[Operation::read("readReadiness", TAG, Serves::Quickly(health::ready), PLAIN)
+            .called("Sẵn sàng", "Ready")
+            .unkept()
+            .saying(
+                "Nguồn bị lỗi không bao giờ làm cổng mất sẵn sàng.",
+                "A sick source never makes the gateway unready.",
+            )
+            .taking(&[&VERBOSE])
+            .refusing(&[&NOT_READY])],
+    },
+    Route {
+        path: "/metrics",
+        operations: &[Operation::read(
+            "readMetrics",
+            TAG,
+            Serves::Quickly(health::metrics),
+            METRICS,
+        )
+        .called("Số đo vận hành", "Metrics of the gateway itself")
+        .unkept()],
+    },
+    Route {
+        path: "/metrics/indicators",
+        operations: &[Operation::read(
+            "readIndicatorMetrics",
+            TAG,
+            Serves::Blocking(exposition::indicators),
+            METRICS,
+        )
+        .called("Chỉ số cho Prometheus", "The newest values, for a Prometheus")
+        .unkept()],
+    },
+    Route {
+        path: "/openapi.json",
+        operations: &[Operation::read(
+            "readReference",
+            TAG,
+            Serves::Quickly(openapi::document),
+            Content::Json(shapes::anything),
+        )
+        .called("Tài liệu OpenAPI 3.1 này", "This OpenAPI 3.1 document")],
+    },
+    Route {
+        path: "/v1/openapi.json",
+        operations: &[Operation::read(
+            "readReferenceOfV1",
+            TAG,
+            Serves::Quickly(openapi::document),
+            Content::Json(shapes::anything),
+        )
+        .called("Tài liệu OpenAPI 3.1 này", "This OpenAPI 3.1 document")],
+    },
+    Route {
+        path: "/docs",
+        operations: &[Operation::read(
+            "showReference",
+            Tag::Pages,
+            Serves::Quickly(openapi::page::page),
+            PAGE,
+        )
+        .called("Trang tra cứu API", "The reference, to read")],
+    },
+    Route {
+        path: "/docs/prometheus",
+        operations: &[Operation::read(
+            "readSubset",
+            Tag::Pages,
+            Serves::Quickly(subset::page),
+            PLAIN,
+        )
+        .called("Phần PromQL được trả lời", "Which part of PromQL is answered")],
+    },
+    Route {
+        path: "/docs/problems/{code}",
+        operations: &[Operation::read(
+            "readProblem",
+            Tag::Pages,
+            Serves::Quickly(health::problem),
+            PLAIN,
+        )
+        .called("Ý nghĩa một lỗi", "What a problem means and what to do")
+        .taking(&[&PROBLEM_CODE])
+        .refusing(&[&UNKNOWN_PATH])],
+    },
+    Route {
+        path: "/",
+        operations: &[Operation::read(
+            "showIndicators",
+            Tag::Pages,
+            Serves::Quickly(console::page),
+            PAGE,
+        )
+        .called("Trang đầu", "The first page")
+        .taking(&[&PERIOD])],
+    },
+    Route {
+        path: "/indicators/{id}",
+        operations: &[Operation::read(
+            "showIndicator",
+            Tag::Pages,
+            Serves::Blocking(console::indicator),
+            PAGE,
+        )
+        .called("Trang của một chỉ số", "The page of an indicator")
+        .taking(&[&INDICATOR, &PERIOD, &AS_OF])
+        .refusing(&[&UNKNOWN_INDICATOR])],
+    },
+    Route {
+        path: "/quarantine",
+        operations: &[Operation::read(
+            "showQuarantine",
+            Tag::Pages,
+            Serves::Blocking(console::quarantine),
+            PAGE,
+        )
+        .called("Trang bản ghi bị cách ly", "The page of records in quarantine")],
+    },
+    Route {
+        path: "/assets/{name}",
+        operations: &[Operation::read(
+            "readAsset",
+            Tag::Pages,
+            Serves::Quickly(console::asset),
+            Content::Text("text/css; charset=utf-8"),
+        )
+        .called("Tệp kiểu trình bày", "The style sheet")
+        .taking(&[&ASSET, &ASSET_VERSION])
+        .refusing(&[&UNKNOWN_PATH])],
+    },
+];

@@ -1,0 +1,321 @@
+//! The table of all addresses: what each is for, what it takes, what it answers, who answers it.
+//!
+//! Everything that must agree is made from it: the server's routes, which methods are allowed, the
+//! parameters that a handler may read, what a misspelt address is told, the OpenAPI document and the
+//! page at `/docs`. An address that is not in the table is not served, and one that is, is described.
+//! A further address is one entry here and its handler.
+
+mod deliveries;
+mod house;
+pub(super) mod parameter;
+mod prometheus;
+mod readings;
+mod sources;
+
+use std::future::ready;
+
+use actix_web::http::Method;
+use actix_web::{HttpRequest, HttpResponse, Resource, web};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use self::parameter::{BOM, Both, DRAWING_FORMAT, FORMAT, Parameter, Place};
+use super::context::{Asked, Current, Question};
+use super::error::{
+    ApiError, BAD_BODY, BAD_PARAMETER, BODY_NOT_ACCEPTED, INTERNAL, Kind, MEDIA_TYPE, NO_VINTAGE,
+    NOT_ACCEPTABLE, UNKNOWN_PARAMETER, URL_TOO_LONG, VINTAGE_COMPACTED, WRITES_ARE_OFF,
+};
+use super::past::{self, Reader};
+use super::prometheus as promql;
+use super::respond;
+use crate::model::nearest::nearest;
+
+/// One address with everything that may be done with it.
+pub(super) struct Route {
+    pub(super) path: &'static str,
+    pub(super) operations: &'static [Operation],
+}
+
+/// What may be done with an address.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    /// Read it, which includes HEAD.
+    Read,
+    Post,
+    Patch,
+}
+
+/// What belongs together in the reference.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tag {
+    Readings,
+    Sources,
+    Quarantine,
+    Deliveries,
+    Prometheus,
+    House,
+    Pages,
+}
+
+/// Makes the schema of a body.
+pub(super) type Shape = fn(&mut SchemaGenerator) -> Schema;
+
+/// What an answer holds.
+#[derive(Clone, Copy)]
+pub(super) enum Content {
+    /// A JSON object.
+    Json(Shape),
+    /// Rows under `items`, which may be asked for as a table too.
+    Listed(Shape),
+    /// A JSON object, which may be asked for as a drawing too.
+    Drawn(Shape),
+    /// A text of this media type.
+    Text(&'static str),
+}
+
+/// What a request brings.
+#[derive(Clone, Copy)]
+pub(super) enum Body {
+    /// A JSON object.
+    Json(Shape),
+    /// The parameters of the address, as a form.
+    Form,
+    /// What the source's format says.
+    Delivery,
+}
+
+/// Who answers.
+#[derive(Clone, Copy)]
+pub(super) enum Serves {
+    /// A plain function, which must not block.
+    Quickly(Reader),
+    /// The same where `as_of=` may be asked: with it, the function runs where it may block.
+    Dated(Reader),
+    /// A function that always runs where it may block.
+    Blocking(Reader),
+    /// The same, with parameters from the address or from a form.
+    Form(Reader),
+    /// A handler of its own.
+    Own(fn() -> actix_web::Route),
+}
+
+/// One thing that can be asked of the gateway.
+pub(super) struct Operation {
+    /// Its name in clients that are made from the document: it never changes.
+    pub(super) id: &'static str,
+    pub(super) verb: Verb,
+    pub(super) tag: Tag,
+    pub(super) title: Both,
+    /// More about it; may be empty.
+    pub(super) says: Both,
+    parameters: &'static [&'static Parameter],
+    pub(super) body: Option<Body>,
+    pub(super) status: u16,
+    pub(super) content: Content,
+    /// Whether a client may keep the answer and ask whether it changed.
+    pub(super) is_kept: bool,
+    refusals: &'static [&'static Kind],
+    serves: Serves,
+}
+
+/// The schema of a type.
+pub(super) fn shape<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+impl Operation {
+    const fn read(id: &'static str, tag: Tag, serves: Serves, content: Content) -> Self {
+        Self {
+            id,
+            verb: Verb::Read,
+            tag,
+            title: ("", ""),
+            says: ("", ""),
+            parameters: &[],
+            body: None,
+            status: 200,
+            content,
+            is_kept: true,
+            refusals: &[],
+            serves,
+        }
+    }
+
+    /// Something that is sent rather than read.
+    const fn sent(self, verb: Verb, body: Body) -> Self {
+        Self { verb, body: Some(body), ..self }
+    }
+
+    const fn called(self, vi: &'static str, en: &'static str) -> Self {
+        Self { title: (vi, en), ..self }
+    }
+
+    const fn saying(self, vi: &'static str, en: &'static str) -> Self {
+        Self { says: (vi, en), ..self }
+    }
+
+    const fn taking(self, parameters: &'static [&'static Parameter]) -> Self {
+        Self { parameters, ..self }
+    }
+
+    const fn refusing(self, refusals: &'static [&'static Kind]) -> Self {
+        Self { refusals, ..self }
+    }
+
+    const fn answering(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
+    /// What is true only now.
+    const fn unkept(self) -> Self {
+        Self { is_kept: false, ..self }
+    }
+
+    /// Its parameters; what is listed takes a format.
+    pub(super) fn parameters(&self) -> impl Iterator<Item = &'static Parameter> {
+        let format: &[&'static Parameter] = match self.content {
+            Content::Listed(_) => &[&FORMAT, &BOM],
+            Content::Drawn(_) => &[&DRAWING_FORMAT],
+            Content::Json(_) | Content::Text(_) => &[],
+        };
+        self.parameters.iter().chain(format).copied()
+    }
+
+    /// The names that may stand in the query.
+    pub(super) fn names(&self) -> Vec<&'static str> {
+        let query = self.parameters().filter(|parameter| parameter.place == Place::Query);
+        query.map(|parameter| parameter.name).collect()
+    }
+
+    /// Every refusal that may be met, each once.
+    pub(super) fn refusals(&self) -> Vec<&'static Kind> {
+        let takes = |name: &str| self.names().contains(&name);
+        let is_read = self.verb == Verb::Read;
+        // Prometheus' clients send what other servers know: unknown parameters are passed over.
+        let is_strict = self.tag != Tag::Prometheus || matches!(self.serves, Serves::Quickly(_));
+        let chosen = self.parameters().any(|parameter| parameter.place == Place::Query);
+        let is_written = matches!(self.body, Some(Body::Json(_)));
+        let usual: [(bool, &[&'static Kind]); 8] = [
+            (is_strict, &[&UNKNOWN_PARAMETER]),
+            (is_strict && chosen, &[&BAD_PARAMETER]),
+            (self.negotiates(), &[&NOT_ACCEPTABLE]),
+            (takes("as_of"), &[&NO_VINTAGE, &VINTAGE_COMPACTED]),
+            (is_read, &[&BODY_NOT_ACCEPTED]),
+            (is_written, &[&MEDIA_TYPE, &BAD_BODY]),
+            (is_written && self.tag != Tag::Readings, &[&WRITES_ARE_OFF]),
+            (true, &[&URL_TOO_LONG, &INTERNAL]),
+        ];
+        let usual = usual.into_iter().filter(|(holds, _)| *holds).flat_map(|(_, kinds)| kinds);
+        let mut all: Vec<&'static Kind> = self.refusals.iter().chain(usual).copied().collect();
+        all.sort_by_key(|kind| (kind.status, kind.code));
+        all.dedup_by_key(|kind| kind.code);
+        all
+    }
+
+    /// Whether the client may choose, or miss, what it takes.
+    pub(super) fn negotiates(&self) -> bool {
+        let is_ours = self.tag != Tag::Prometheus && self.verb == Verb::Read;
+        is_ours && !matches!(self.content, Content::Text(_))
+    }
+
+    fn methods(&self) -> &'static [Method] {
+        match self.verb {
+            Verb::Read => &[Method::GET, Method::HEAD],
+            Verb::Post => &[Method::POST],
+            Verb::Patch => &[Method::PATCH],
+        }
+    }
+
+    fn handler(&self) -> actix_web::Route {
+        match self.serves {
+            Serves::Quickly(reader) => web::to(move |request: HttpRequest, context: Current| {
+                let result = reader(&Asked::new(&Question::of(&request), &context));
+                ready(respond(&request, result))
+            }),
+            Serves::Dated(reader) => dated(reader, false),
+            Serves::Blocking(reader) => dated(reader, true),
+            Serves::Form(reader) => promql::form(reader),
+            Serves::Own(make) => make(),
+        }
+    }
+}
+
+/// A function that may be asked about the past; without `as_of=` it runs at once unless it `blocks`.
+fn dated(reader: Reader, blocks: bool) -> actix_web::Route {
+    web::to(move |request: HttpRequest, context: Current| async move {
+        let question = Question::of(&request);
+        let result = match past::asked_moment(&question) {
+            Ok(None) if !blocks => reader(&Asked::new(&question, &context)),
+            Ok(at) => past::answer(question, context, at, reader).await,
+            Err(error) => Err(error),
+        };
+        respond(&request, result)
+    })
+}
+
+impl Route {
+    /// The methods that it takes, as `Allow` has them.
+    fn allowed(&self) -> String {
+        let methods = self.operations.iter().flat_map(Operation::methods);
+        methods.map(Method::as_str).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The operation of a method.
+    fn operation(&self, method: &Method) -> Option<&'static Operation> {
+        self.operations.iter().find(|operation| operation.methods().contains(method))
+    }
+
+    /// How it may be written: Prometheus' clients knock at the base address with a slash.
+    fn spellings(&self) -> Vec<&'static str> {
+        match self.path {
+            "/prometheus" => vec![self.path, "/prometheus/"],
+            path => vec![path],
+        }
+    }
+
+    fn resource(&'static self) -> Resource {
+        let mut resource = web::resource(self.spellings()).app_data(self);
+        for operation in self.operations {
+            for method in operation.methods() {
+                resource = resource.route(operation.handler().method(method.clone()));
+            }
+        }
+        resource.default_service(web::to(move |request: HttpRequest| {
+            let refusal = ApiError::MethodNotAllowed { allowed: self.allowed() };
+            ready(refusal.response(request.path()))
+        }))
+    }
+}
+
+/// Every address. Where two patterns fit, the first one answers.
+pub(super) fn all() -> impl Iterator<Item = &'static Route> {
+    [readings::ROUTES, sources::ROUTES, deliveries::ROUTES, prometheus::ROUTES, house::ROUTES]
+        .into_iter()
+        .flatten()
+}
+
+/// Makes the server's routes.
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    for route in all() {
+        config.service(route.resource());
+    }
+    config.default_service(web::to(unknown_path));
+}
+
+/// The operation that a request is for.
+pub(super) fn operation_of(request: &HttpRequest) -> Option<&'static Operation> {
+    request.app_data::<&'static Route>()?.operation(request.method())
+}
+
+/// What is read at an address of the table.
+pub(super) fn named(path: &str) -> Option<&'static Operation> {
+    all().find(|route| route.path == path)?.operation(&Method::GET)
+}
+
+async fn unknown_path(request: HttpRequest) -> HttpResponse {
+    let path = request.path();
+    // The addresses that hold no name in them, to suggest from.
+    let plain = all().map(|route| route.path).filter(|path| !path.contains('{'));
+    let near = nearest(path.trim_end_matches('/'), plain);
+    let suggestions = near.into_iter().map(str::to_owned).collect();
+    ApiError::UnknownPath { suggestions }.response(path)
+}

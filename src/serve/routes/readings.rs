@@ -1,0 +1,225 @@
+//! The addresses of figures: what there is, what it means, and the numbers.
+
+use super::parameter::{
+    AREA, AS_OF, BOUNDARIES, BY, BY_PLACE, COMPARE, FROM, GRAIN, GROUP, INDICATOR, LAST_DAYS,
+    LEARNED_FROM, LEARNED_TO, LIMIT, PERIOD, REVISIONS_LIMIT, SEARCH, SORT, STRETCH_PERIOD, TO,
+    UNIT,
+};
+use actix_web::web;
+
+use super::{Body, Content, Operation, Route, Serves, Tag, Verb, shape};
+use crate::serve::error::{
+    BAD_PARAMETER, NO_VINTAGE, NOT_APPLICABLE, TOO_MANY_POINTS, UNKNOWN_INDICATOR,
+    VINTAGE_COMPACTED,
+};
+use crate::serve::{
+    batch, breakdown, catalogue, console, dimension, lineage, revisions, series, value,
+};
+
+const TAG: Tag = Tag::Readings;
+
+pub(super) const ROUTES: &[Route] = &[
+    Route {
+        path: "/v1",
+        operations: &[Operation::read(
+            "start",
+            TAG,
+            Serves::Quickly(catalogue::links),
+            Content::Json(shape::<catalogue::Start>),
+        )
+        .called("Điểm bắt đầu", "Where to start")
+        .saying("Liên kết đến mọi thứ, phiên bản số liệu.", "Links to everything, the revision.")],
+    },
+    Route {
+        path: "/v1/catalogue",
+        operations: &[Operation::read(
+            "listIndicators",
+            TAG,
+            Serves::Dated(catalogue::list),
+            Content::Listed(shape::<catalogue::List<'static>>),
+        )
+        .called("Danh mục chỉ số", "The catalogue of indicators")
+        .saying(
+            "Ý nghĩa, cách tính, nguồn, mục tiêu và đơn vị chịu trách nhiệm của từng chỉ số.",
+            "What each indicator means, how it comes about, its sources, target and accountable unit.",
+        )
+        .taking(&[&SEARCH, &GROUP, &UNIT, &AS_OF])],
+    },
+    Route {
+        path: "/v1/indicators/{id}",
+        operations: &[Operation::read(
+            "readIndicator",
+            TAG,
+            Serves::Dated(catalogue::definition),
+            Content::Json(shape::<catalogue::Entry<'static>>),
+        )
+        .called("Định nghĩa một chỉ số", "The definition of an indicator")
+        .taking(&[&INDICATOR, &AS_OF])
+        .refusing(&[&UNKNOWN_INDICATOR])],
+    },
+    Route {
+        path: "/v1/indicators/{id}/value",
+        operations: &[Operation::read(
+            "readValue",
+            TAG,
+            Serves::Dated(value::value),
+            Content::Listed(shape::<value::Body>),
+        )
+        .called("Giá trị một chỉ số", "A value of an indicator")
+        .saying(
+            "Một số với mọi điều cần biết về nó: trạng thái, độ mới, độ đầy đủ, mục tiêu, đơn vị \
+             chịu trách nhiệm. Giá trị thiếu là null kèm lý do, không bao giờ là 0.",
+            "One number with all that qualifies it: status, freshness, completeness, target, \
+             accountable unit. A missing value is null with a reason, never 0.",
+        )
+        .taking(&[&INDICATOR, &PERIOD, &AREA, &COMPARE, &BOUNDARIES, &AS_OF])
+        .refusing(&[&UNKNOWN_INDICATOR])],
+    },
+    Route {
+        path: "/v1/indicators/{id}/series",
+        operations: &[Operation::read(
+            "readSeries",
+            TAG,
+            Serves::Dated(series::series),
+            Content::Listed(shape::<series::Body>),
+        )
+        .called("Chuỗi thời gian", "An indicator over time")
+        .saying(
+            "Mỗi khoảng và địa bàn một dòng phẳng. Thời gian: `period`, `last` hoặc `from` và `to`; \
+             mặc định 30 ngày gần nhất. Tối đa 10.000 điểm.",
+            "One flat row for each bucket and area. The time is `period`, `last`, or `from` and \
+             `to`; the last 30 days without any. At most 10,000 points.",
+        )
+        .taking(&[
+            &INDICATOR,
+            &GRAIN,
+            &FROM,
+            &TO,
+            &STRETCH_PERIOD,
+            &LAST_DAYS,
+            &BY_PLACE,
+            &AREA,
+            &BOUNDARIES,
+            &AS_OF,
+        ])
+        .refusing(&[&UNKNOWN_INDICATOR, &TOO_MANY_POINTS, &NOT_APPLICABLE])],
+    },
+    Route {
+        path: "/v1/indicators/{id}/breakdown",
+        operations: &[Operation::read(
+            "readBreakdown",
+            TAG,
+            Serves::Dated(breakdown::breakdown),
+            Content::Listed(shape::<breakdown::Body>),
+        )
+        .called("Xếp hạng và bản đồ", "A ranking, or a map")
+        .saying(
+            "Một dòng cho mỗi xã hoặc mỗi giá trị của một chiều; cộng lại đúng bằng toàn tỉnh.",
+            "One row for each commune or value of a dimension; together they make up the province.",
+        )
+        .taking(&[&INDICATOR, &BY, &PERIOD, &BOUNDARIES, &AS_OF, &SORT, &LIMIT])
+        .refusing(&[&UNKNOWN_INDICATOR, &NOT_APPLICABLE])],
+    },
+    Route {
+        path: "/v1/indicators/{id}/revisions",
+        operations: &[Operation::read(
+            "readRevisions",
+            TAG,
+            Serves::Blocking(revisions::revisions),
+            Content::Listed(shape::<revisions::Body<'static>>),
+        )
+        .called("Số liệu đã công bố thay đổi ra sao", "How published figures changed")
+        .saying(
+            "Thay đổi giữa hai thời điểm hiểu biết, biết lúc nào và vì sao.",
+            "What changed between two moments of knowledge, when it was learned and why.",
+        )
+        .taking(&[
+            &INDICATOR,
+            &GRAIN,
+            &FROM,
+            &TO,
+            &STRETCH_PERIOD,
+            &LAST_DAYS,
+            &BY_PLACE,
+            &AREA,
+            &BOUNDARIES,
+            &LEARNED_FROM,
+            &LEARNED_TO,
+            &REVISIONS_LIMIT,
+        ])
+        .refusing(&[
+            &UNKNOWN_INDICATOR,
+            &TOO_MANY_POINTS,
+            &NOT_APPLICABLE,
+            &NO_VINTAGE,
+            &VINTAGE_COMPACTED,
+        ])],
+    },
+    Route {
+        path: "/v1/indicators/{id}/lineage",
+        operations: &[Operation::read(
+            "readLineage",
+            TAG,
+            Serves::Dated(lineage::lineage),
+            Content::Drawn(shape::<lineage::Body<'static>>),
+        )
+        .called("Số liệu được tạo từ đâu", "What a number is made of")
+        .saying(
+            "Từ chỉ số xuống đại lượng, hợp đồng, luồng, nguồn và lần chạy gần nhất; JSON hoặc sơ đồ \
+             Mermaid.",
+            "From the indicator down to measures, contracts, streams, sources and their last runs; as \
+             JSON or as a Mermaid flowchart.",
+        )
+        .taking(&[&INDICATOR, &AS_OF])
+        .refusing(&[&UNKNOWN_INDICATOR])],
+    },
+    Route {
+        path: "/v1/query",
+        operations: &[Operation::read(
+            "queryBatch",
+            TAG,
+            Serves::Own(|| web::to(batch::batch)),
+            Content::Json(shape::<batch::Body>),
+        )
+        .sent(Verb::Post, Body::Json(shape::<batch::Batch>))
+        .called("Nhiều câu hỏi một lúc", "Many readings at once")
+        .saying(
+            "Tối đa 50 câu hỏi, tất cả trả lời từ một phiên bản số liệu và theo đúng thứ tự; câu hỏi \
+             sai có lỗi ở đúng chỗ của nó. Tối đa 50.000 điểm, tính trước khi chạy.",
+            "Up to 50 queries, all answered from one revision and in their order; a bad one has its \
+             problem in its place. At most 50,000 points, counted before anything runs.",
+        )
+        .refusing(&[&BAD_PARAMETER, &TOO_MANY_POINTS, &NO_VINTAGE, &VINTAGE_COMPACTED])],
+    },
+    Route {
+        path: "/v1/badges/{id}.svg",
+        operations: &[Operation::read(
+            "readBadge",
+            TAG,
+            Serves::Dated(console::picture),
+            Content::Text("image/svg+xml"),
+        )
+        .called("Hình nhỏ cho trang khác", "A small picture for portals")
+        .saying(
+            "Giá trị, đơn vị, kỳ, trạng thái và ngày số liệu; ghi rõ khi số liệu cũ.",
+            "Value, unit, period, status and how far it is known; says so when it is stale.",
+        )
+        .taking(&[&INDICATOR, &PERIOD, &AS_OF])
+        .refusing(&[&UNKNOWN_INDICATOR])],
+    },
+    Route {
+        path: "/v1/dimensions/area/values",
+        operations: &[Operation::read(
+            "listAreas",
+            TAG,
+            Serves::Dated(dimension::areas),
+            Content::Listed(shape::<dimension::Body>),
+        )
+        .called("Các địa bàn", "The areas")
+        .saying(
+            "Tỉnh và các xã hiện nay; với boundaries=as_reported mọi xã, huyện của mọi thời kỳ.",
+            "The province and today's communes; with boundaries=as_reported the units of all times.",
+        )
+        .taking(&[&BOUNDARIES, &AS_OF])],
+    },
+];

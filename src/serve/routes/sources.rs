@@ -1,0 +1,192 @@
+//! The addresses of sources, their breaches and what they sent that was refused.
+
+use actix_web::web;
+
+use super::parameter::{
+    AFTER, BREACH_STATE, BY_RULE, CONTRACT, CURSOR, GRADE, LIMIT, PAGE_LIMIT, REASON, RECORD,
+    RECORD_STATE, RULE, SOURCE, SOURCE_ID, STREAM, TARGET_STATE, UNIT,
+};
+use super::{Body, Content, Operation, Route, Serves, Tag, Verb, shape};
+use crate::model::quarantine::ReplaySummary;
+use crate::serve::error::{
+    CONFLICT, NOT_APPLICABLE, SOURCE_IS_PAUSED, UNKNOWN_RECORD, UNKNOWN_SOURCE,
+};
+use crate::serve::{breaches, custody, quarantine, runs, sources, steering, targets};
+
+const TAG: Tag = Tag::Sources;
+
+pub(super) const ROUTES: &[Route] = &[
+    Route {
+        path: "/v1/sources",
+        operations: &[Operation::read(
+            "listSources",
+            TAG,
+            Serves::Quickly(sources::list),
+            Content::Listed(shape::<sources::List<'static>>),
+        )
+        .called("Các nguồn dữ liệu", "The sources")
+        .saying(
+            "Mỗi nguồn: một từ về sức khỏe, lý do, độ mới, lỗi gần nhất, đơn vị chịu trách nhiệm.",
+            "Each source: its health in a word, the reasons, freshness, last error, accountable unit.",
+        )],
+    },
+    Route {
+        path: "/v1/sources/{id}",
+        operations: &[
+            Operation::read(
+                "readSource",
+                TAG,
+                Serves::Quickly(sources::one),
+                Content::Json(shape::<sources::State<'static>>),
+            )
+            .called("Một nguồn dữ liệu", "One source, with the history of its runs")
+            .taking(&[&SOURCE_ID])
+            .refusing(&[&UNKNOWN_SOURCE]),
+            Operation::read(
+                "changeSource",
+                TAG,
+                Serves::Own(|| web::to(steering::change)),
+                Content::Json(shape::<steering::Changed<'static>>),
+            )
+            .sent(Verb::Patch, Body::Json(shape::<steering::Change>))
+            .called("Tạm dừng hoặc cho chạy lại", "Pauses a source, or resumes it")
+            .taking(&[&SOURCE_ID])
+            .refusing(&[&UNKNOWN_SOURCE]),
+        ],
+    },
+    Route {
+        path: "/v1/sources/{id}/targets",
+        operations: &[Operation::read(
+            "listTargets",
+            TAG,
+            Serves::Quickly(targets::list),
+            Content::Listed(shape::<targets::Body>),
+        )
+        .called("Các thiết bị của một đội", "The members of a fleet")
+        .saying(
+            "Trang sau ở `next`; trang đi theo tên nên không sót, không lặp.",
+            "The next page is at `next`; pages follow the names, so none is skipped or repeated.",
+        )
+        .taking(&[&SOURCE_ID, &TARGET_STATE, &AFTER, &LIMIT])
+        .refusing(&[&UNKNOWN_SOURCE, &NOT_APPLICABLE])],
+    },
+    Route {
+        path: "/v1/sources/{id}/runs",
+        operations: &[Operation::read(
+            "listRuns",
+            TAG,
+            Serves::Quickly(runs::list),
+            Content::Listed(shape::<runs::Body<'static>>),
+        )
+        .called("Các lần chạy gần nhất", "The last runs of a source")
+        .saying(
+            "Mới nhất trước. Trang sau ở `next`; không sót, không lặp dù có lần chạy mới.",
+            "The newest first. The next page is at `next`; none is skipped or repeated while runs go on.",
+        )
+        .taking(&[&SOURCE_ID, &STREAM, &CURSOR, &PAGE_LIMIT])
+        .refusing(&[&UNKNOWN_SOURCE])],
+    },
+    Route {
+        path: "/v1/sources/{id}/pulls",
+        operations: &[Operation::read(
+            "pullSource",
+            TAG,
+            Serves::Own(|| web::to(steering::pull)),
+            Content::Json(shape::<steering::Asked<'static>>),
+        )
+        .sent(Verb::Post, Body::Json(shape::<steering::Wanted>))
+        .answering(202)
+        .called("Lấy dữ liệu ngay", "Asks for a turn now")
+        .taking(&[&SOURCE_ID])
+        .refusing(&[&UNKNOWN_SOURCE, &SOURCE_IS_PAUSED])],
+    },
+    Route {
+        path: "/v1/sources/{id}/confirmations",
+        operations: &[Operation::read(
+            "confirmVanished",
+            TAG,
+            Serves::Own(|| web::to(custody::confirm)),
+            Content::Json(shape::<custody::Confirmed>),
+        )
+        .sent(Verb::Post, Body::Json(shape::<custody::Confirmation>))
+        .called("Xác nhận bản ghi đã mất thật", "Confirms that records have really vanished")
+        .taking(&[&SOURCE_ID])
+        .refusing(&[&UNKNOWN_SOURCE, &CONFLICT])],
+    },
+    Route {
+        path: "/v1/breaches",
+        operations: &[Operation::read(
+            "listBreaches",
+            TAG,
+            Serves::Quickly(breaches::list),
+            Content::Listed(shape::<breaches::List<'static>>),
+        )
+        .called("Sai lệch hợp đồng dữ liệu", "How sources leave their contracts")
+        .saying(
+            "Còn diễn ra trước, rồi mới nhất trước.",
+            "Open ones first, then the newest first.",
+        )
+        .taking(&[&SOURCE, &UNIT, &BREACH_STATE, &GRADE])],
+    },
+    Route {
+        path: "/v1/quarantine",
+        operations: &[Operation::read(
+            "listQuarantine",
+            Tag::Quarantine,
+            Serves::Own(|| web::to(quarantine::list)),
+            Content::Listed(quarantine::listed),
+        )
+        .called("Bản ghi bị cách ly", "Records that broke their contract")
+        .saying(
+            "Chỉ hình dạng, không bao giờ có giá trị. Trang sau ở `next`; trang đi theo số của bản \
+             ghi nên không sót, không lặp.",
+            "Shapes only, never a value. The next page is at `next`; pages follow the numbers of \
+             records, so none is skipped or repeated.",
+        )
+        .taking(&[
+            &SOURCE,
+            &STREAM,
+            &CONTRACT,
+            &REASON,
+            &RULE,
+            &RECORD_STATE,
+            &BY_RULE,
+            &CURSOR,
+            &PAGE_LIMIT,
+        ])],
+    },
+    Route {
+        path: "/v1/quarantine/replays",
+        operations: &[Operation::read(
+            "replayRecords",
+            Tag::Quarantine,
+            Serves::Own(|| web::to(custody::replay)),
+            Content::Json(shape::<ReplaySummary>),
+        )
+        .sent(Verb::Post, Body::Json(shape::<custody::Chosen>))
+        .called("Nạp lại bản ghi bị cách ly", "Sends held records through their contract again")],
+    },
+    Route {
+        path: "/v1/quarantine/discards",
+        operations: &[Operation::read(
+            "discardRecords",
+            Tag::Quarantine,
+            Serves::Own(|| web::to(custody::discard)),
+            Content::Json(shape::<custody::Discarded>),
+        )
+        .sent(Verb::Post, Body::Json(shape::<custody::Discard>))
+        .called("Bỏ bản ghi bị cách ly", "Discards held records, with who and why")],
+    },
+    Route {
+        path: "/v1/quarantine/{id}",
+        operations: &[Operation::read(
+            "readQuarantined",
+            Tag::Quarantine,
+            Serves::Own(|| web::to(quarantine::one)),
+            Content::Json(shape::<quarantine::Item>),
+        )
+        .called("Một bản ghi bị cách ly", "One record, whatever became of it")
+        .taking(&[&RECORD])
+        .refusing(&[&UNKNOWN_RECORD])],
+    },
+];
