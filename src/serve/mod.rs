@@ -23,6 +23,7 @@ mod exposition;
 mod guard;
 mod health;
 mod intake;
+mod lateness;
 mod number;
 mod past;
 mod period;
@@ -38,6 +39,7 @@ mod table;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod units;
 mod value;
 
 pub use context::{
@@ -76,12 +78,14 @@ const KEEP_ALIVE: Duration = Duration::from_mins(1);
 const DRAIN_SECONDS: u64 = 5;
 
 /// The addresses that hold no name in them, to suggest from.
-const PLAIN_PATHS: [&str; 15] = [
+const PLAIN_PATHS: [&str; 17] = [
     "/v1",
     "/v1/catalogue",
     "/v1/dimensions/area/values",
     "/v1/sources",
     "/v1/breaches",
+    "/v1/lateness",
+    "/v1/units",
     "/v1/events",
     "/v1/quarantine",
     "/livez",
@@ -116,6 +120,9 @@ fn routes(config: &mut web::ServiceConfig) {
         )
         .service(get("/v1/sources/{id}/targets", targets::list))
         .service(get("/v1/breaches", breaches::list))
+        .service(get("/v1/lateness", lateness::list))
+        .service(get("/v1/units", units::list))
+        .service(get("/v1/units/{id}", units::one))
         .service(resource("/v1/events", events::events))
         .service(post("/v1/sources/{id}/confirmations", custody::confirm))
         .service(post("/v1/sources/{id}/pulls", steering::pull))

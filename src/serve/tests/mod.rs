@@ -11,6 +11,7 @@ mod custody;
 mod events;
 mod gallery;
 mod intake;
+mod lateness;
 mod past;
 mod prometheus;
 mod refusals;
