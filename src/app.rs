@@ -28,6 +28,7 @@ use crate::model::contract::Otherwise;
 use crate::model::dictionary::Dictionaries;
 use crate::model::nearest::nearest;
 use crate::model::schema::Schema;
+use crate::model::time::Stamp;
 use crate::normalise::KeyHasher;
 use crate::pipeline::{Shared, Stream};
 use crate::pull;
@@ -92,6 +93,8 @@ pub struct Gateway {
     /// Those who listen, whatever the configuration.
     hub: Arc<serve::Hub>,
     allows_writes: bool,
+    /// Since when whoever pushes can be heard.
+    listening_since: Stamp,
     /// Each message asks to read the configuration again.
     reloads: Option<mpsc::Receiver<()>>,
 }
@@ -162,6 +165,7 @@ impl Gateway {
             store,
             metrics,
             streams,
+            listening_since: clock.now(),
             clock,
             stop,
             context,
@@ -334,8 +338,13 @@ fn parts(config: &Config, clock: &Clock, key: &[u8], previous: Option<&[u8]>) ->
     let mut streams = Vec::new();
     for source in &config.sources {
         for stream in &source.streams {
-            let (source, name) = (source.written.source.clone(), stream.name.clone());
-            streams.push(StreamName { source, stream: name, plan: stream.plan, rank: stream.rank });
+            streams.push(StreamName {
+                source: source.written.source.clone(),
+                stream: stream.name.clone(),
+                plan: stream.plan,
+                rank: stream.rank,
+                promise: stream.promise.clone(),
+            });
         }
     }
     Parts {
@@ -428,6 +437,7 @@ fn stream_labels(stream: &config::CheckedStream, schema: &Schema) -> StreamLabel
     StreamLabels {
         stream: stream.name.clone(),
         fresh_within: schema.fresh_within.as_seconds(),
+        has_deadlines: stream.promise.is_some(),
         warnings: warns.map(|rule| rule.text.clone()).collect(),
     }
 }

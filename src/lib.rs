@@ -19,6 +19,7 @@
 //! - [`normalise`]: from values to typed rows, or to rejects with a reason; pure.
 //! - [`fold`]: from rows to changes of cubes: subtract the old version, add the new one; pure.
 //! - [`indicator`]: from a snapshot to readings, with everything that qualifies them; pure.
+//! - [`lateness`]: from a rule and a calendar to reports that are due, on time or late; pure.
 //! - [`store`]: state, cubes, quarantine and cursor in one transaction a page; publishes snapshots.
 //! - [`telemetry`]: log lines and metrics.
 //! - [`pipeline`]: one stream's turn through all of the above, and when it takes it.
@@ -52,6 +53,7 @@ pub mod model;
 pub mod decode;
 pub mod fold;
 pub mod indicator;
+pub mod lateness;
 pub mod normalise;
 pub mod pull;
 

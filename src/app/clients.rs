@@ -77,6 +77,7 @@ pub(super) fn streams(
                 gate: stream.gate,
                 drift: written.streams[&stream.name].drift,
                 unit: written.accountable_unit.clone(),
+                promise: stream.promise.clone(),
                 fleet,
                 intake: intake_of(written, &context),
                 files: written.file.clone(),

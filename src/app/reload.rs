@@ -53,6 +53,8 @@ impl Pulling {
                 index
             });
         }
+        let deadlines = pipeline::keep_deadlines(shared, gateway.listening_since, rest.clone());
+        tokio::spawn(deadlines);
         Self { turns, at_work: asking.map(|stream| stream.index).collect(), rest }
     }
 

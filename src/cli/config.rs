@@ -40,6 +40,8 @@ pub(super) enum Kind {
     Units,
     /// areas.yaml
     Areas,
+    /// calendars.yaml
+    Calendars,
     /// iocgw.yaml
     Gateway,
     /// tests/*.yaml
@@ -86,6 +88,7 @@ fn document(kind: Kind) -> Value {
         Kind::Indicators => schema::of(FileKind::Indicators),
         Kind::Units => schema::of(FileKind::Units),
         Kind::Areas => schema::of(FileKind::Areas),
+        Kind::Calendars => schema::of(FileKind::Calendars),
         Kind::Gateway => schema::of(FileKind::Gateway),
         Kind::Test => rehearse::schema(),
     }

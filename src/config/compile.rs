@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::deadlines::{Calendars, calendars};
 use super::files::{Files, Read};
 use super::parent::Around;
 use super::ways::ways_in;
@@ -13,7 +14,7 @@ use super::yaml::Problem;
 use super::{CheckedSource, CheckedStream, Config, Options};
 use crate::decode::Decoder;
 use crate::fold::Plan;
-use crate::indicator::{self, Catalogue, KnownMeasure, UnitName};
+use crate::indicator::{self, Catalogue, KnownMeasure};
 use crate::model::area::{AreaList, Areas};
 use crate::model::contract::Contract;
 use crate::model::declared;
@@ -40,12 +41,14 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
     let units = units(&mut files);
     let (province, areas) = areas(&mut files, &mut words);
     let lists = lists(&mut files, &mut words);
+    let calendars = calendars(&mut files);
     let mut compiler = Compiler {
         files,
         words,
         units,
         outbound,
         lists,
+        calendars,
         areas: areas.map(Arc::new),
         key: options.identifier_key,
         previous_key: options.previous_key,
@@ -207,6 +210,7 @@ pub(super) struct Compiler<'a> {
     pub(super) units: BTreeMap<String, Unit>,
     pub(super) outbound: OutboundSettings,
     pub(super) lists: Lists,
+    pub(super) calendars: Calendars,
     pub(super) areas: Option<Arc<Areas>>,
     pub(super) key: &'a [u8],
     pub(super) previous_key: Option<&'a [u8]>,
@@ -268,6 +272,7 @@ impl Compiler<'_> {
             }
             self.unit(&read, "accountable_unit", &contract.accountable_unit);
             self.personal_properties(&read);
+            self.deadline(&read, "sla.in_by", contract.sla.in_by.as_ref());
             let schema = Schema::compile(contract, &self.lists, &self.words).map(Arc::new);
             let plan = schema.and_then(|schema| Plan::compile(contract, &schema, &self.words));
             match plan {
@@ -475,6 +480,8 @@ impl Compiler<'_> {
         };
         let position = plans.keys().position(|known| *known == stream.contract)?;
         let data_through = stream.data_through;
+        self.deadline(read, &format!("{at}.in_by"), stream.in_by.as_ref());
+        let promise = self.promise(&read.value, stream, &contracts[&stream.contract]);
         (self.files.problems.len() == before).then(|| CheckedStream {
             name: name.to_owned(),
             plan: position,
@@ -488,6 +495,7 @@ impl Compiler<'_> {
             cursor,
             data_through,
             gate: stream.gate,
+            promise,
             rank: 0,
         })
     }
@@ -510,11 +518,8 @@ impl Compiler<'_> {
             }
         }
         let known: BTreeMap<_, _> = plans.values().flat_map(known_measures).collect();
-        let units: BTreeMap<_, _> = self
-            .units
-            .iter()
-            .map(|(id, unit)| (id.clone(), UnitName { name: unit.name.clone() }))
-            .collect();
+        let units: BTreeMap<_, _> =
+            self.units.iter().map(|(id, unit)| (id.clone(), unit.facts())).collect();
         match Catalogue::compile(&settings, &known, &self.words, &units) {
             Ok(catalogue) => Some(catalogue),
             Err(problems) => {

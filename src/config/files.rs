@@ -96,6 +96,14 @@ impl<'a> Files<'a> {
         Some(Read { file, node, value })
     }
 
+    /// Whether a file is there that may be left out.
+    pub(super) fn has(&self, name: &str) -> bool {
+        match &self.kept {
+            Some(kept) => kept.contains_key(name),
+            None => self.dir.join(name).exists(),
+        }
+    }
+
     /// All YAML files of a folder, by name; a missing folder has none.
     pub(super) fn folder<T: DeserializeOwned>(&mut self, folder: &str) -> Vec<Read<T>> {
         let names = self.names(folder, "yaml");

@@ -7,6 +7,7 @@
 
 mod between;
 mod compile;
+mod deadlines;
 mod files;
 pub mod odcs;
 mod parent;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use crate::decode::Decoder;
 use crate::fold::Plan;
 use crate::indicator::{Catalogue, ContractFacts, UnitName};
+use crate::lateness::Promise;
 use crate::model::area::Areas;
 use crate::model::contract::Contract;
 use crate::model::dictionary::Dictionaries;
@@ -127,6 +129,8 @@ pub struct CheckedStream {
     pub data_through: DataThrough,
     /// When a page is refused whole.
     pub gate: Gate,
+    /// By when its reports have to be in, if they have to.
+    pub promise: Option<Arc<Promise>>,
     /// Its rank among the streams of its contract; 0 where the newest version counts.
     pub rank: u8,
 }
@@ -160,9 +164,6 @@ impl Config {
 
     /// What the evaluation needs to know of each unit.
     pub fn unit_names(&self) -> BTreeMap<String, UnitName> {
-        self.units
-            .iter()
-            .map(|(id, unit)| (id.clone(), UnitName { name: unit.name.clone() }))
-            .collect()
+        self.units.iter().map(|(id, unit)| (id.clone(), unit.facts())).collect()
     }
 }

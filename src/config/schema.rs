@@ -9,6 +9,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use super::written::{AreaFile, Gateway, Indicators, Source, Units};
+use crate::model::calendar::Calendars;
 use crate::model::contract::Contract;
 
 /// A kind of file of the configuration folder.
@@ -20,6 +21,8 @@ pub enum FileKind {
     Units,
     /// `areas.yaml`
     Areas,
+    /// `calendars.yaml`
+    Calendars,
     /// `contracts/*.yaml`
     Contract,
     /// `sources/*.yaml`
@@ -34,6 +37,7 @@ pub fn of(kind: FileKind) -> Value {
         FileKind::Gateway => of_type::<Gateway>("iocgw.yaml"),
         FileKind::Units => of_type::<Units>("units.yaml"),
         FileKind::Areas => of_type::<AreaFile>("areas.yaml"),
+        FileKind::Calendars => of_type::<Calendars>("calendars.yaml"),
         FileKind::Contract => of_type::<Contract>("contracts/*.yaml"),
         FileKind::Source => of_type::<Source>("sources/*.yaml"),
         FileKind::Indicators => of_type::<Indicators>("indicators/*.yaml"),

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::decode;
-use crate::indicator;
+use crate::indicator::{self, UnitName};
+use crate::model::deadline::InBy;
 use crate::model::text::Bilingual;
 use crate::model::units::Span;
 use crate::normalise::{Coercion, MapSettings};
@@ -69,6 +70,13 @@ pub struct Unit {
     pub name: Bilingual,
     /// The position.
     pub role: String,
+}
+
+impl Unit {
+    /// What the evaluation and readers need to know of it.
+    pub fn facts(&self) -> UnitName {
+        UnitName { name: self.name.clone(), role: self.role.clone() }
+    }
 }
 
 /// `areas.yaml`
@@ -204,6 +212,9 @@ pub struct Stream {
     /// Which time it is believed complete to after a good run.
     #[serde(default)]
     pub data_through: DataThrough,
+    /// By when its reports have to be in; that of its contract when absent.
+    #[serde(default)]
+    pub in_by: Option<InBy>,
     /// Which wire types may stand for another in all properties that name none themselves.
     #[serde(default)]
     pub coerce: Vec<Coercion>,

@@ -47,6 +47,8 @@ pub struct ContractFacts {
 pub struct UnitName {
     /// Its name.
     pub name: Bilingual,
+    /// The position that answers, never a person's name.
+    pub role: String,
 }
 
 /// All indicators, by id.

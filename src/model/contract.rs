@@ -9,6 +9,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
+use crate::model::deadline::InBy;
 use crate::model::text::Bilingual;
 use crate::model::units::Span;
 
@@ -128,6 +129,9 @@ impl JsonSchema for Precedence {
 pub struct Sla {
     /// The largest allowed age of the data.
     pub fresh_within: Span,
+    /// By when each report has to be in; nothing if only its age counts.
+    #[serde(default)]
+    pub in_by: Option<InBy>,
 }
 
 /// The type of a property.

@@ -3,14 +3,17 @@
 //! This is the bottom of the house. It has no I/O, no clock and no knowledge of any stage above.
 
 pub mod area;
+pub mod calendar;
 pub mod contract;
 pub mod cube;
+pub mod deadline;
 pub mod declared;
 pub mod derived;
 pub mod dictionary;
 pub mod drift;
 pub mod expr;
 pub mod intake;
+pub mod lateness;
 pub mod list;
 pub mod nearest;
 pub mod observation;

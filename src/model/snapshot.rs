@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::cube::{Cube, Dimension};
 use crate::model::dictionary::Dictionary;
 use crate::model::drift::Register;
+use crate::model::lateness::LatenessRegister;
 use crate::model::time::Stamp;
 
 /// How many finished runs of a stream are kept in sight.
@@ -163,6 +164,9 @@ pub struct StreamState {
     pub total: Conservation,
     /// Breaches of the contract, warnings and unknown codes.
     pub register: Register,
+    /// Which of its reports were due, and when they came.
+    #[serde(skip)]
+    pub lateness: Arc<LatenessRegister>,
     /// The last runs, oldest first, at most [`RUNS_KEPT`].
     pub runs: VecDeque<RunLine>,
 }

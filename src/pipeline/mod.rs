@@ -6,6 +6,7 @@
 //! turn always ends with a run line: what was received and what became of it.
 
 mod cursor;
+mod deadlines;
 mod discovery;
 mod files;
 mod fleet;
@@ -30,6 +31,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::decode::Decoder;
+use crate::lateness::Promise;
 use crate::model::drift::Drift;
 use crate::model::schema::Schema;
 use crate::model::snapshot::Validator;
@@ -41,6 +43,7 @@ use crate::store::Store;
 use crate::telemetry::Metrics;
 
 pub use cursor::{Cursor, CursorSettings, Order};
+pub use deadlines::keep as keep_deadlines;
 pub use discovery::{
     Discovered, Discovery, FileDiscovery, FleetSettings, HttpDiscovery, List, TargetGroup, at_once,
 };
@@ -112,6 +115,8 @@ pub struct Stream {
     pub drift: DriftSettings,
     /// The body that answers for the source.
     pub unit: String,
+    /// By when its reports have to be in, if they have to.
+    pub promise: Option<Arc<Promise>>,
     /// Present if it is pushed to.
     pub intake: Option<Intake>,
     /// Present if its records lie in files.
@@ -232,6 +237,18 @@ impl Failure {
             Self::Contract(_) => "contract",
             Self::Paused => "paused",
             Self::Panicked(_) => "other",
+        }
+    }
+
+    /// Whether the source has nothing to do with it: our store, our fault, our rules on addresses.
+    fn is_ours(&self) -> bool {
+        match self {
+            Self::Store(_) | Self::Paused | Self::Panicked(_) => true,
+            Self::Pull(error) => {
+                let is_stopped = matches!(error, pull::PullError::Stopped);
+                is_stopped || error.reason() == pull::Reason::Address
+            }
+            Self::Contract(_) => false,
         }
     }
 }

@@ -49,13 +49,14 @@ pub async fn run(
                 () = stop.cancelled() => return Ok(()),
             }
         }
+        let began = shared.clock.now();
         let finished = one_turn(&stream, &shared, pace).await?;
         pace = Pace::Spread;
         if stop.is_cancelled() {
             return Ok(());
         }
         due = (!finished.has_more)
-            .then(|| next_turn(&stream, shared.clock.now()).max(left_alone_until(&stream)));
+            .then(|| next_look(&stream, began, shared.clock.now()).max(left_alone_until(&stream)));
     }
 }
 
@@ -109,6 +110,7 @@ fn faulted(stream: &Stream, at: Stamp) -> RunEnd {
         data_through: None,
         targets: None,
         failure: Some(("other".to_owned(), message)),
+        is_ours: true,
         refused: 0,
         drift: stream.no_drift(),
         circuit: None,
@@ -121,6 +123,15 @@ fn faulted(stream: &Stream, at: Stamp) -> RunEnd {
 fn left_alone_until(stream: &Stream) -> Stamp {
     let puller = stream.puller.as_ref().filter(|_| stream.fleet.is_none());
     puller.map(Source::circuit).and_then(|circuit| circuit.open_until).unwrap_or_default()
+}
+
+/// The stream's next moment, or the moment before it at which a report is due: whether it is in must be
+/// seen then and not a whole interval later. One that has become due since the last turn began is
+/// looked for at once.
+fn next_look(stream: &Stream, began: Stamp, now: Stamp) -> Stamp {
+    let next = next_turn(stream, now);
+    let due = stream.promise.as_ref().and_then(|promise| promise.due_after(began));
+    due.map_or(next, |due| next.min(due.at.max(now)))
 }
 
 /// The next moment of the stream's own rhythm after `now`.

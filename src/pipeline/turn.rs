@@ -372,6 +372,7 @@ pub(super) async fn finish(
         data_through,
         targets: progress.targets,
         failure,
+        is_ours: matches!(&ending, Err(failure) if failure.is_ours()),
         refused: progress.refused,
         drift: progress.drift.clone(),
         circuit: stream.puller.as_ref().filter(|_| stream.fleet.is_none()).map(Source::circuit),

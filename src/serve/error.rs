@@ -52,6 +52,8 @@ kinds! {
         "/v1/catalogue lists the indicators; the nearest ids are under `suggestions`.";
     UNKNOWN_SOURCE "unknown-source" NOT_FOUND "Unknown source"
         "/v1/sources lists the sources; the nearest names are under `suggestions`.";
+    UNKNOWN_UNIT "unknown-unit" NOT_FOUND "Unknown accountable unit"
+        "/v1/units lists the units; the nearest ids are under `suggestions`.";
     NO_VINTAGE "no-vintage" NOT_FOUND "Nothing was known yet"
         "The journal begins later than the moment asked for; `earliest` is its first moment.";
     VINTAGE_COMPACTED "vintage-compacted" GONE "Only the end of that day is kept"
@@ -127,6 +129,8 @@ pub(super) enum ApiError {
     UnknownIndicator { id: String, suggestions: Vec<String> },
     #[error("No source '{}'.", brief(.id))]
     UnknownSource { id: String, suggestions: Vec<String> },
+    #[error("No accountable unit '{}'.", brief(.id))]
+    UnknownUnit { id: String, suggestions: Vec<String> },
     #[error("What was known at {at} cannot be told: the journal begins at {earliest}.")]
     NoVintage { at: Stamp, earliest: Stamp },
     #[error(
@@ -246,6 +250,7 @@ impl ApiError {
             Self::UnknownPath { .. } => &UNKNOWN_PATH,
             Self::UnknownIndicator { .. } => &UNKNOWN_INDICATOR,
             Self::UnknownSource { .. } => &UNKNOWN_SOURCE,
+            Self::UnknownUnit { .. } => &UNKNOWN_UNIT,
             Self::NoVintage { .. } => &NO_VINTAGE,
             Self::VintageCompacted { .. } => &VINTAGE_COMPACTED,
             Self::UnknownRecord(_) => &UNKNOWN_RECORD,
@@ -293,7 +298,8 @@ impl ApiError {
             suggestions: match self {
                 Self::UnknownPath { suggestions }
                 | Self::UnknownIndicator { suggestions, .. }
-                | Self::UnknownSource { suggestions, .. } => suggestions,
+                | Self::UnknownSource { suggestions, .. }
+                | Self::UnknownUnit { suggestions, .. } => suggestions,
                 _ => &[],
             },
             errors: match self {

@@ -26,6 +26,7 @@ mod format;
 mod guard;
 mod health;
 mod intake;
+mod lateness;
 mod lineage;
 mod number;
 mod openapi;
@@ -45,6 +46,7 @@ mod table;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod units;
 mod value;
 
 pub use context::{

@@ -124,7 +124,7 @@ fn days(asked: &Asked<'_>, definition: &Definition, query: &Query) -> Result<(Da
     Ok((tomorrow.plus(-last(query.get("last").unwrap_or("30d"))?), tomorrow))
 }
 
-fn day(name: &str, text: &str) -> Result<Day, ApiError> {
+pub(super) fn day(name: &str, text: &str) -> Result<Day, ApiError> {
     let known = |day: &Day| YEARS.contains(&day.date().year());
     Day::parse(text).filter(known).ok_or_else(|| {
         let reason = format!("has the value '{}', which is not a day", brief(text));

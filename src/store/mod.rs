@@ -23,6 +23,7 @@ mod guards;
 mod held;
 mod journal;
 mod keys;
+mod lateness;
 mod load;
 mod pause;
 mod precedence;
@@ -47,6 +48,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::fold::Plan;
+use crate::lateness::Promise;
 use crate::model::dictionary::Dictionaries;
 use crate::model::drift::Drift;
 use crate::model::observation::{Observations, Reject};
@@ -85,6 +87,8 @@ pub struct StreamName {
     /// Its rank among the streams of its contract: of two versions of a record that of the higher
     /// rank counts. 0 for all of them if the newest does.
     pub rank: u8,
+    /// By when its reports have to be in, if they have to.
+    pub promise: Option<Arc<Promise>>,
 }
 
 /// One page's records, to be committed.
@@ -150,6 +154,8 @@ pub struct RunEnd {
     pub targets: Option<(u64, u64)>,
     /// Why it failed: reason and message.
     pub failure: Option<(String, String)>,
+    /// Whether it ended early by no doing of the source's: then it has not seen what there was.
+    pub is_ours: bool,
     /// Those of its records that came on pages refused whole; no commit has counted them.
     pub refused: u64,
     /// How its records strayed from their contract.
@@ -198,6 +204,7 @@ pub(crate) enum Command {
     Begin(usize, Stamp),
     End(Box<RunEnd>, oneshot::Sender<Result<(), StoreError>>),
     Schedule(usize, Stamp),
+    Judge(Stamp, oneshot::Sender<Result<(), StoreError>>),
     /// Answered when everything before it has been done.
     Settle(oneshot::Sender<()>),
     /// Goes on taking out what is older than it may be kept; given by the writer to itself.
@@ -297,6 +304,12 @@ impl Store {
     /// Shows when the next run is due; not kept on disk.
     pub async fn schedule(&self, stream: usize, at: Stamp) {
         let _ = self.commands.send(Command::Schedule(stream, at)).await;
+    }
+
+    /// Enters which reports have become due, and what is missing of those that are pushed to a gateway
+    /// that has been listening since `listening_since`.
+    pub async fn judge(&self, listening_since: Stamp) -> Result<(), StoreError> {
+        self.ask(|reply| Command::Judge(listening_since, reply)).await?
     }
 
     /// Waits until no commit can be stamped earlier than now any more. Blocks, so not for an async

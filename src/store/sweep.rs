@@ -8,10 +8,12 @@
 //! while the pass was under way is left alone.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::contract::Contract;
+use super::lateness;
 use super::save;
 use super::sqlite::failure;
 use super::writer::{Stream, Writer};
@@ -123,6 +125,8 @@ impl Writer {
             (self.streams[stream].state, self.streams[stream].cursor) = (state, cursor);
             return Err(failure(&error));
         }
+        let stream = &mut self.streams[stream];
+        stream.saved_lateness = Arc::clone(&stream.state.lateness);
         self.revision += 1;
         self.publish(at);
         Ok(swept)
@@ -169,6 +173,7 @@ impl Writer {
         save::stream(&transaction, &stream.state, stream.cursor)?;
         note(&transaction, &stream.name, &stream.state)?;
         save::run(&transaction, &stream.name, &line)?;
+        lateness::save(&transaction, &stream.name, &stream.saved_lateness, &stream.state.lateness)?;
         save::known(&transaction, &stream.state, commit.0)?;
         save::revision(&transaction, commit)?;
         transaction.commit()

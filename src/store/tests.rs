@@ -11,6 +11,7 @@ mod disk;
 mod equals;
 mod files;
 mod keys;
+mod lateness;
 mod past;
 mod pause;
 mod precedence;
@@ -73,6 +74,8 @@ struct World {
     keys: KeyIds,
     /// Sources by precedence, highest first; none if the newest version counts.
     ranks: Vec<&'static str>,
+    /// By when the reports of both streams have to be in.
+    promise: Option<Arc<Promise>>,
 }
 
 impl World {
@@ -88,6 +91,7 @@ impl World {
             clock,
             keys: KeyIds { current: 1, previous: None },
             ranks: Vec::new(),
+            promise: None,
         }
     }
 
@@ -125,6 +129,7 @@ impl World {
             stream: "visits".to_owned(),
             plan: 0,
             rank: self.rank(source),
+            promise: self.promise.clone(),
         };
         let files = vec![("contract.yaml".to_owned(), text.to_owned())];
         let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
@@ -203,6 +208,7 @@ fn run(stream: usize, number: i64) -> RunEnd {
         cursor: None,
         backfill: None,
         data_through: None,
+        is_ours: false,
         targets: None,
         failure: None,
         refused: 0,

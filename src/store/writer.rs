@@ -22,6 +22,7 @@ use super::delivery;
 use super::guards;
 use super::journal;
 use super::keys;
+use super::lateness;
 use super::pause;
 use super::precedence;
 use super::retention::{self, Expiry};
@@ -33,6 +34,7 @@ use super::{Command, Parts, QUEUE, RunEnd, Store, StoreError, StreamName, load, 
 use crate::clock::Clock;
 use crate::failpoint;
 use crate::fold::entities::{CHUNK, ORIGINS};
+use crate::model::lateness::LatenessRegister;
 use crate::model::snapshot::{Circuit, Outcome, Paused, RUNS_KEPT, RunLine, Snapshot, StreamState};
 use crate::model::time::Stamp;
 use crate::model::units::Span;
@@ -48,6 +50,8 @@ pub(super) struct Stream {
     pub(super) number: u8,
     /// Whether the register of breaches has changed since it was last written.
     pub(super) is_register_unsaved: bool,
+    /// The lateness register as it is on the disk.
+    pub(super) saved_lateness: Arc<LatenessRegister>,
 }
 
 pub(super) struct Writer {
@@ -191,7 +195,10 @@ pub(super) fn load_all(
             ranks.resize(ORIGINS.into(), 0);
             ranks[usize::from(number)] = name.rank;
         }
-        streams.push(Stream { name, state, cursor, number, is_register_unsaved: false });
+        let saved_lateness = lateness::load(&transaction, &name)?;
+        state.lateness = Arc::clone(&saved_lateness);
+        let is_register_unsaved = false;
+        streams.push(Stream { name, state, cursor, number, is_register_unsaved, saved_lateness });
     }
     let mut newest = (revision, at);
     if opening.changed {
@@ -290,6 +297,7 @@ impl Writer {
                     self.streams[stream].state.next_run = Some(at);
                     None
                 }
+                Command::Judge(since, reply) => told(reply, self.judge(since)),
                 Command::Close(reply) => {
                     let _ = self.connection.pragma_query(None, "wal_checkpoint", |_| Ok(()));
                     // Whoever is told that the store is closed may open it again.
@@ -411,6 +419,7 @@ impl Writer {
         // A watermark never goes back: a late run cannot take back what was believed complete.
         state.data_through = state.data_through.max(end.data_through);
         state.targets = end.targets.or(state.targets);
+        lateness::note(&stream.name, state, end);
         state.validator.clone_from(&end.validator);
         if let Some(circuit) = end.circuit {
             self.circuits.insert(stream.name.source.clone(), circuit);
@@ -440,7 +449,8 @@ impl Writer {
     ) -> Result<(), rusqlite::Error> {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Stream { name, state, cursor, is_register_unsaved, .. } = &mut self.streams[stream];
+        let Stream { name, state, cursor, is_register_unsaved, saved_lateness, .. } =
+            &mut self.streams[stream];
         save::stream(&transaction, state, *cursor)?;
         sweep::note_first(&transaction, name, state)?;
         if is_backfill_moved {
@@ -456,10 +466,12 @@ impl Writer {
         } else {
             Vec::new()
         };
+        lateness::save(&transaction, name, saved_lateness, &state.lateness)?;
         save::known(&transaction, state, self.revision + 1)?;
         save::revision(&transaction, (self.revision + 1, at))?;
         transaction.commit()?;
         *is_register_unsaved = false;
+        *saved_lateness = Arc::clone(&state.lateness);
         for (breach, id) in state.register.breaches.iter_mut().zip(ids) {
             breach.id = id;
         }

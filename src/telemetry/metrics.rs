@@ -17,6 +17,7 @@ use prometheus::{
 
 use super::disk;
 use super::listeners::Listeners;
+use super::reports::Reports;
 use crate::model::drift::{Audit, Grade};
 use crate::model::observation::Reason;
 use crate::model::snapshot::{Backfill, Snapshot, StreamState};
@@ -78,6 +79,8 @@ pub struct StreamLabels {
     pub stream: String,
     /// The largest allowed age of its data, seconds.
     pub fresh_within: i64,
+    /// Whether its reports have to be in by a moment.
+    pub has_deadlines: bool,
     /// The checks of its contract that only warn, as written.
     pub warnings: Vec<String>,
 }
@@ -132,6 +135,7 @@ pub struct Metrics {
     commit_duration: Histogram,
     http_requests: IntCounterVec,
     http_duration: HistogramVec,
+    reports: Reports,
     /// Those who listen to events.
     pub listeners: Listeners,
 }
@@ -150,11 +154,11 @@ impl Maker<'_> {
         self.add(IntCounterVec::new(Opts::new(format!("iocgw_{name}"), help), labels))
     }
 
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
         self.add(IntGaugeVec::new(Opts::new(format!("iocgw_{name}"), help), labels))
     }
 
-    fn moments(&self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
+    pub(super) fn moments(&self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
         self.add(GaugeVec::new(Opts::new(format!("iocgw_{name}"), help), labels))
     }
 
@@ -381,6 +385,7 @@ impl Metrics {
                 &["route", "method"],
                 16.0,
             ),
+            reports: Reports::new(&make),
             listeners: Listeners::new(&make),
             registry: registry.clone(),
             sources: RwLock::default(),
@@ -525,8 +530,11 @@ impl Metrics {
             self.rekeying.with_label_values(&[contract]).set(*remaining as i64);
         }
         for source in &*self.sources.read().unwrap_or_else(PoisonError::into_inner) {
-            for StreamLabels { stream, .. } in &source.streams {
+            for StreamLabels { stream, has_deadlines, .. } in &source.streams {
                 let state = snapshot.streams.get(&format!("{}.{stream}", source.source));
+                if *has_deadlines {
+                    self.reports.look(&source.source, stream, state.map(|state| &*state.lateness));
+                }
                 for grade in Grade::ALL {
                     let count = state.map_or(0, |state| state.register.count(grade));
                     let labels = [source.source.as_str(), stream, grade.as_str()];

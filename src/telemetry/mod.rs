@@ -9,5 +9,6 @@ mod disk;
 pub mod listeners;
 pub mod log;
 pub mod metrics;
+mod reports;
 
 pub use metrics::{Metrics, SourceLabels, StreamLabels};

@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["model"],
     &["failpoint"],
     &["clock"],
-    &["pull", "decode", "normalise", "fold", "indicator"],
+    &["pull", "decode", "normalise", "fold", "indicator", "lateness"],
     &["store", "telemetry"],
     &["pipeline", "serve"],
     &["config"],
@@ -29,7 +29,7 @@ const PROVINCE_MAY_IMPORT: &[&str] = &["model", "clock"];
 const SERVE_MAY_IMPORT: &[&str] = &["model", "clock", "indicator"];
 
 /// Synchronous, without input or output: what comes in alone decides what goes out.
-const PURE: &[&str] = &["decode", "normalise", "fold", "indicator"];
+const PURE: &[&str] = &["decode", "normalise", "fold", "indicator", "lateness"];
 
 /// What a pure module has no use for: words, and modules of the standard library.
 const IMPURE: &[&str] = &["async", "await", "tokio", "tracing", "reqwest", "actix_web", "rusqlite"];

@@ -133,6 +133,7 @@ fn every_shipped_file_keeps_its_schema() {
         (FileKind::Gateway, "iocgw.yaml"),
         (FileKind::Units, "units.yaml"),
         (FileKind::Areas, "areas.yaml"),
+        (FileKind::Calendars, "calendars.yaml"),
     ];
     let folders = [
         (FileKind::Contract, "contracts"),

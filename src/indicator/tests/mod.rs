@@ -95,7 +95,7 @@ impl Fixture {
             ]),
             units: BTreeMap::from([(
                 "office".to_owned(),
-                UnitName { name: Bilingual::same("Office") },
+                UnitName { name: Bilingual::same("Office"), role: "Head".to_owned() },
             )]),
             known: BTreeMap::new(),
             catalogue: Catalogue::default(),

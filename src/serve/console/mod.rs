@@ -10,6 +10,7 @@ mod badge;
 mod breaches;
 mod format;
 mod indicator;
+mod lateness;
 mod quarantine;
 mod sources;
 mod spark;
@@ -66,7 +67,9 @@ pub(super) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     }
     let sources = states(asked, true);
     let breaches = super::breaches::open(asked);
-    let markup = layout(asked, &choices, chosen, &tiles, &sources, &breaches);
+    let late = super::lateness::owed(asked);
+    let registers = (&breaches[..], &late[..]);
+    let markup = layout(asked, &choices, chosen, &tiles, &sources, registers);
     Ok(Answer::new("text/html; charset=utf-8", markup.into_string(), Keep::Briefly))
 }
 
@@ -141,13 +144,14 @@ fn layout(
     chosen: &str,
     tiles: &[Tile<'_>],
     sources: &[State<'_>],
-    breaches: &[super::breaches::Item<'_>],
+    (breaches, late): (&[super::breaches::Item<'_>], &[super::lateness::Item<'_>]),
 ) -> Markup {
     let body = html! {
         (bar(choices, chosen, tiles))
         main id="main" {
             (attention(tiles, sources))
             (groups(tiles))
+            (lateness::table(late))
             (breaches::table(breaches))
             (sources::table(sources))
         }
@@ -308,6 +312,8 @@ fn footer(asked: &Asked<'_>) -> Markup {
                 li { a href="/docs" { (both("Tra cứu API", "API reference")) } }
                 li { a href="/v1/catalogue" { (both("Danh mục chỉ số", "catalogue")) } }
                 li { a href="/v1/sources" { (both("Nguồn dữ liệu", "sources")) } }
+                li { a href="/v1/units" { (both("Đơn vị", "units")) } }
+                li { a href="/v1/lateness" { (both("Sổ theo dõi trễ hạn", "lateness register")) } }
                 li { a href="/v1/breaches" { (both("Sai lệch hợp đồng", "breaches")) } }
                 li { a href="/quarantine" { (both("Bản ghi cách ly", "quarantine")) } }
                 li { a href="/metrics" { (both("Số đo vận hành", "metrics")) } }

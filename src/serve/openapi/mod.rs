@@ -35,9 +35,10 @@ const ABOUT: Both = (
 );
 
 impl Tag {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Readings,
         Self::Sources,
+        Self::Units,
         Self::Quarantine,
         Self::Deliveries,
         Self::Prometheus,
@@ -49,6 +50,7 @@ impl Tag {
         match self {
             Self::Readings => "readings",
             Self::Sources => "sources",
+            Self::Units => "units",
             Self::Quarantine => "quarantine",
             Self::Deliveries => "deliveries",
             Self::Prometheus => "prometheus",
@@ -61,6 +63,7 @@ impl Tag {
         match self {
             Self::Readings => ("Chỉ số và số liệu", "Indicators and their figures"),
             Self::Sources => ("Nguồn dữ liệu và sai lệch hợp đồng", "Sources and their breaches"),
+            Self::Units => ("Đơn vị chịu trách nhiệm", "Accountable units and their reports"),
             Self::Quarantine => ("Bản ghi bị cách ly", "Records in quarantine"),
             Self::Deliveries => ("Luồng sự kiện và dữ liệu gửi vào", "Events out, deliveries in"),
             Self::Prometheus => ("Cho Grafana, không cần plugin", "For Grafana, without a plugin"),

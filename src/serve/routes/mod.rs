@@ -11,6 +11,7 @@ pub(super) mod parameter;
 mod prometheus;
 mod readings;
 mod sources;
+mod units;
 
 use std::future::ready;
 
@@ -49,6 +50,7 @@ pub(super) enum Verb {
 pub(super) enum Tag {
     Readings,
     Sources,
+    Units,
     Quarantine,
     Deliveries,
     Prometheus,
@@ -288,9 +290,8 @@ impl Route {
 
 /// Every address. Where two patterns fit, the first one answers.
 pub(super) fn all() -> impl Iterator<Item = &'static Route> {
-    [readings::ROUTES, sources::ROUTES, deliveries::ROUTES, prometheus::ROUTES, house::ROUTES]
-        .into_iter()
-        .flatten()
+    let tables = [readings::ROUTES, sources::ROUTES, units::ROUTES, deliveries::ROUTES];
+    tables.into_iter().chain([prometheus::ROUTES, house::ROUTES]).flatten()
 }
 
 /// Makes the server's routes.

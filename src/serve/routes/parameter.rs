@@ -99,6 +99,12 @@ pub(super) const SOURCE_ID: Parameter = piece(
     "portal",
     ("Tên nguồn, xem /v1/sources.", "The source's name, of /v1/sources."),
 );
+pub(super) const UNIT_ID: Parameter = piece(
+    "id",
+    Takes::Text,
+    "vp-ubnd",
+    ("Mã đơn vị, xem /v1/units.", "The unit's id, of /v1/units."),
+);
 pub(super) const RECORD: Parameter = piece(
     "id",
     Takes::Number,
@@ -364,6 +370,13 @@ pub(super) const BREACH_STATE: Parameter = query(
     None,
     "open",
     ("Còn diễn ra hay đã hết.", "Whether it goes on or was repaired."),
+);
+pub(super) const REPORT_STATE: Parameter = query(
+    "state",
+    Takes::Words(&["pending", "on_time", "missing", "late"]),
+    None,
+    "missing",
+    ("Báo cáo đang ở tình trạng nào.", "How reports stand."),
 );
 pub(super) const GRADE: Parameter = query(
     "grade",

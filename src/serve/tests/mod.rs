@@ -12,6 +12,7 @@ mod custody;
 mod events;
 mod gallery;
 mod intake;
+mod lateness;
 mod lineage;
 mod past;
 mod prometheus;

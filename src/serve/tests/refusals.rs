@@ -131,6 +131,16 @@ async fn a_bad_value_is_refused_with_what_is_allowed() {
         ("/v1/breaches?unit=nobody".to_owned(), "unit"),
         ("/v1/breaches?state=closed".to_owned(), "state"),
         ("/v1/breaches?grade=bad".to_owned(), "grade"),
+        ("/v1/lateness?source=nobody".to_owned(), "source"),
+        ("/v1/lateness?unit=nobody".to_owned(), "unit"),
+        ("/v1/lateness?contract=nothing".to_owned(), "contract"),
+        ("/v1/lateness?state=early".to_owned(), "state"),
+        ("/v1/lateness?from=2024-02-30".to_owned(), "from"),
+        ("/v1/lateness?from=2024-03-02&to=2024-03-02".to_owned(), "to"),
+        ("/v1/lateness?cursor=1.portal".to_owned(), "cursor"),
+        ("/v1/lateness?limit=0".to_owned(), "limit"),
+        ("/v1/lateness?format=xml".to_owned(), "format"),
+        ("/v1/units?from=tomorrow".to_owned(), "from"),
         ("/?period=tomorrow".to_owned(), "period"),
     ] {
         let reply = get(&context(), &path).await;

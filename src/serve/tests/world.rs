@@ -197,7 +197,12 @@ impl Ground {
             ("so-tttt", "Sở TTTT", "Department"),
             ("so-du-lich", "Sở Du lịch", "Department of Tourism"),
         ]
-        .map(|(id, vi, en)| (id.to_owned(), UnitName { name: bilingual(vi, en) }))
+        .map(|(id, vi, en)| {
+            (
+                id.to_owned(),
+                UnitName { name: bilingual(vi, en), role: "Chánh Văn phòng".to_owned() },
+            )
+        })
         .into();
         let settings: BTreeMap<String, Settings> = serde_saphyr::from_str(indicators).unwrap();
         let catalogue = Catalogue::compile(&settings, &known, &self.words, &units).unwrap();

@@ -18,6 +18,7 @@ async fn a_store_that_is_opened_again_shows_the_very_same() {
     assert_eq!((committed.inserted, committed.updated), (50, 200));
     let ended = RunEnd {
         data_through: Some(Stamp(APRIL + 4)),
+        is_ours: false,
         backfill: Some(Backfill { done: 3, total: 5, pending: vec![pending(0), pending(7)] }),
         targets: Some((3, 4)),
         records: committed.records,

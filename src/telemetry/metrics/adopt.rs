@@ -51,7 +51,8 @@ impl Metrics {
             &self.source_paused,
             &self.circuit_open,
         ];
-        gauges.into_iter().chain([&self.breaches]).for_each(|family| without(family, is_gone));
+        let more = [&self.breaches, &self.reports.reports];
+        gauges.into_iter().chain(more).for_each(|family| without(family, is_gone));
         let moments = [
             &self.last_success,
             &self.last_attempt,
@@ -61,6 +62,7 @@ impl Metrics {
             &self.freshness_limit,
             &self.discovery_success,
             &self.credential_expiry,
+            &self.reports.next_due,
         ];
         moments.into_iter().for_each(|family| without(family, is_gone));
         let counters = [
@@ -104,7 +106,10 @@ impl Metrics {
             self.pull_duration.with_label_values(&[name]);
             self.credential_expiry.with_label_values(&[name]);
             self.request_duration.with_label_values(&[name]);
-            for StreamLabels { stream, warnings, .. } in &source.streams {
+            for StreamLabels { stream, warnings, has_deadlines, .. } in &source.streams {
+                if *has_deadlines {
+                    self.reports.look(name, stream, None);
+                }
                 let families = [
                     &self.received,
                     &self.unknown_codes,

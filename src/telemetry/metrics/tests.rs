@@ -12,6 +12,7 @@ fn every_label_set_is_there_from_the_start() {
         streams: vec![StreamLabels {
             stream: "dossiers".to_owned(),
             fresh_within: 1800,
+            has_deadlines: true,
             warnings: vec!["a <= b".to_owned()],
         }],
     };
@@ -24,6 +25,7 @@ fn every_label_set_is_there_from_the_start() {
         "iocgw_source_last_success_timestamp_seconds{source=\"portal\"} 0",
         "iocgw_records_warned_total{rule=\"a <= b\",source=\"portal\",stream=\"dossiers\"} 0",
         "iocgw_contract_breaches{grade=\"breaking\",source=\"portal\",stream=\"dossiers\"} 0",
+        "iocgw_reports{source=\"portal\",state=\"missing\",stream=\"dossiers\"} 0",
         "iocgw_contract_unknown_fields_total{source=\"portal\",stream=\"dossiers\"} 0",
         "iocgw_fleet_targets{source=\"portal\",state=\"silent\"} 0",
         "iocgw_fleet_discovery_failures_total{source=\"portal\"} 0",

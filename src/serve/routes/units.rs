@@ -1,0 +1,61 @@
+//! The addresses of those who answer: accountable units, and the reports that they owe.
+
+use super::parameter::{
+    CONTRACT, CURSOR, FROM, PAGE_LIMIT, REPORT_STATE, SOURCE, TO, UNIT, UNIT_ID,
+};
+use super::{Content, Operation, Route, Serves, Tag, shape};
+use crate::serve::error::UNKNOWN_UNIT;
+use crate::serve::{lateness, units};
+
+const TAG: Tag = Tag::Units;
+
+pub(super) const ROUTES: &[Route] = &[
+    Route {
+        path: "/v1/lateness",
+        operations: &[Operation::read(
+            "listReports",
+            TAG,
+            Serves::Quickly(lateness::list),
+            Content::Listed(shape::<lateness::List<'static>>),
+        )
+        .called("Sổ theo dõi báo cáo chậm", "Which reports were due, and when they came")
+        .saying(
+            "Mới nhất trước. Trang sau ở `next`; không sót, không lặp dù có báo cáo mới đến hạn.",
+            "The newest first. The next page is at `next`; none is skipped or repeated while new \
+             reports become due.",
+        )
+        .taking(&[
+            &UNIT,
+            &SOURCE,
+            &CONTRACT,
+            &REPORT_STATE,
+            &FROM,
+            &TO,
+            &CURSOR,
+            &PAGE_LIMIT,
+        ])],
+    },
+    Route {
+        path: "/v1/units",
+        operations: &[Operation::read(
+            "listUnits",
+            TAG,
+            Serves::Quickly(units::list),
+            Content::Listed(shape::<units::List<'static>>),
+        )
+        .called("Các đơn vị chịu trách nhiệm", "The accountable units and how they stand")
+        .taking(&[&FROM, &TO])],
+    },
+    Route {
+        path: "/v1/units/{id}",
+        operations: &[Operation::read(
+            "readUnit",
+            TAG,
+            Serves::Quickly(units::one),
+            Content::Json(shape::<units::Card<'static>>),
+        )
+        .called("Một đơn vị chịu trách nhiệm", "What one unit answers for, and how that stands")
+        .taking(&[&UNIT_ID, &FROM, &TO])
+        .refusing(&[&UNKNOWN_UNIT])],
+    },
+];
