@@ -70,6 +70,19 @@ fn metric(gateway: &Gateway, sample: &str) -> f64 {
     line.unwrap_or_else(|| panic!("no {sample} in\n{text}")).parse().unwrap()
 }
 
+/// Each target is a connection, and the shell that starts the program allows it 256 files.
+#[test]
+fn as_many_files_are_opened_as_the_machine_allows() {
+    let upstream = Upstream::start(kiosk);
+    let overlay = fleet("targets_file: targets/kiosks.json");
+    put(&overlay, "targets/kiosks.json", &groups(&["K-1"]));
+    let gateway = start(&overlay, &upstream);
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let hard = line.split_whitespace().nth(4).unwrap().parse().unwrap_or(f64::INFINITY);
+    assert_eq!(metric(&gateway, "process_max_fds"), hard.min(65_536.0));
+}
+
 #[test]
 fn files_of_targets_are_followed_and_a_broken_one_changes_nothing() {
     let overlay =
