@@ -14,7 +14,7 @@ fn rows() -> Vec<Value> {
         json!({
             "site": format!("CANARY-{n}"), "commune": COMMUNE, "day": format!("2025-08-0{n}"),
             "visits": n * 10, "updated": format!("2025-08-0{n}T17:00:00+07:00"),
-            "keeper_name": "CANARY keeper",
+            "full_name": "CANARY keeper",
         })
     };
     (1..=6).map(row).collect()
@@ -30,7 +30,7 @@ fn a_discovered_draft_is_refused_until_it_is_filled_in_and_then_pulls() {
     let upstream = Upstream::start(|_| Reply::json(&json!({"items": rows()}).to_string()));
     let overlay = Overlay::new();
     secrets(&overlay.folder().join("secrets"));
-    for folder in ["sources", "indicators"] {
+    for folder in ["sources", "indicators", "tests"] {
         overlay.clear(folder);
     }
     let folder = overlay.folder();
@@ -61,7 +61,7 @@ fn a_discovered_draft_is_refused_until_it_is_filled_in_and_then_pulls() {
     assert_eq!(code, Some(0), "{said}");
     let (code, said) = run(folder, &["source", "pull", "gates"]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains('6') && !said.contains("CANARY"), "{said}");
+    assert!(said.contains("received 6 = accepted 6 ") && !said.contains("CANARY"), "{said}");
     let store = std::fs::read(folder.join("iocgw.db")).unwrap();
     assert!(!store.windows(6).any(|window| window == b"CANARY"), "a value that nobody mapped");
 }
