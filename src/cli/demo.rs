@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::serve::{cancel_on_signal, listen};
+use super::serve::{cancel_on_signal, listen, raise_open_files};
 use super::terminal;
 use crate::app::{Gateway, IDENTIFIER_KEY, OUTBOUND_ALLOW, Settings};
 use crate::clock::Clock;
@@ -51,6 +51,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let began = Instant::now();
     log::start(LogFormat::Text, "warn");
+    raise_open_files();
     let stop = CancellationToken::new();
     cancel_on_signal(stop.clone())?;
     let listener = match &arguments.listen {

@@ -12,6 +12,9 @@ use crate::app::Gateway;
 use crate::clock::Clock;
 use crate::telemetry::log::{self, LogFormat};
 
+/// The most open files that are asked for.
+const OPEN_FILES: u64 = 65_536;
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -36,6 +39,7 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         if arguments.log_format == "json" { LogFormat::Json } else { LogFormat::Text },
         "info",
     );
+    raise_open_files();
     let stop = CancellationToken::new();
     let gateway = Gateway::open(
         &arguments.place.settings(arguments.store.clone()),
@@ -47,6 +51,20 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let gateway = gateway.reloading_on(hangups()?).allowing_writes(arguments.allow_writes);
     gateway.serve(listener).await?;
     Ok(0)
+}
+
+/// Takes as many open files as this process may have, within reason: each target of a fleet and each
+/// reader of the API is one, and shells start programs with 1,024.
+pub(super) fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.map_or(OPEN_FILES, |most| most.min(OPEN_FILES));
+    if limit.current.is_some_and(|current| current < most) {
+        limit.current = Some(most);
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::warn!("the limit of open files stays as it is: {error}");
+        }
+    }
 }
 
 /// Opens the listening socket.

@@ -15,16 +15,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::time::Instant;
 
 use super::discovery::named;
-use super::turn::{admit, note, read};
+use super::turn::deliver;
 use super::{Failure, Progress, Shared, Stream};
-use crate::failpoint;
 use crate::model::time::Stamp;
 use crate::model::units::{Size, Span};
-use crate::pull::{Ending, Page, PullError, Reason};
-use crate::store::{Batch, Before, Delivery};
+use crate::pull::{Ending, PullError, Reason};
+use crate::store::{Before, Delivery};
 
 /// The most files that one path may name.
 const MAX_FILES: usize = 1000;
@@ -107,7 +105,7 @@ pub(super) async fn take(
             tracing::debug!(source = stream.source, number, "a file is unchanged");
         } else {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            one(stream, shared, whole, (number as u64 + 1, &name), progress).await?;
+            one(stream, shared, whole, &name, progress).await?;
         }
         progress.modified = progress.modified.max(Some(written));
     }
@@ -118,42 +116,17 @@ async fn one(
     stream: &Arc<Stream>,
     shared: &Shared,
     whole: Whole,
-    (number, name): (u64, &str),
+    name: &str,
     progress: &mut Progress,
 ) -> Result<(), Failure> {
-    let (at, bytes) = (shared.clock.now(), whole.bytes.len() as u64);
-    let page = Page {
-        body: whole.bytes,
-        is_framed: true,
-        number,
-        fetched_at: at,
-        server_date: None,
-        rules: Vec::new(),
-    };
-    shared.metrics.cost(&stream.source, &[0; 5], 0, bytes, &[]);
-    failpoint::pass("fetched");
-    let read = match read(stream, shared, page).await? {
-        Ok(read) => read,
-        Err((detail, _)) => {
+    let taken = (whole.bytes, Some(whole.delivery));
+    match deliver(stream, shared, taken, "fetched", progress).await {
+        Err(Failure::Pull(PullError::Unreadable { reason, detail })) => {
             let detail = format!("{name}: {detail}");
-            return Err(PullError::Unreadable { reason: Reason::Decode, detail }.into());
+            Err(PullError::Unreadable { reason, detail }.into())
         }
-    };
-    progress.pages += 1;
-    admit(stream, shared, &read.audit, &read.rejects, progress)?;
-    let began = Instant::now();
-    let batch = Batch {
-        stream: stream.index,
-        received: read.turn.raw_records as u64,
-        observations: read.observations,
-        rejects: read.rejects,
-        contract_version: stream.schema().version,
-        cursor: None,
-        at,
-    };
-    let committed = shared.store.deliver(batch, Some(whole.delivery)).await?;
-    note(stream, shared, &committed, progress, began);
-    Ok(())
+        done => done,
+    }
 }
 
 fn refused(detail: String) -> Failure {

@@ -11,7 +11,7 @@
 //! still being asked when its next moment comes is passed over that time; nobody is asked twice at
 //! once. Answers are committed together, a page of them at a time.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -58,6 +58,9 @@ pub struct Fleet {
     pub slot: Span,
     /// How many targets are asked at once.
     pub concurrency: usize,
+    /// Made once: made anew, it would lie a fraction of a second beside itself, and whoever has just
+    /// been asked would be due again.
+    timetable: OnceLock<Timetable>,
     board: Mutex<Board>,
     /// Held by the turn under way; kept between turns for those who are still being asked.
     asking: tokio::sync::Mutex<Asking>,
@@ -86,7 +89,8 @@ impl Fleet {
     /// A fleet of which nobody has been asked.
     pub fn new(discovery: Arc<Discovery>, slot: Span, concurrency: usize) -> Self {
         let (board, asking) = (Mutex::default(), tokio::sync::Mutex::default());
-        Self { discovery, slot, concurrency: concurrency.max(1), board, asking }
+        let (concurrency, timetable) = (concurrency.max(1), OnceLock::new());
+        Self { discovery, slot, concurrency, timetable, board, asking }
     }
 
     /// What is known of its targets.
@@ -106,7 +110,9 @@ pub(super) async fn poll(
         fleet.discovery.refresh(shared).await;
     }
     let mut asking = fleet.asking.lock().await;
-    let timetable = Timetable::new(stream.interval.0, shared.clock.now(), Instant::now());
+    let timetable = *fleet
+        .timetable
+        .get_or_init(|| Timetable::new(stream.interval.0, shared.clock.now(), Instant::now()));
     let mut round = Round {
         stream,
         shared,

@@ -19,14 +19,13 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::turn::{self, admit, note, read};
+use super::turn;
 use super::{Failure, Progress, Shared, Stream};
-use crate::failpoint;
 use crate::model::intake::{Pushed, Refused, Taken};
 use crate::model::time::Stamp;
 use crate::model::units::{Size, Span};
-use crate::pull::{Ending, Page, PullError, RateLimit, SecretFile};
-use crate::store::{Batch, Before, Delivery, StoreError};
+use crate::pull::{Ending, RateLimit, SecretFile};
+use crate::store::{Before, Delivery, StoreError};
 
 /// Deliveries of one stream that wait for the one before them at most.
 const WAITING: usize = 8;
@@ -260,7 +259,8 @@ pub async fn push(stream: &Arc<Stream>, shared: &Shared, pushed: Pushed) -> Resu
     let (started, clock) = (shared.clock.now(), Instant::now());
     shared.store.begin(stream.index, started).await;
     let mut progress = Progress::new(stream);
-    let taken = take(stream, shared, pushed, delivery, &mut progress).await;
+    let body = (pushed.body, delivery);
+    let taken = turn::deliver(stream, shared, body, "pushed", &mut progress).await;
     let records = progress.records;
     let (ending, answer) = match taken {
         Ok(()) => (Ok(Ending::Complete), Ok(Taken { records, is_repeated: false })),
@@ -287,50 +287,6 @@ async fn note_repeat(stream: &Arc<Stream>, shared: &Shared) {
     {
         tracing::error!(source = stream.source, "a repeated delivery was not noted: {error}");
     }
-}
-
-/// One delivery's way from its bytes to its commit.
-async fn take(
-    stream: &Arc<Stream>,
-    shared: &Shared,
-    pushed: Pushed,
-    delivery: Option<Delivery>,
-    progress: &mut Progress,
-) -> Result<(), Failure> {
-    let at = shared.clock.now();
-    let bytes = pushed.body.len() as u64;
-    let page = Page {
-        body: pushed.body,
-        is_framed: true,
-        number: 1,
-        fetched_at: at,
-        server_date: None,
-        rules: Vec::new(),
-    };
-    shared.metrics.cost(&stream.source, &[0; 5], 0, bytes, &[]);
-    let read = match read(stream, shared, page).await? {
-        Ok(read) => read,
-        Err((detail, _)) => {
-            let reason = crate::pull::Reason::Decode;
-            return Err(PullError::Unreadable { reason, detail }.into());
-        }
-    };
-    progress.pages = 1;
-    admit(stream, shared, &read.audit, &read.rejects, progress)?;
-    let began = Instant::now();
-    let batch = Batch {
-        stream: stream.index,
-        received: read.turn.raw_records as u64,
-        observations: read.observations,
-        rejects: read.rejects,
-        contract_version: stream.schema().version,
-        cursor: None,
-        at,
-    };
-    failpoint::pass("pushed");
-    let committed = shared.store.deliver(batch, delivery).await?;
-    note(stream, shared, &committed, progress, began);
-    Ok(())
 }
 
 fn refused(failure: &Failure) -> Refused {

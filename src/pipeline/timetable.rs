@@ -22,8 +22,8 @@ pub(super) struct Timetable {
 }
 
 impl Timetable {
-    /// A rhythm that stands still relative to the epoch, whenever it is made; `now` and `present` are
-    /// the same moment by both clocks.
+    /// A rhythm that stands still relative to the epoch, to the second, whenever it is made; `now` and
+    /// `present` are the same moment by both clocks.
     pub(super) fn new(interval: Duration, now: Stamp, present: Instant) -> Self {
         let interval = interval.max(Duration::from_secs(1));
         let elapsed = u128::from(now.0.max(0).cast_unsigned()) * 1000 % interval.as_millis();

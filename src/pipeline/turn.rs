@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -19,8 +20,8 @@ use crate::model::observation::{Observations, Reason, Reject};
 use crate::model::snapshot::Outcome;
 use crate::model::time::Stamp;
 use crate::normalise::Surroundings;
-use crate::pull::{Cut, Ending, Known, Page, PullError, Run, Source, Tally, Turn, Vars};
-use crate::store::{Batch, Committed, RunEnd, StoreError};
+use crate::pull::{self, Cut, Ending, Known, Page, PullError, Run, Source, Tally, Turn, Vars};
+use crate::store::{Batch, Committed, Delivery, RunEnd, StoreError};
 
 /// A page, decoded and normalised.
 pub(super) struct Read {
@@ -253,15 +254,7 @@ impl Commits<'_> {
             seen.note(&read.observations, &read.rejects);
         }
         let cursor = cursor::checkpoint(stream, &read.observations, progress);
-        let batch = Batch {
-            stream: stream.index,
-            received: read.turn.raw_records as u64,
-            observations: read.observations,
-            rejects: read.rejects,
-            contract_version: stream.schema().version,
-            cursor,
-            at,
-        };
+        let batch = batch(stream, read, cursor, at);
         let store = shared.store.clone();
         self.under_way =
             Some((tokio::spawn(async move { store.commit(batch).await }), Instant::now()));
@@ -275,6 +268,49 @@ impl Commits<'_> {
         failpoint::pass("acknowledged");
         note(self.stream, self.shared, &committed, progress, began);
         Ok(())
+    }
+}
+
+/// The way of a body that comes whole, dropped or pushed, from its bytes to its commit: a page of its
+/// own, known again by `delivery`. `read_at` is the place at which a test can end the program.
+pub(super) async fn deliver(
+    stream: &Arc<Stream>,
+    shared: &Shared,
+    (body, delivery): (Bytes, Option<Delivery>),
+    read_at: &'static str,
+    progress: &mut Progress,
+) -> Result<(), Failure> {
+    let (at, bytes) = (shared.clock.now(), body.len() as u64);
+    let number = progress.pages + 1;
+    let rules = Vec::new();
+    let page = Page { body, is_framed: true, number, fetched_at: at, server_date: None, rules };
+    shared.metrics.cost(&stream.source, &[0; 5], 0, bytes, &[]);
+    failpoint::pass(read_at);
+    let read = match read(stream, shared, page).await? {
+        Ok(read) => read,
+        Err((detail, _)) => {
+            return Err(PullError::Unreadable { reason: pull::Reason::Decode, detail }.into());
+        }
+    };
+    progress.pages += 1;
+    admit(stream, shared, &read.audit, &read.rejects, progress)?;
+    let began = Instant::now();
+    let batch = batch(stream, read, None, at);
+    let committed = shared.store.deliver(batch, delivery).await?;
+    note(stream, shared, &committed, progress, began);
+    Ok(())
+}
+
+/// What is committed of a page.
+fn batch(stream: &Stream, read: Read, cursor: Option<i64>, at: Stamp) -> Batch {
+    Batch {
+        stream: stream.index,
+        received: read.turn.raw_records as u64,
+        observations: read.observations,
+        rejects: read.rejects,
+        contract_version: stream.schema().version,
+        cursor,
+        at,
     }
 }
 

@@ -5,7 +5,7 @@
 //! a day's things only ever change on that day or later, so older days stay as they are.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use super::draw::mix;
 use crate::model::time::{Day, Stamp};
@@ -66,12 +66,17 @@ pub(super) struct Pin {
     pub(super) is_split: bool,
 }
 
+/// Records that their systems have lost without a word: a share of all, gone from every listing pinned
+/// after a moment.
+pub(super) type Lost = Arc<OnceLock<(f64, Stamp)>>;
+
 /// All versions of all records of a stream, by the day on which they appear.
 #[derive(Debug)]
 pub(super) struct Feed {
     seed: u64,
     late: f64,
     first: Day,
+    lost: Lost,
     days: RwLock<Days>,
     listings: Mutex<VecDeque<(Pin, Arc<Vec<Event>>)>>,
 }
@@ -84,9 +89,9 @@ struct Days {
 
 impl Feed {
     /// An empty index whose records begin on `first`; `late` is the share of late records.
-    pub(super) fn new(seed: u64, late: f64, first: Day) -> Self {
+    pub(super) fn new(seed: u64, late: f64, first: Day, lost: Lost) -> Self {
         let days = Days { through: first.plus(-1), buckets: Vec::new() };
-        Self { seed, late, first, days: RwLock::new(days), listings: Mutex::default() }
+        Self { seed, late, first, lost, days: RwLock::new(days), listings: Mutex::default() }
     }
 
     /// Enters the days up to `day` that are not entered yet.
@@ -136,7 +141,7 @@ impl Feed {
         for event in days.buckets.get(from..through).into_iter().flatten().flatten() {
             let seen_from = pin.now.0 - self.lateness(event.key());
             let is_latest = i64::from(event.at) <= seen_from && seen_from < i64::from(event.until);
-            if is_latest && event.at() >= pin.since {
+            if is_latest && event.at() >= pin.since && !self.is_lost(event.key(), pin.now) {
                 listing.push(*event);
             }
         }
@@ -151,15 +156,25 @@ impl Feed {
         listing
     }
 
+    fn is_lost(&self, key: u64, now: Stamp) -> bool {
+        let lost = self.lost.get().filter(|(_, from)| now > *from);
+        lost.is_some_and(|(share, _)| is_drawn(mix(self.seed ^ 0x6017E, key), *share))
+    }
+
     /// Seconds by which all of a record's versions become visible late.
     fn lateness(&self, key: u64) -> i64 {
         if self.late <= 0.0 {
             return 0;
         }
         let drawn = mix(self.seed ^ 0x1A7E, key);
-        let is_late = ((drawn >> 32) as f64) < self.late * f64::from(u32::MAX);
+        let is_late = is_drawn(drawn, self.late);
         if is_late { (drawn % LATE_AT_MOST as u64) as i64 + 1 } else { 0 }
     }
+}
+
+/// Whether a number drawn evenly is among the lowest `share` of all.
+fn is_drawn(drawn: u64, share: f64) -> bool {
+    ((drawn >> 32) as f64) < share * f64::from(u32::MAX)
 }
 
 #[cfg(test)]
@@ -191,7 +206,7 @@ mod tests {
     fn only_the_latest_version_at_that_moment_is_listed() {
         let first = Day(20_000);
         let start = first.start().0;
-        let feed = Feed::new(1, 0.0, first);
+        let feed = Feed::new(1, 0.0, first, Lost::default());
         feed.extend(first, three_records);
         assert_eq!(listing(&feed, start, start + 100), [0, 0]);
         assert_eq!(listing(&feed, start, start + 86_400), [0, 0, 1]);
@@ -204,7 +219,7 @@ mod tests {
     fn numbered_pages_in_disorder_keep_no_order_of_stamps() {
         let first = Day(20_000);
         let start = first.start().0;
-        let feed = Feed::new(1, 0.0, first);
+        let feed = Feed::new(1, 0.0, first, Lost::default());
         feed.extend(first.plus(400), three_records);
         let calm = pin(start, start + 400 * 86_400);
         let far_back = |pin: Pin| {
@@ -221,9 +236,22 @@ mod tests {
     fn late_records_stay_hidden_for_five_minutes_at_most() {
         let first = Day(20_000);
         let start = first.start().0;
-        let feed = Feed::new(1, 1.0, first);
+        let feed = Feed::new(1, 1.0, first, Lost::default());
         feed.extend(first, three_records);
         assert!(listing(&feed, start, start).is_empty());
         assert_eq!(listing(&feed, start, start + 200 + LATE_AT_MOST), [0, 0, 0]);
+    }
+    #[test]
+    fn what_is_lost_is_gone_from_the_listings_of_later_runs_only() {
+        let (first, lost) = (Day(20_000), Lost::default());
+        let feed = Feed::new(1, 0.0, first, Arc::clone(&lost));
+        let through = first.plus(400);
+        feed.extend(through, three_records);
+        let now = through.plus(2).start().0;
+        let before = listing(&feed, 0, now);
+        lost.set((0.5, Stamp(now))).unwrap();
+        assert_eq!(listing(&feed, 0, now).len(), before.len(), "a run under way ends as it began");
+        let after = listing(&feed, 0, now + 1).len();
+        assert!((before.len() / 3..before.len() * 2 / 3).contains(&after), "{after}");
     }
 }

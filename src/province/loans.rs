@@ -227,12 +227,20 @@ impl Book for Households {
 
 #[cfg(test)]
 mod tests {
+    use super::super::feed::Lost;
     use super::*;
     use crate::model::time::{DAY, Stamp};
 
     #[test]
     fn a_loan_is_sent_again_at_each_turn_of_its_life() {
-        let world = World { seed: 3, first: Day(20_000), scale: 1.0, correct: 0.0, retract: 0.0 };
+        let world = World {
+            seed: 3,
+            first: Day(20_000),
+            scale: 1.0,
+            correct: 0.0,
+            retract: 0.0,
+            lost: Lost::default(),
+        };
         let book = Loans { world, areas: Arc::new(Areas::load()) };
         let mut lives = 0;
         book.begins(Day(20_004), &mut |key, stamps| {

@@ -62,7 +62,7 @@ use areas::Areas;
 use draw::Draw;
 use facilities::{Facilities, Platform, Register};
 use faults::{Gate, Trouble};
-use feed::Pin;
+use feed::{Lost, Pin};
 use kiosks::Kiosk;
 use offices::{Host, Shelf};
 use page::{Stream, World};
@@ -115,6 +115,7 @@ pub struct Province {
     seed: u64,
     clock: Clock,
     first: Day,
+    lost: Lost,
     faults: RwLock<Faults>,
     fleet: Fleet,
     is_noted: bool,
@@ -149,7 +150,8 @@ impl Province {
         let today = clock.now().day();
         let first = months_before(today, months.max(1));
         let (correct, retract, late) = (faults.correct, faults.retract, faults.late);
-        let world = World { seed, first, scale, correct, retract };
+        let lost = Lost::default();
+        let world = World { seed, first, scale, correct, retract, lost: lost.clone() };
         let areas = Arc::new(Areas::load());
         let kiosks = Arc::new(kiosks::kiosks(&areas));
         let register = |platform| Arc::new(Register::new(world.clone(), areas.clone(), platform));
@@ -173,6 +175,7 @@ impl Province {
             seed,
             clock,
             first,
+            lost,
             faults: RwLock::new(faults),
             fleet,
             is_noted: ledger,
@@ -205,6 +208,12 @@ impl Province {
     /// The first day of the history.
     pub fn first_day(&self) -> Day {
         self.first
+    }
+
+    /// Every system loses this share of its records, once and for all: they stand in no listing of a
+    /// run that begins after the present moment, and nobody says that they are withdrawn.
+    pub fn lose(&self, share: f64) {
+        let _ = self.lost.set((share, self.now()));
     }
 
     /// Changes how it misbehaves from now on; `late`, `correct` and `retract` stay as they were.

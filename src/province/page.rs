@@ -5,7 +5,7 @@
 
 use super::draw::Draw;
 use super::faults::Faults;
-use super::feed::{Event, Feed, Pin};
+use super::feed::{Event, Feed, Lost, Pin};
 use super::ledger::{Bad, Note, System};
 use crate::model::time::{Day, Stamp};
 
@@ -24,6 +24,8 @@ pub(super) struct World {
     pub(super) correct: f64,
     /// Extra share of withdrawn records.
     pub(super) retract: f64,
+    /// What all systems have lost.
+    pub(super) lost: Lost,
 }
 
 /// One record to be worded.
@@ -88,7 +90,7 @@ pub(super) struct Page {
 impl<R: Records> Stream<R> {
     /// A stream whose history begins on `first`, filled up to `through`.
     pub(super) fn new(records: R, world: &World, late: f64, first: Day, through: Day) -> Self {
-        let stream = Self { records, feed: Feed::new(world.seed, late, first) };
+        let stream = Self { records, feed: Feed::new(world.seed, late, first, world.lost.clone()) };
         stream.extend(through);
         stream
     }

@@ -85,7 +85,7 @@ fn what_was_refused_is_replayed_after_the_contract_was_corrected_and_counted_onc
     for (i, record) in records.iter_mut().enumerate() {
         match i {
             0..=3 => record["site_type"] = "kiosk".into(),
-            4 => record["day"] = "someday".into(),
+            4 => record["day"] = "2025-13-40".into(),
             5 => record["commune_code"] = "99999".into(),
             _ => {}
         }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use crate::support::certification::secrets;
-use crate::support::{Gateway, Overlay, Reply, Upstream, edit, run_in};
+use crate::support::{Answer, Gateway, Overlay, Reply, Upstream, edit, run_in};
 
 /// The shipped fleet alone, asked every second, with other words about where its targets stand.
 fn fleet(targets: &str) -> Overlay {
@@ -68,6 +68,38 @@ fn metric(gateway: &Gateway, sample: &str) -> f64 {
     let text = gateway.get("/metrics").body;
     let line = text.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("no {sample} in\n{text}")).parse().unwrap()
+}
+
+/// Each target is a connection, and the shell that starts the program allows it 256 files.
+#[test]
+fn as_many_files_are_opened_as_the_machine_allows() {
+    let upstream = Upstream::start(kiosk);
+    let overlay = fleet("targets_file: targets/kiosks.json");
+    put(&overlay, "targets/kiosks.json", &groups(&["K-1"]));
+    let gateway = start(&overlay, &upstream);
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let hard = line.split_whitespace().nth(4).unwrap().parse().unwrap_or(f64::INFINITY);
+    assert_eq!(metric(&gateway, "process_max_fds"), hard.min(65_536.0));
+}
+
+/// However turns begin and end, a target has one moment in each.
+#[test]
+fn a_target_is_asked_once_a_turn() {
+    let upstream = Upstream::start(kiosk);
+    let overlay = fleet("targets_file: targets/kiosks.json");
+    put(&overlay, "targets/kiosks.json", &groups(&["K-1", "K-2", "K-3"]));
+    let gateway = start(&overlay, &upstream);
+    let turns = |answer: &Answer| {
+        let line = "iocgw_source_pulls_total{source=\"kiosk_fleet\"} ";
+        let count = answer.body.lines().find_map(|text| text.strip_prefix(line)?.parse().ok());
+        count.unwrap_or(0)
+    };
+    gateway.wait_until("eight turns", "/metrics", |answer| turns(answer) >= 8);
+    let asked = upstream.asked().iter().filter(|target| target.contains("K-2")).count();
+    // One turn is under way.
+    let turns: usize = turns(&gateway.get("/metrics"));
+    assert!(asked <= turns + 1, "{asked} times in {turns} turns");
 }
 
 #[test]

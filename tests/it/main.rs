@@ -10,6 +10,7 @@ mod custody;
 mod dashboards;
 mod demo;
 mod deploy;
+mod discover;
 mod drift;
 mod dropped;
 mod family;

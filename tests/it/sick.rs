@@ -136,6 +136,46 @@ fn while_one_source_hangs_its_numbers_grow_old_visibly_and_the_others_go_on() {
     assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
+/// S26: the credential is withdrawn. The source is asked once and then left alone, its numbers grow old
+/// under its own name, and a new credential is tried at once, without a restart.
+#[test]
+fn s26_a_withdrawn_credential_is_no_reason_to_knock_all_night() {
+    let overlay = points(&["moody", "steady"]);
+    let text = std::fs::read_to_string(overlay.config().join("sources/moody.yaml")).unwrap();
+    let text = text.replace("after_denial: 1s", "after_denial: 1h");
+    let text = text.replace("certification_token", "moody_token");
+    overlay.write("sources/moody.yaml", &text);
+    let token = overlay.folder().join("secrets/moody_token");
+    std::fs::write(&token, "CANARY-withdrawn").unwrap();
+    let (moody, steady) = (Moody::start(good("a")), Moody::start(good("b")));
+    let variables = addresses(&[("moody", &moody.upstream), ("steady", &steady.upstream)]);
+    let gateway = Gateway::start(&overlay.config(), overlay.folder(), &variables);
+    for source in ["moody", "steady"] {
+        source_when(&gateway, source, "a good run", has_succeeded);
+    }
+    moody.now(Reply::new("403 Forbidden", "", "CANARY"));
+    let denied = source_when(&gateway, "moody", "denied", |s| s["last_error"]["reason"] == "auth");
+    let asked = moody.upstream.asked().len();
+    let runs = |source: &Value| stream(source)["history"].as_array().unwrap().len();
+    let later = runs(&denied) + 4;
+    let still = source_when(&gateway, "moody", "four turns more", |s| runs(s) >= later);
+    assert_eq!(still["last_error"]["reason"], "auth", "{still}");
+    let message = still["last_error"]["message"].as_str().unwrap();
+    assert!(message.contains("when a secret changes") && !message.contains("CANARY"), "{message}");
+    assert_eq!(moody.upstream.asked().len(), asked, "nobody knocks in vain");
+    let number = share(&gateway);
+    assert_eq!(
+        (&number["value"], &number["freshness"]["late_sources"]),
+        (&json!(0.25), &json!(["moody"]))
+    );
+
+    moody.now(good("a"));
+    std::fs::write(&token, "CANARY-renewed").unwrap();
+    source_when(&gateway, "moody", "well again", |s| s["last_error"].is_null());
+    assert_eq!(metric(&gateway, "iocgw_source_up{source=\"steady\"}"), 1.0);
+    assert!(!gateway.log().contains("CANARY"), "{}", gateway.log());
+}
+
 /// S09, S10.
 #[test]
 fn pages_without_end_are_cut_off_and_pages_in_a_circle_are_noticed() {

@@ -106,7 +106,7 @@ fn words_where_a_number_or_a_moment_belongs_are_not_kept() {
         }
     }
     // A property of another kind that reads the same field keeps it.
-    let map = MAP.replace("channel: /kenh", "channel: /phi");
+    let map = MAP.replace("at: /kenh", "at: /phi");
     let both = normaliser_of(CONTRACT, &map, CHANNELS);
     let refused = normalise_by(&both, &record(&json!({"phi": "CANARY"}))).rejects.pop().unwrap();
     assert!(refused.held.contains("CANARY"));

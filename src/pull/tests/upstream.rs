@@ -92,6 +92,9 @@ impl Reply {
     }
 }
 
+/// What is answered to which request.
+type Script = dyn Fn(usize, &Asked) -> Reply + Send + Sync;
+
 impl Upstream {
     /// Answers every request with what `script` makes of it; `number` counts from 0.
     pub(super) async fn start(
@@ -101,7 +104,8 @@ impl Upstream {
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&asked);
-        let script = Arc::new(script);
+        // Behind a pointer, or everything below is built once for every test.
+        let script: Arc<Script> = Arc::new(script);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (log, script) = (Arc::clone(&log), Arc::clone(&script));
@@ -140,11 +144,7 @@ pub(super) fn gzipped(body: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-async fn serve(
-    mut stream: TcpStream,
-    log: &Mutex<Vec<Asked>>,
-    script: &(impl Fn(usize, &Asked) -> Reply + Sync),
-) {
+async fn serve(mut stream: TcpStream, log: &Mutex<Vec<Asked>>, script: &Script) {
     let Some(asked) = read_request(&mut stream).await else { return };
     let number = {
         let mut log = log.lock().unwrap();

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ioc_gateway::province::{Bad, Fact, Said, System};
 
 use super::calendar::{local_day, number};
+use super::stage::reconciles;
 use crate::support::shipped;
 
 /// The communes of today by code, and what became of the older ones.
@@ -74,6 +75,28 @@ pub(super) fn standing(said: &[Said], places: &Places) -> Vec<Standing> {
     }
     let in_force = latest.into_values().filter(|said| !said.withdrawn);
     in_force.map(|said| Standing { fact: said.fact.clone(), place: place(said, places) }).collect()
+}
+
+/// What is left when the systems have lost records without a word and said the others again from the
+/// `from`th on: of streams that are read in full passes only what was said again.
+pub(super) fn left(said: &[Said], from: usize) -> Vec<Said> {
+    let is_full = |said: &Said| {
+        let (source, name) = stream(said.system);
+        reconciles(source, name)
+    };
+    let full: BTreeSet<System> = {
+        let all: BTreeSet<System> = said.iter().map(|said| said.system).collect();
+        let first = |system: &System| said.iter().find(|said| said.system == *system).unwrap();
+        all.into_iter().filter(|system| is_full(first(system))).collect()
+    };
+    let is_sound = |said: &&Said| said.whole && said.bad.is_none();
+    let again: BTreeSet<_> =
+        said[from..].iter().filter(is_sound).filter_map(|said| key(&said.fact)).collect();
+    let is_left = |said: &&Said| {
+        let is_again = || key(&said.fact).is_none_or(|key| again.contains(&key));
+        !full.contains(&said.system) || is_again()
+    };
+    said.iter().filter(is_left).cloned().collect()
 }
 
 /// Which contract a record keeps, and its key there.

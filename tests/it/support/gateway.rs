@@ -91,7 +91,9 @@ impl Gateway {
         more: &[&str],
     ) -> Result<Self, String> {
         let store: PathBuf = folder.join("iocgw.db");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_iocgw"))
+        // As from a login shell: with fewer open files than the program may have.
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", "ulimit -S -n 256 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_iocgw")])
             .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--config"])
             .arg(config)
             .arg("--store")
