@@ -37,6 +37,7 @@ const OF_THE_BATCH: [&str; 3] = ["format", "bom", "as_of"];
 /// Which reading of an indicator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "BatchRead")]
 enum Read {
     /// As `/v1/indicators/{id}/value`.
     Value,

@@ -122,7 +122,7 @@ fn quality(text: &str) -> f32 {
 fn rank(range: &str, format: Format) -> Option<u8> {
     let (kind, _) = format.media_type().split_once('/')?;
     let is = |name: &&str| range.eq_ignore_ascii_case(name);
-    if std::iter::once(&format.media_type()).chain(format.also()).any(|name| is(&name)) {
+    if std::iter::once(&format.media_type()).chain(format.also()).any(is) {
         Some(2)
     } else if range.strip_suffix("/*").is_some_and(|wanted| wanted.eq_ignore_ascii_case(kind)) {
         Some(1)

@@ -1,6 +1,6 @@
 //! What holds for every request and every answer, whatever the address.
 //!
-//! On the way in: limits on the address and no body. On the way out: the security headers, a problem
+//! On the way in: a limit on the address. On the way out: the security headers, a problem
 //! body for every refusal that some layer made without one, the mark on compressed tags, and one
 //! count per request under its route template (an unknown path counts as `unmatched`, so labels stay
 //! bounded). What actix-web refuses before there is a request (a broken or endless head, a client
@@ -61,14 +61,11 @@ pub(super) async fn guard<B: MessageBody + 'static>(
 
 fn refusal(request: &ServiceRequest) -> Option<ApiError> {
     let length = request.uri().path_and_query().map_or(0, |text| text.as_str().len());
-    if length > URL_LIMIT {
-        return Some(ApiError::UrlTooLong(URL_LIMIT));
-    }
-    let read = [Method::GET, Method::HEAD].contains(request.method());
-    (read && has_body(request.headers())).then_some(ApiError::BodyNotAccepted)
+    (length > URL_LIMIT).then_some(ApiError::UrlTooLong(URL_LIMIT))
 }
 
-fn has_body(headers: &HeaderMap) -> bool {
+/// Whether a request brings a body, which nothing that is read takes.
+pub(super) fn has_body(headers: &HeaderMap) -> bool {
     headers.contains_key(header::TRANSFER_ENCODING)
         || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
 }

@@ -1,6 +1,6 @@
 //! The HTTP side: the API under `/v1`, health and metrics, and the console.
 //!
-//! All addresses stand in one table, [`routes`], of which the server and its reference ([`openapi`])
+//! All addresses stand in one table, `routes`, of which the server and its reference (`openapi`)
 //! are made. A handler is a plain function from what was asked
 //! (`Asked`: the request and *one* snapshot) to an answer or a refusal; tags, caching,
 //! HEAD and problem bodies are done once, around them. A question about the past (`as_of=`) is put to

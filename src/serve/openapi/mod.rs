@@ -102,6 +102,7 @@ pub(super) fn build(version: &str) -> Value {
             "summary": "Cổng tích hợp dữ liệu IOC",
             "description": said(ABOUT, "\n\n"),
             "version": version,
+            "contact": {"name": "Đơn vị vận hành cổng · whoever runs this gateway"},
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"}
         },
         "servers": [{"url": "/", "description": "Chính cổng này · this gateway"}],
@@ -122,7 +123,7 @@ fn keys() -> Value {
 }
 
 fn said((vi, en): Both, between: &str) -> String {
-    if vi.is_empty() { String::new() } else { format!("{vi}{between}{en}") }
+    format!("{vi}{between}{en}")
 }
 
 /// The schemas that were met, of what is written and of what is read.
@@ -145,15 +146,14 @@ impl Schemas {
     }
 
     fn operation(&mut self, operation: &Operation) -> Value {
+        let says = if operation.says.0.is_empty() { operation.title } else { operation.says };
         let mut written = json!({
             "operationId": operation.id,
             "tags": [operation.tag.name()],
             "summary": said(operation.title, " · "),
+            "description": said(says, "\n\n"),
             "responses": self.responses(operation)
         });
-        if !operation.says.0.is_empty() {
-            written["description"] = said(operation.says, "\n\n").into();
-        }
         let is_form = matches!(operation.body, Some(Body::Form));
         let parameters: Vec<Value> = operation
             .parameters()
@@ -166,13 +166,14 @@ impl Schemas {
         match operation.body {
             Some(Body::Json(shape)) => {
                 let schema = shape(&mut self.bodies);
-                written["requestBody"] = body(json!({"application/json": {"schema": schema}}));
+                written["requestBody"] = body(&json!({"application/json": {"schema": schema}}));
             }
             Some(Body::Form) => written["requestBody"] = form(operation),
             Some(Body::Delivery) => {
                 let any = json!({"schema": {}});
-                written["requestBody"] =
-                    body(json!({"application/json": any, "text/csv": any, "application/xml": any}));
+                written["requestBody"] = body(
+                    &json!({"application/json": any, "text/csv": any, "application/xml": any}),
+                );
                 let ways = ["delivery_key", "delivery_key_header", "delivery_signature"];
                 written["security"] = ways.map(|way| json!({way: []})).to_vec().into();
             }
@@ -250,18 +251,27 @@ fn verb(operation: &Operation) -> String {
     .to_owned()
 }
 
-fn body(content: Value) -> Value {
+fn body(content: &Value) -> Value {
     json!({"required": true, "content": content})
 }
 
 fn form(operation: &Operation) -> Value {
     let query = || operation.parameters().filter(|parameter| parameter.place == Place::Query);
     let properties: Map<String, Value> =
-        query().map(|each| (each.name.to_owned(), schema(each))).collect();
+        query().map(|each| (each.name.to_owned(), sent(each))).collect();
     let required: Vec<&str> = query().filter(|each| each.required).map(|each| each.name).collect();
     let form = json!({"type": "object", "properties": properties, "required": required});
     let content = json!({"application/x-www-form-urlencoded": {"schema": form}});
     json!({"required": !required.is_empty(), "content": content})
+}
+
+/// The schema of a field of a form, which cannot tell one of many from one alone.
+fn sent(parameter: &Parameter) -> Value {
+    let mut written = schema(parameter);
+    if let Takes::Many = parameter.takes {
+        written["type"] = json!(["array", "string"]);
+    }
+    written
 }
 
 fn parameter(parameter: &Parameter) -> Value {
@@ -327,6 +337,10 @@ fn open(schema: &mut Value) {
     if fields.get("format").and_then(Value::as_str).is_some_and(|format| format.starts_with("uint"))
     {
         fields.remove("format");
+    }
+    // Generators of clients want to be told even of pairs that more might follow.
+    if fields.contains_key("prefixItems") {
+        fields.entry("items").or_insert_with(|| json!({}));
     }
     if let Some(Value::String(text)) = fields.get_mut("description") {
         *text = text.replace("[`", "`").replace("`]", "`");

@@ -8,7 +8,7 @@ use crate::serve::answer::{Answer, Keep};
 use crate::serve::console::{both, whole};
 use crate::serve::context::Asked;
 use crate::serve::error::ApiError;
-use crate::serve::routes::parameter::{Parameter, Place, Takes};
+use crate::serve::routes::parameter::{Both, Parameter, Place, Takes};
 use crate::serve::routes::{self, Content, Operation, Route, Verb};
 
 /// `/docs`.
@@ -27,7 +27,7 @@ pub(in crate::serve) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
             }
         }
         main.reference id="main" {
-            p { (both(super::ABOUT.0, super::ABOUT.1)) }
+            p { (told(super::ABOUT)) }
             p {
                 a href="/openapi.json" { "OpenAPI 3.1" } " · "
                 a href="/docs/prometheus" { (both("Phần PromQL được trả lời", "PromQL that is answered")) }
@@ -60,7 +60,7 @@ fn entry(asked: &Asked<'_>, route: &Route, operation: &Operation) -> Markup {
             summary {
                 code { (verb(operation).to_uppercase()) " " (route.path) } " " (both(vi, en))
             }
-            @if !operation.says.0.is_empty() { p { (both(operation.says.0, operation.says.1)) } }
+            @if !operation.says.0.is_empty() { p { (told(operation.says)) } }
             @if let Some(link) = example(asked, route, operation) {
                 p { (both("Thử ngay", "try it")) ": " a href=(link) { code { (link) } } }
             }
@@ -68,6 +68,11 @@ fn entry(asked: &Asked<'_>, route: &Route, operation: &Operation) -> Markup {
             (answers(operation))
         }
     }
+}
+
+/// A text of the document, without its marks of code.
+fn told((vi, en): Both) -> Markup {
+    both(&vi.replace('`', ""), &en.replace('`', ""))
 }
 
 fn parameters(operation: &Operation) -> Markup {
@@ -83,7 +88,7 @@ fn parameters(operation: &Operation) -> Markup {
                 } }
                 tbody { @for each in all { tr {
                     th scope="row" { code { (each.name) } span.who { (place(each)) } }
-                    td data-label="Ý nghĩa" { div { (both(each.says.0, each.says.1)) } }
+                    td data-label="Ý nghĩa" { div { (told(each.says)) } }
                     td data-label="Cho phép" { div { (allowed(each)) } }
                     td data-label="Mặc định" { div { code { (each.default.unwrap_or("–")) } } }
                 } } }

@@ -28,7 +28,7 @@ pub(in crate::serve) fn computed(_: &mut SchemaGenerator) -> Schema {
         "required": ["resultType", "result"],
         "properties": {
             "resultType": {"type": "string", "examples": ["vector", "matrix", "scalar", "string"]},
-            "result": {"type": "array"}
+            "result": {"type": "array", "items": {}}
         }
     }))
 }

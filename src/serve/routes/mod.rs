@@ -15,6 +15,7 @@ mod units;
 
 use std::future::ready;
 
+use actix_web::guard::fn_guard;
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -25,6 +26,7 @@ use super::error::{
     ApiError, BAD_BODY, BAD_PARAMETER, BODY_NOT_ACCEPTED, INTERNAL, Kind, MEDIA_TYPE, NO_VINTAGE,
     NOT_ACCEPTABLE, UNKNOWN_PARAMETER, URL_TOO_LONG, VINTAGE_COMPACTED, WRITES_ARE_OFF,
 };
+use super::guard::has_body;
 use super::past::{self, Reader};
 use super::prometheus as promql;
 use super::respond;
@@ -227,6 +229,15 @@ impl Operation {
         }
     }
 
+    /// The way of a method to the handler; what is read goes no further with a body.
+    fn way(&self, method: &Method) -> actix_web::Route {
+        let way = self.handler().method(method.clone());
+        match self.verb {
+            Verb::Read => way.guard(fn_guard(|request| !has_body(request.head().headers()))),
+            Verb::Post | Verb::Patch => way,
+        }
+    }
+
     fn handler(&self) -> actix_web::Route {
         match self.serves {
             Serves::Quickly(reader) => web::to(move |request: HttpRequest, context: Current| {
@@ -278,11 +289,14 @@ impl Route {
         let mut resource = web::resource(self.spellings()).app_data(self);
         for operation in self.operations {
             for method in operation.methods() {
-                resource = resource.route(operation.handler().method(method.clone()));
+                resource = resource.route(operation.way(method));
             }
         }
         resource.default_service(web::to(move |request: HttpRequest| {
-            let refusal = ApiError::MethodNotAllowed { allowed: self.allowed() };
+            let refusal = match self.operation(request.method()) {
+                Some(_) => ApiError::BodyNotAccepted,
+                None => ApiError::MethodNotAllowed { allowed: self.allowed() },
+            };
             ready(refusal.response(request.path()))
         }))
     }

@@ -35,6 +35,7 @@ pub(in crate::serve) enum Takes {
 }
 
 /// One parameter.
+#[derive(Clone, Copy)]
 pub(in crate::serve) struct Parameter {
     pub(in crate::serve) name: &'static str,
     pub(in crate::serve) place: Place,

@@ -26,7 +26,7 @@ fn ran(context: &Context, starts: &[i64]) {
         .collect();
     streams.insert("portal.dossiers".to_owned(), Arc::new(portal));
     let revision = before.revision + 1;
-    context.snapshot.store(Arc::new(Snapshot { streams, revision, ..before }));
+    context.snapshot.store(Arc::new(Snapshot { revision, streams, ..before }));
 }
 
 #[actix_web::test]
