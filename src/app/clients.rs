@@ -81,6 +81,7 @@ pub(super) fn streams(
                 fleet,
                 intake: intake_of(written, &context),
                 files: written.file.clone(),
+                own: written.register.clone(),
                 reconcile: written.streams[&stream.name].reconcile.clone().map(Reconcile::new),
                 wake: Notify::new(),
             }));
@@ -146,7 +147,10 @@ pub fn outbound(
 pub fn puller(written: &config::Source, context: &pull::Context) -> anyhow::Result<pull::Source> {
     let ways = (written.requester.clone(), written.authenticator.clone());
     let (Some(requester), Some(authenticator)) = ways else {
-        return Err(anyhow!("source '{}' is not asked: it pushes or drops files", written.source));
+        return Err(anyhow!(
+            "source '{}' is not asked: it pushes, drops files or is the gateway's own",
+            written.source
+        ));
     };
     pull::Source::new(
         requester,

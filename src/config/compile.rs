@@ -30,6 +30,9 @@ use crate::pipeline::{self, List, Target};
 use crate::pull::{self, OutboundSettings};
 use crate::serve::EventSettings;
 
+/// The code list of accountable units.
+const UNITS: &str = "units";
+
 pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
     let mut files = Files::new(&options);
     let mut words = options.words;
@@ -40,7 +43,8 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
     let outbound = gateway.as_ref().map(|read| read.value.outbound.clone()).unwrap_or_default();
     let units = units(&mut files);
     let (province, areas) = areas(&mut files, &mut words);
-    let lists = lists(&mut files, &mut words);
+    let mut lists = lists(&mut files, &mut words);
+    list_units(&units, &mut lists, &mut words);
     let calendars = calendars(&mut files);
     let mut compiler = Compiler {
         files,
@@ -198,6 +202,18 @@ fn lists(files: &mut Files<'_>, words: &mut Dictionaries) -> Lists {
         }
     }
     lists
+}
+
+/// The bodies of `units.yaml` are a code list by themselves, so that records can be counted by them.
+fn list_units(units: &BTreeMap<String, Unit>, lists: &mut Lists, words: &mut Dictionaries) {
+    let mut text = "code,vi,en\n".to_owned();
+    for (id, unit) in units {
+        let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+        text.extend([id, ",", &quoted(&unit.name.vi), ",", &quoted(&unit.name.en), "\n"]);
+    }
+    if let Ok(list) = CodeList::read(UNITS, &text, words) {
+        lists.entry(UNITS.to_owned()).or_insert_with(|| Arc::new(list));
+    }
 }
 
 fn list_name(file: &str) -> &str {

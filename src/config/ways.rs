@@ -1,5 +1,5 @@
-//! How a source's records come: it is asked, it drops files or it pushes; and what then makes no sense
-//! to say.
+//! How a source's records come: it is asked, it drops files, it pushes, or the gateway knows them by
+//! itself; and what then makes no sense to say.
 
 use super::compile::Compiler;
 use super::files::Read;
@@ -9,11 +9,16 @@ use crate::{pipeline, pull};
 /// A source is asked, drops files or pushes, and says who is who.
 pub(super) fn ways_in(source: &Source, problems: &mut Vec<(String, String)>) {
     let mut wrong = |at: &str, message: &str| problems.push((at.to_owned(), message.to_owned()));
-    let ways = [source.requester.is_some(), source.file.is_some(), source.intake.is_some()];
+    let ways = [
+        source.requester.is_some(),
+        source.file.is_some(),
+        source.intake.is_some(),
+        source.register.is_some(),
+    ];
     match ways.iter().filter(|way| **way).count() {
-        0 => wrong("", "say how its records come: 'requester', 'file' or 'intake'"),
+        0 => wrong("", "say how its records come: 'requester', 'file', 'intake' or 'register'"),
         1 => {}
-        _ => wrong("", "its records come in one way: 'requester', 'file' or 'intake'"),
+        _ => wrong("", "its records come in one way: 'requester', 'file', 'intake' or 'register'"),
     }
     if source.requester.is_some() != source.authenticator.is_some() {
         wrong(
@@ -35,6 +40,9 @@ pub(super) fn ways_in(source: &Source, problems: &mut Vec<(String, String)>) {
     }
     if let Some(file) = &source.file {
         file.check("file", problems);
+    }
+    if let Some(register) = &source.register {
+        register.check("register", problems);
     }
     if let Some(intake) = &source.intake {
         intake.check("intake", problems);
@@ -69,12 +77,18 @@ impl Compiler<'_> {
             let message = "say how often it is asked; the shortest interval is 1s";
             self.files.problem(read, &format!("{at}.interval"), message);
         }
-        if read.value.file.is_some() {
-            let message = "a file is taken whole: leave it out";
+        let is_own = read.value.register.is_some();
+        if is_own || read.value.file.is_some() {
+            let message = if is_own {
+                "the gateway reads its own register whole: leave it out"
+            } else {
+                "a file is taken whole: leave it out"
+            };
             for key in for_asking(stream, false) {
                 self.files.problem(read, &format!("{at}.{key}"), message);
             }
-        } else if stream.data_through == pipeline::DataThrough::Modified {
+        }
+        if read.value.file.is_none() && stream.data_through == pipeline::DataThrough::Modified {
             let message = "only files have a time at which they were modified";
             self.files.problem(read, &format!("{at}.data_through"), message);
         }

@@ -13,7 +13,7 @@ use crate::model::units::Span;
 use crate::normalise::{Coercion, MapSettings};
 use crate::pipeline::{
     CursorSettings, DataThrough, DriftSettings, FileSettings, FleetSettings, Gate, IntakeSettings,
-    ParentSettings, ReconcileSettings, RunLimits,
+    OwnRegister, ParentSettings, ReconcileSettings, RunLimits,
 };
 use crate::pull::{
     Authenticator, Body, CircuitBreaker, Header, Method, OutboundSettings, Paginator, Requester,
@@ -132,6 +132,9 @@ pub struct Source {
     /// How it pushes; left out if it is asked.
     #[serde(default)]
     pub intake: Option<IntakeSettings>,
+    /// What the gateway knows by itself; left out of every other source.
+    #[serde(default)]
+    pub register: Option<OwnRegister>,
     /// How often it may be asked.
     #[serde(default)]
     pub rate_limit: Option<SourceRate>,

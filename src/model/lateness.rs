@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::model::time::{Day, Stamp};
+use crate::model::time::{DAY, Day, Stamp};
 
 /// Reports of a stream that are kept in sight: more than a year of daily ones.
 pub const REPORTS_KEPT: usize = 400;
@@ -82,6 +82,11 @@ impl Report {
             ReportState::Missing => Some((now.0 - self.due_at.0).max(0)),
             ReportState::Late => self.came_at.map(|came| (came.0 - self.due_at.0).max(0)),
         }
+    }
+
+    /// The same in begun days: a report an hour late is a day late.
+    pub fn days_late(&self, now: Stamp) -> Option<i64> {
+        self.late_by(now).map(|seconds| (seconds + DAY - 1) / DAY)
     }
 }
 

@@ -74,10 +74,10 @@ impl FileSettings {
 }
 
 /// A file that lies there whole.
-struct Whole {
-    written: Stamp,
-    bytes: Bytes,
-    delivery: Delivery,
+pub(super) struct Whole {
+    pub(super) written: Stamp,
+    pub(super) bytes: Bytes,
+    pub(super) delivery: Delivery,
 }
 
 /// Takes every file that has changed, one after the other, as if each were a page.
@@ -112,7 +112,8 @@ pub(super) async fn take(
     Ok(Ending::Complete)
 }
 
-async fn one(
+/// Takes one file as if it were a page.
+pub(super) async fn one(
     stream: &Arc<Stream>,
     shared: &Shared,
     whole: Whole,

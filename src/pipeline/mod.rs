@@ -13,6 +13,7 @@ mod fleet;
 mod gate;
 mod intake;
 mod limits;
+mod own;
 mod parent;
 mod reconcile;
 mod replay;
@@ -52,6 +53,7 @@ pub use fleet::{Fleet, Target};
 pub use gate::{DriftSettings, Gate, Refusal};
 pub use intake::{Intake, IntakeAuthenticator, IntakeSettings, push};
 pub use limits::RunLimits;
+pub use own::OwnRegister;
 pub use parent::{Parent, ParentSettings};
 pub use reconcile::{Reconcile, ReconcileSettings};
 pub use replay::replay;
@@ -121,6 +123,8 @@ pub struct Stream {
     pub intake: Option<Intake>,
     /// Present if its records lie in files.
     pub files: Option<FileSettings>,
+    /// Present if its records are what the gateway knows by itself.
+    pub own: Option<OwnRegister>,
     /// Present if the stream polls a fleet.
     pub fleet: Option<Fleet>,
     /// Present if it is asked for everything now and then.

@@ -11,7 +11,7 @@ use super::fleet::Pace;
 use super::reconcile::Seen;
 use super::{
     Action, DataThrough, Failure, Finished, Progress, Refusal, Shared, Stream, cursor, files,
-    fleet, parent, reconcile, since,
+    fleet, own, parent, reconcile, since,
 };
 use crate::decode::DecodeError;
 use crate::failpoint;
@@ -48,6 +48,8 @@ pub(super) async fn take_at(
     let mut progress = Progress::new(stream);
     let ending = if let Some(settings) = &stream.files {
         files::take(stream, settings, shared, &mut progress).await
+    } else if let Some(register) = &stream.own {
+        own::take(stream, register, shared, &mut progress).await
     } else if stream.fleet.is_some() {
         fleet::poll(stream, shared, pace, &mut progress).await
     } else if reconcile::is_due(stream, shared, started) {

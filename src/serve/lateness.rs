@@ -12,14 +12,13 @@ use serde::Serialize;
 use super::answer::Answer;
 use super::context::Asked;
 use super::error::{ApiError, ParameterError};
-use super::number::Number;
 use super::period::day;
 use super::query::{Query, refused};
 use super::sources::Unit;
 use super::table::Columns;
 use crate::model::lateness::{Report, ReportState};
 use crate::model::snapshot::StreamState;
-use crate::model::time::{DAY, Day, Stamp};
+use crate::model::time::{Day, Stamp};
 
 /// The most reports in one answer.
 const LIMIT: usize = 1000;
@@ -62,7 +61,8 @@ pub(super) struct Item<'a> {
     came_at: Option<Stamp>,
     /// From when it was due to its coming, or to now; null while nobody has looked.
     pub(super) late_seconds: Option<i64>,
-    days_late: Option<Number>,
+    /// The same in begun days.
+    days_late: Option<i64>,
     /// False where the gateway itself was not looking when it was due: such a report is not counted.
     witnessed: bool,
     /// Why it was not in: `not_there`, or the reason for which the source could not be read.
@@ -224,18 +224,13 @@ fn item<'a>(asked: &Asked<'_>, (stream, report): Owed<'a>) -> Item<'a> {
         state: report.state,
         came_at: report.came_at,
         late_seconds: late,
-        days_late: late.map(days),
+        days_late: report.days_late(asked.now),
         witnessed: report.is_witnessed,
         missed_by: report.missed_by.as_deref(),
         missed_at: report.missed_at,
         repaired_at: report.came_at.filter(|_| report.state == ReportState::Late),
         accountable: Unit { id: report.accountable_unit.clone(), name: name.vi, name_en: name.en },
     }
-}
-
-/// Seconds as days, to the hundredth.
-pub(super) fn days(seconds: i64) -> Number {
-    Number((seconds as f64 / DAY as f64 * 100.0).round() / 100.0)
 }
 
 impl Counts {

@@ -64,7 +64,7 @@ struct Reports {
     unwitnessed: u64,
     /// `on_time` by `due`; null where none was due.
     on_time_ratio: Option<Number>,
-    /// How late those were that came late, on average; null where none did.
+    /// By how many begun days those were late that came late; null where none did.
     mean_days_late: Option<Number>,
     /// When the oldest of those that are missing was due.
     missing_since: Option<Stamp>,
@@ -179,7 +179,7 @@ impl<'a> Ground<'a> {
             {
                 continue;
             }
-            let (counts, late_seconds) = reports.entry(&report.accountable_unit).or_default();
+            let (counts, days_late) = reports.entry(&report.accountable_unit).or_default();
             match report.state {
                 ReportState::Pending => {}
                 ReportState::OnTime if report.is_witnessed => counts.on_time += 1,
@@ -192,7 +192,7 @@ impl<'a> Ground<'a> {
                 }
                 ReportState::Late => {
                     counts.late += 1;
-                    *late_seconds += report.late_by(asked.now).unwrap_or(0);
+                    *days_late += report.days_late(asked.now).unwrap_or(0);
                 }
             }
         }
@@ -258,10 +258,10 @@ impl<'a> Ground<'a> {
 
 impl Reports {
     /// The same with what follows from the counts.
-    fn whole(self, late_seconds: i64) -> Self {
+    fn whole(self, days_late: i64) -> Self {
         let due = self.on_time + self.late + self.missing;
         let ratio = |part: u64| Number((part as f64 / due as f64 * 1e4).round() / 1e4);
-        let mean = || lateness::days(late_seconds / self.late as i64);
+        let mean = || Number((days_late as f64 / self.late as f64 * 100.0).round() / 100.0);
         Self {
             due,
             on_time_ratio: (due > 0).then(|| ratio(self.on_time)),

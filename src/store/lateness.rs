@@ -68,15 +68,14 @@ pub(super) fn save(
         return Ok(());
     }
     let of = (&name.source, &name.stream);
-    if saved.since != register.since {
+    if let Some(since) = register.since {
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO promised VALUES (?1, ?2, ?3)")?
+            .execute(params![name.source, name.stream, since.0])?;
+    } else if saved.since.is_some() {
         transaction
             .prepare_cached("DELETE FROM promised WHERE source = ?1 AND stream = ?2")?
             .execute(of)?;
-        if let Some(since) = register.since {
-            transaction
-                .prepare_cached("INSERT INTO promised VALUES (?1, ?2, ?3)")?
-                .execute(params![name.source, name.stream, since.0])?;
-        }
     }
     let is_in = |reports: &[Report], of: &Report| {
         reports

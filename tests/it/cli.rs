@@ -72,6 +72,9 @@ fn every_shipped_source_can_be_tried_and_nothing_of_it_is_printed() {
     let shipped = std::fs::read_dir(overlay.config().join("sources")).unwrap().count();
     assert_eq!(sources.len(), shipped, "{}", listed.data);
     for source in sources {
+        if source == "lateness_register" {
+            continue; // The gateway's own: there is nobody to ask.
+        }
         let tried = iocgw(overlay.folder(), &["source", "test", source], &systems.variables);
         assert_eq!(tried.code, 0, "{}{}", tried.data, tried.messages);
         assert!(tried.data.contains(&format!("{source}.")), "{}", tried.data);

@@ -20,6 +20,8 @@ mod formats;
 mod impostors;
 mod intake;
 mod keys;
+#[cfg(any(debug_assertions, feature = "failpoints"))]
+mod lateness;
 mod lineage;
 mod live;
 mod malformed;

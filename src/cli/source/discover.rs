@@ -103,7 +103,7 @@ async fn page(arguments: &Arguments) -> anyhow::Result<Result<Vec<u8>, PullError
                 (Some(requester), Some(authenticator)) => (requester, authenticator),
                 _ => {
                     return Err(anyhow!(
-                        "source '{source}' is not asked: it pushes or drops files"
+                        "source '{source}' is not asked: it pushes, drops files or is the gateway's own"
                     ));
                 }
             }

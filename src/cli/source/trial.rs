@@ -80,7 +80,9 @@ pub(super) async fn run(name: &str, place: &Place, store: &Path) -> anyhow::Resu
     }
     let ways = (&source.written.requester, &source.written.authenticator);
     let (Some(requester), Some(authenticator)) = ways else {
-        return Err(anyhow!("source '{name}' is not asked: it pushes or drops files"));
+        return Err(anyhow!(
+            "source '{name}' is not asked: it pushes, drops files or is the gateway's own"
+        ));
     };
     let address = address(&requester.url, target.unwrap_or_default());
     if !wire::reach(&steps, &address).await {

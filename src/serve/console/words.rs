@@ -165,6 +165,7 @@ pub(super) fn group(name: &str) -> (&str, &str) {
         "portal" => ("Dịch vụ công", "Public services"),
         "lodging" => ("Cơ sở lưu trú", "Accommodation"),
         "kiosk" => ("Kiốt phục vụ", "Kiosks"),
+        "reports" => ("Chế độ báo cáo", "Punctuality of reports"),
         "combined" => ("Tổng hợp liên hệ thống", "Combined across systems"),
         other => (other, ""),
     }

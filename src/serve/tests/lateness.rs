@@ -88,7 +88,7 @@ async fn a_report_tells_when_it_was_due_when_it_came_how_late_and_whose_it_is() 
           },
           "came_at": "2024-03-31T19:30:00+07:00",
           "contract": "kiosk",
-          "days_late": 0.5,
+          "days_late": 1,
           "due_at": "2024-03-31T07:30:00+07:00",
           "due_on": "2024-03-31",
           "late_seconds": 43200,
@@ -159,7 +159,7 @@ async fn the_register_comes_as_csv() {
     let lines: Vec<&str> = reply.text().lines().collect();
     assert_eq!(lines.len(), 5);
     let late = "kiosks,kiosk,kiosk,so-tttt,2024-03-31,2024-03-31T07:30:00+07:00,2024-03-30,2024-03-30,late,\
-                2024-03-31T19:30:00+07:00,43200,0.5,true,connect,2024-03-31T07:30:03+07:00,2024-03-31T19:30:00+07:00,18442";
+                2024-03-31T19:30:00+07:00,43200,1,true,connect,2024-03-31T07:30:03+07:00,2024-03-31T19:30:00+07:00,18442";
     assert_eq!(lines[4], late);
 }
 
@@ -172,7 +172,7 @@ async fn a_unit_is_told_with_what_it_answers_for_and_how_its_reports_stand() {
     let of = |id: &str| *units.iter().find(|unit| unit["unit"] == id).unwrap();
     let reports = object!({
         "due": 3, "on_time": 1, "late": 1, "missing": 1, "unwitnessed": 0, "on_time_ratio": 0.3333,
-        "mean_days_late": 0.5, "missing_since": "2024-04-02T07:30:00+07:00"
+        "mean_days_late": 1, "missing_since": "2024-04-02T07:30:00+07:00"
     });
     assert_eq!(of("so-tttt")["reports"], reports);
     let reports = &of("vp-ubnd")["reports"];

@@ -230,6 +230,8 @@ fn compare_everything(stage: &Stage, oracle: &Oracle, places: &Places) {
     let id = |item: &Value| item["indicator"].as_str().unwrap().to_owned();
     let mut ids: Vec<String> = listed["items"].as_array().unwrap().iter().map(id).collect();
     ids.sort();
+    // What the gateway knows by itself is in no ledger; `lateness` tests it.
+    ids.retain(|id| !id.starts_with("source_report"));
     assert_eq!(ids, oracle.ids(), "the oracle knows every indicator that is shipped");
     let province = &stage.systems.province;
     let (first, now) = (province.first_day().0, local_day(province.now().0));
