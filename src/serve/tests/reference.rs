@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::world::{context, quarantined};
 use super::{Reply, get, json, send};
 use crate::serve::openapi::build;
-use crate::serve::routes::{self, Content, Operation, Route, Verb, parameter::Place};
+use crate::serve::routes::parameter::{Place, Takes};
+use crate::serve::routes::{self, Content, Operation, Route, Verb};
 
 /// The document as it is published, held by example: whoever changes it sees what clients will see.
 #[test]
@@ -162,6 +163,40 @@ fn names_are_given_once_and_pieces_of_paths_are_described() {
         assert_eq!(pieces, written, "{}", operation.id);
         assert!(!operation.title.0.is_empty() && !operation.title.1.is_empty(), "{}", operation.id);
     }
+}
+
+/// A word that a handler takes and the table does not name, or the other way round, is drift too.
+#[actix_web::test]
+async fn the_words_and_the_numbers_of_parameters_are_those_that_handlers_take() {
+    let context = context();
+    let mut asked = 0;
+    for (route, operation) in every() {
+        let is_strict = operation.tag != routes::Tag::Prometheus && operation.verb == Verb::Read;
+        if !is_strict || [PAST, "followEvents"].contains(&operation.id) {
+            continue;
+        }
+        let uri = address(route, operation);
+        let query = operation.parameters().filter(|each| each.place == Place::Query);
+        for parameter in query {
+            let name = parameter.name;
+            match parameter.takes {
+                Takes::Words(words) => {
+                    let body = get(&context, &format!("{uri}?{name}=zzz")).await.json();
+                    assert_eq!(body["errors"][0]["parameter"], name, "{uri}: {body}");
+                    assert_eq!(body["errors"][0]["allowed"], serde_json::json!(words), "{uri}");
+                }
+                Takes::Count(most) => {
+                    for (count, status) in [(0, 400), (1, 200), (most, 200), (most + 1, 400)] {
+                        let reply = get(&context, &format!("{uri}?{name}={count}")).await;
+                        assert_eq!(reply.status, status, "{uri}?{name}={count}: {}", reply.text());
+                    }
+                }
+                Takes::Text | Takes::Pattern(_) | Takes::Number | Takes::Many => continue,
+            }
+            asked += 1;
+        }
+    }
+    assert!(asked > 20, "the table was not understood: {asked} parameters");
 }
 
 /// All lists, read in three forms: the same rows, the same columns.
