@@ -87,7 +87,7 @@ pub(super) async fn take(
     let before = shared.store.delivered(stream.index, delivery).await?;
     if !matches!(before, Some(Before::Same(_))) {
         let whole = Whole { written: shared.clock.now(), bytes: bytes.into(), delivery };
-        one(stream, shared, whole, (1, "the lateness register"), progress).await?;
+        one(stream, shared, whole, "the lateness register", progress).await?;
     }
     Ok(Ending::Complete)
 }
