@@ -145,7 +145,7 @@ fn judge(report: &mut Report, is_pushed: bool, sight: Sight<'_>) {
 }
 
 /// Why a report that is not in is missing; nothing while nobody has looked.
-fn missed<'a>(due_at: Stamp, is_pushed: bool, sight: Sight<'a>) -> Option<&'a str> {
+fn missed(due_at: Stamp, is_pushed: bool, sight: Sight<'_>) -> Option<&str> {
     if is_pushed {
         let since = sight.listening_since?;
         let patience = if since <= due_at { due_at.0 } else { since.0 + PATIENCE };

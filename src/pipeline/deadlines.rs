@@ -13,7 +13,7 @@ use crate::model::time::Stamp;
 use crate::store::StoreError;
 
 /// How often the register is gone through.
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_mins(1);
 
 /// Keeps the register up with the time until `stop`; the gateway has been listening since `since`.
 pub async fn keep(shared: Shared, since: Stamp, stop: CancellationToken) {

@@ -105,7 +105,7 @@ pub(super) fn all<'a>(asked: &'a Asked<'_>) -> impl Iterator<Item = Owed<'a>> {
 }
 
 /// Newest first, then by stream.
-fn place<'a>((stream, report): Owed<'a>) -> (Reverse<Stamp>, &'a str, &'a str) {
+fn place((stream, report): Owed<'_>) -> (Reverse<Stamp>, &str, &str) {
     (Reverse(report.due_at), &stream.source, &stream.stream)
 }
 
@@ -180,13 +180,11 @@ pub(super) fn between(query: &Query) -> Result<(Option<Day>, Option<Day>), ApiEr
 fn cursor(text: &str) -> Result<(Stamp, &str, &str), ApiError> {
     let mut pieces = text.splitn(3, '.');
     let at = pieces.next().and_then(|at| at.parse().ok()).map(Stamp);
-    match (at, pieces.next(), pieces.next()) {
-        (Some(at), Some(source), Some(stream)) => Ok((at, source, stream)),
-        _ => {
-            let reason = "must be taken from the `next` of an earlier answer";
-            Err(ParameterError::new("cursor", reason).into())
-        }
-    }
+    let found = at.zip(pieces.next()).zip(pieces.next());
+    let found = found.map(|((at, source), stream)| (at, source, stream));
+    found.ok_or_else(|| {
+        ParameterError::new("cursor", "must be taken from the `next` of an earlier answer").into()
+    })
 }
 
 /// The address of the next page.
