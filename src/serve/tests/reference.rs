@@ -27,6 +27,7 @@ fn address(route: &Route, operation: &Operation) -> String {
         path if path.contains("/indicators/") || path.contains("/badges/") => "received",
         path if path.contains("/sources/{id}/targets") => "kiosks",
         path if path.contains("/sources/") => "portal",
+        path if path.contains("/units/") => "vp-ubnd",
         _ => "1",
     };
     let path = route

@@ -139,7 +139,6 @@ async fn a_bad_value_is_refused_with_what_is_allowed() {
         ("/v1/lateness?from=2024-03-02&to=2024-03-02".to_owned(), "to"),
         ("/v1/lateness?cursor=1.portal".to_owned(), "cursor"),
         ("/v1/lateness?limit=0".to_owned(), "limit"),
-        ("/v1/lateness?format=xml".to_owned(), "format"),
         ("/v1/units?from=tomorrow".to_owned(), "from"),
         ("/?period=tomorrow".to_owned(), "period"),
     ] {
