@@ -11,6 +11,7 @@
 //! still being asked when its next moment comes is passed over that time; nobody is asked twice at
 //! once. Answers are committed together, a page of them at a time.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -69,7 +70,7 @@ pub struct Fleet {
 /// When the targets of a turn are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pace {
-    /// As soon as there is a free place.
+    /// As soon as there is a free place, until each has been asked once.
     AtOnce,
     /// Each at its own moment within the interval.
     Spread,
@@ -122,8 +123,13 @@ pub(super) async fn poll(
         under_way: None,
         failure: None,
         listed: fleet.discovery.found(),
+        awaited: BTreeSet::new(),
     };
     let at_once = pace == Pace::AtOnce;
+    if at_once {
+        let names = round.listed.targets.iter().map(|target| Arc::clone(&target.name));
+        round.awaited = names.collect();
+    }
     fleet.board().list(&round.listed.targets, &timetable, at_once, Instant::now());
     let walked = round.walk(&mut asking, &timetable, pace).await;
     round.commit();
@@ -198,6 +204,9 @@ struct Round<'a> {
     /// What went wrong last; the turn goes on all the same.
     failure: Option<Failure>,
     listed: Arc<Discovered>,
+    /// Those whose first answer ends a turn at once. Others whose moment comes meanwhile do not hold it
+    /// up: in a big fleet somebody always is being asked.
+    awaited: BTreeSet<Arc<str>>,
 }
 
 impl Round<'_> {
@@ -219,7 +228,7 @@ impl Round<'_> {
             self.start(asking, timetable, now);
             let next = self.fleet.board().next_due();
             let is_over = match pace {
-                Pace::AtOnce => asking.is_empty() && next.is_none_or(|due| due > now),
+                Pace::AtOnce => self.awaited.is_empty(),
                 Pace::Spread => now >= ends,
             };
             if is_over {
@@ -259,6 +268,7 @@ impl Round<'_> {
 
     /// Takes what came of asking one target.
     fn take(&mut self, (target, answer): (Arc<Target>, Result<Answer, Failure>), on: &Timetable) {
+        self.awaited.remove(&target.name);
         match answer {
             Ok(answer) => {
                 let at = self.shared.clock.now();
@@ -300,6 +310,10 @@ impl Round<'_> {
         let mut board = self.fleet.board();
         if !Arc::ptr_eq(&found.targets, &self.listed.targets) {
             board.list(&found.targets, timetable, false, Instant::now());
+            if !self.awaited.is_empty() {
+                let listed: BTreeSet<_> = found.targets.iter().map(|target| &target.name).collect();
+                self.awaited.retain(|name| listed.contains(name));
+            }
         }
         let counts = board.counts();
         drop(board);

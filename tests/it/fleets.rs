@@ -83,6 +83,31 @@ fn as_many_files_are_opened_as_the_machine_allows() {
     assert_eq!(metric(&gateway, "process_max_fds"), hard.min(65_536.0));
 }
 
+/// The first turn asks everybody at once, and ends although somebody is being asked all the time: here
+/// half of the kiosks are slower than the interval.
+#[test]
+fn a_first_turn_ends_although_somebody_is_always_being_asked() {
+    let slow = |target: &str| {
+        if target.contains("DEAD") { Reply::Silence } else { kiosk(target) }
+    };
+    let upstream = Upstream::start(slow);
+    let overlay = fleet("targets_file: targets/kiosks.json");
+    let source = overlay.config().join("sources/kiosk_fleet.yaml");
+    edit(&source, "timeout: 1s", "timeout: 3s");
+    let names: Vec<String> =
+        (0..24).map(|i| format!("K-{i:02}{}", if i % 2 == 0 { "-DEAD" } else { "" })).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    put(&overlay, "targets/kiosks.json", &groups(&names));
+    let gateway = start(&overlay, &upstream);
+    let stream = |answer: &Answer| answer.json()["streams"][0].clone();
+    let ended = |stream: &Value| stream["history"].as_array().is_some_and(|runs| !runs.is_empty());
+    let answer = gateway.wait_until("the first turn's end", "/v1/sources/kiosk_fleet", |answer| {
+        ended(&stream(answer))
+    });
+    let first = stream(&answer)["history"][0].clone();
+    assert!(first["records"]["received"].as_u64().unwrap() >= 24, "each was asked in it: {first}");
+}
+
 /// However turns begin and end, a target has one moment in each.
 #[test]
 fn a_target_is_asked_once_a_turn() {
