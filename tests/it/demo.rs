@@ -97,6 +97,8 @@ fn the_demo_needs_nothing_answers_everything_and_leaves_nothing() {
     let silent: Vec<&str> = indicators
         .iter()
         .map(|indicator| indicator["indicator"].as_str().unwrap())
+        // The gateway's own register begins with it: it may know of no report that was due yet.
+        .filter(|id| !id.starts_with("source_report"))
         .filter(|id| {
             let value = demo.get(&format!("/v1/indicators/{id}/value?period=latest"));
             value["value"].is_null()

@@ -14,7 +14,9 @@ fn the_shipped_configuration_pulls_the_province_and_every_indicator_answers() {
         let id = indicator["indicator"].as_str().unwrap();
         let answer = gateway.get(&format!("/v1/indicators/{id}/value?period=latest"));
         assert_eq!(answer.status, 200, "{}", answer.body);
-        if answer.json()["value"].is_null() {
+        // The gateway's own register begins with it: it may know of no report that was due yet.
+        let has_begun = id.starts_with("source_report") && !answer.json()["reason"].is_null();
+        if answer.json()["value"].is_null() && !has_begun {
             silent.push(format!("{id}: {}", answer.body));
         }
     }

@@ -106,8 +106,13 @@ fn indicators_are_metrics_too_one_family_each_under_a_cap_that_counts() {
         .collect();
     assert_eq!(labelled(text, "ioc_indicator_info", "indicator"), ids);
     assert_eq!(labelled(text, "ioc_indicator_period_start_timestamp_seconds", "indicator"), ids);
-    for metric in labelled(text, "ioc_indicator_info", "metric") {
-        assert!(text.contains(&format!("\n{metric} ")), "{metric} has no value");
+    for line in text.lines().filter(|line| line.starts_with("ioc_indicator_info{")) {
+        let label =
+            |name: &str| line.split(&format!("{name}=\"")).nth(1).unwrap().split('"').next();
+        let (id, metric) = (label("indicator").unwrap(), label("metric").unwrap());
+        let has_value = text.contains(&format!("\n{metric} "));
+        let reading = || pulled.gateway.get(&format!("/v1/indicators/{id}/value")).json();
+        assert!(has_value || reading()["value"].is_null(), "{metric} has no value");
     }
     // The value is the one that the API gives for its newest day.
     let value =

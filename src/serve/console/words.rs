@@ -167,6 +167,16 @@ pub(super) fn group(name: &str) -> (&str, &str) {
         "kiosk" => ("Kiốt phục vụ", "Kiosks"),
         "reports" => ("Chế độ báo cáo", "Punctuality of reports"),
         "combined" => ("Tổng hợp liên hệ thống", "Combined across systems"),
+        "decision_766" => ("Bộ chỉ số theo Quyết định 766", "The index of Decision 766"),
+        "programme" => ("Mô hình và nhiệm vụ Đề án 06", "Pilot models and tasks of Project 06"),
+        "certification" => ("Chứng thực, công chứng", "Certification and notary"),
+        "citizens" => ("Công dân số", "Digital citizenship"),
+        "courses" => ("Học trực tuyến mở", "Open online training"),
+        "exams" => ("Giám sát thi và sát hạch lái xe", "Exams and driving tests"),
+        "loans" => ("Cho vay tín chấp", "Unsecured loans"),
+        "medical" => ("Lưu trú tại cơ sở y tế", "Lodging in medical facilities"),
+        "petitions" => ("Phản ánh, kiến nghị và hài lòng", "Petitions and satisfaction"),
+        "screens" => ("Truyền thông trên màn hình, loa", "Screens and loudspeakers"),
         other => (other, ""),
     }
 }
@@ -182,13 +192,28 @@ pub(super) fn unit(name: &str) -> (&str, &str) {
         "seconds" => ("giây", "seconds"),
         "rooms" => ("phòng", "rooms"),
         "guests" => ("lượt khách", "guests"),
-        "nights" | "guest_nights" => ("đêm khách", "guest nights"),
+        "nights" | "guest_nights" | "guest nights" => ("đêm khách", "guest nights"),
         "sessions" => ("phiên", "sessions"),
         "points" => ("điểm", "points"),
         "kiosks" => ("kiốt", "kiosks"),
         "facilities" => ("cơ sở", "facilities"),
         "communes" => ("xã, phường", "communes"),
         "reports" => ("báo cáo", "reports"),
+        "acts" => ("việc", "acts"),
+        "copies" => ("bản", "copies"),
+        "models" => ("mô hình", "models"),
+        "tasks" => ("nhiệm vụ", "tasks"),
+        "items" => ("hạng mục", "items"),
+        "people" => ("người", "people"),
+        "petitions" => ("kiến nghị", "petitions"),
+        "contacts" => ("lượt liên hệ", "contacts"),
+        "alerts" => ("cảnh báo", "alerts"),
+        "errors" => ("lỗi", "errors"),
+        "spots" => ("lượt phát", "spots"),
+        "VND" => ("đồng", "VND"),
+        "dossiers per facility" => ("hồ sơ mỗi cơ sở", "dossiers per facility"),
+        "percent of target" => ("% mục tiêu", "of the target"),
+        "percent of progress" => ("% tiến độ", "of progress"),
         other => (other, other),
     }
 }
@@ -210,6 +235,26 @@ pub(super) fn period(id: &str, first: Day) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the shipped indicators are grouped by and counted in is said in Vietnamese.
+    #[test]
+    fn shipped_groups_and_units_have_words() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/config/indicators");
+        let mut seen = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            for line in std::fs::read_to_string(entry.unwrap().path()).unwrap().lines() {
+                let Some((key, value)) = line.trim().split_once(": ") else { continue };
+                let (vi, en) = match key {
+                    "group" => group(value),
+                    "unit_measure" => unit(value),
+                    _ => continue,
+                };
+                assert!(vi != value && en != vi || value == "percent", "{key} '{value}'");
+                seen += 1;
+            }
+        }
+        assert!(seen > 200, "{seen}");
+    }
 
     #[test]
     fn periods_are_said_in_vietnamese() {
