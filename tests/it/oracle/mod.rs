@@ -61,7 +61,7 @@ pub(crate) fn moment(after_reform: i64) -> Stamp {
 fn killed_and_misled_the_gateway_answers_exactly_what_the_ledger_says() {
     let seed = seed();
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut stage = Stage::new(seed, 2, 0.03, moment(25));
+    let mut stage = Stage::new(seed, 1, 0.03, moment(25));
     for day in 1..=KILLS {
         stage.start();
         // By turns early, while pages are still being said, and late, when some streams are up to
