@@ -173,7 +173,9 @@ pub(super) fn bad(said: &[Said]) -> BTreeMap<Kept, usize> {
             Bad::FutureDate => "future_dated",
         };
         let kept = (source.to_owned(), stream.to_owned(), reason.to_owned());
-        keys.entry(kept).or_default().extend(key(&said.fact).map(|(_, key)| key));
+        // Where what is wrong lies in the key, different records have the same one.
+        let whole = key(&said.fact).map(|(_, key)| format!("{key} {:?}", said.fact));
+        keys.entry(kept).or_default().extend(whole);
     }
     keys.into_iter().map(|(kept, keys)| (kept, keys.len())).collect()
 }
