@@ -241,6 +241,7 @@ mod tests {
         assert!(listing(&feed, start, start).is_empty());
         assert_eq!(listing(&feed, start, start + 200 + LATE_AT_MOST), [0, 0, 0]);
     }
+
     #[test]
     fn what_is_lost_is_gone_from_the_listings_of_later_runs_only() {
         let (first, lost) = (Day(20_000), Lost::default());
