@@ -267,7 +267,7 @@ fn hurried(from: &Path, to: &Path, slot: i64) {
         ("per: 1m", "per: 1s"),
         (
             "{max_retries: 4}",
-            "{max_retries: 2, first: 20ms, longest: 200ms, budget_percent: 1000}\ncircuit_breaker: {open_for: 1s}",
+            "{max_retries: 2, first: 20ms, longest: 200ms, after_denial: 1s, budget_percent: 1000}\ncircuit_breaker: {open_for: 1s}",
         ),
         ("{max_retries: 1}", "{max_retries: 1, budget_percent: 1000}"),
         ("limit: 5000", "limit: 200"),
