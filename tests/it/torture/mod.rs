@@ -15,6 +15,8 @@ mod places;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ioc_gateway::app::Settings;
@@ -62,17 +64,29 @@ fn whatever_moment_it_dies_at_nothing_is_lost_and_nothing_counted_twice() {
     let (seed, kills, at_each) =
         (seed(), setting("IOCGW_TORTURE_KILLS", 40), setting("IOCGW_TORTURE_AT_EACH", 1));
     let stages = kills.div_ceil(DEATHS).max(1);
-    let mut tally = BTreeMap::new();
-    let (mut points, mut read_again) = (0, 0);
-    for i in 0..stages {
-        // What cannot be divided is shared out.
-        let share = |all: usize| all * (i + 1) / stages - all * i / stages;
-        let mut torture = Torture::new(seed + i as u64);
-        torture.suffer(share(kills), share(at_each));
-        let (compared, again) = torture.conclude(&mut tally);
-        (points, read_again) = (points + compared, read_again + again);
-        println!("stage {} of {stages} after {:.0} s", i + 1, began.elapsed().as_secs_f64());
-    }
+    let (next, told) = (AtomicUsize::new(0), Mutex::new(Told::default()));
+    // A life is waiting for the most part: one stage for each core, each in a folder of its own.
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(stages);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let i = next.fetch_add(1, Ordering::SeqCst);
+                    if i >= stages {
+                        return;
+                    }
+                    // What cannot be divided is shared out.
+                    let share = |all: usize| all * (i + 1) / stages - all * i / stages;
+                    let mut torture = Torture::new(seed + i as u64);
+                    torture.suffer(share(kills), share(at_each));
+                    torture.conclude(&told);
+                    let seconds = began.elapsed().as_secs_f64();
+                    println!("stage {} of {stages} after {seconds:.0} s", i + 1);
+                }
+            });
+        }
+    });
+    let Told { tally, points, read_again } = told.into_inner().unwrap();
     let total: usize = tally.values().map(|(deaths, _)| deaths).sum();
     for (place, (deaths, missed)) in &tally {
         println!("{deaths:>6} deaths  {place}  ({missed} times it was not passed in time)");
@@ -86,6 +100,17 @@ fn whatever_moment_it_dies_at_nothing_is_lost_and_nothing_counted_twice() {
     let survived: Vec<_> = tally.iter().filter(|(_, (deaths, _))| *deaths == 0).collect();
     let most = if at_each < 10 { 3 } else { 0 };
     assert!(survived.len() <= most || at_each == 0, "never died at {survived:?}");
+}
+
+/// What all stages came to.
+#[derive(Default)]
+struct Told {
+    /// Deaths by name, and how often it did not come to that.
+    tally: BTreeMap<String, (usize, usize)>,
+    /// Points compared with the oracle.
+    points: usize,
+    /// Earlier states that were read again.
+    read_again: usize,
 }
 
 /// How to die.
@@ -336,7 +361,7 @@ impl Torture {
 
     /// The program as shipped, and all its answers; yields how many points were compared, and how many earlier
     /// states were read again.
-    fn conclude(mut self, tally: &mut BTreeMap<String, (usize, usize)>) -> (usize, usize) {
+    fn conclude(mut self, told: &Mutex<Told>) {
         self.stage.start();
         let calm_from = self.stage.systems.province.ledger().said().len();
         self.stage.calm_down();
@@ -344,11 +369,13 @@ impl Torture {
         self.stage.stop();
         (self.variant, self.behind) = (0, 0);
         self.check_books();
+        let mut told = told.lock().unwrap();
         for (name, (deaths, missed)) in self.tally {
-            let all = tally.entry(name).or_default();
+            let all = told.tally.entry(name).or_default();
             *all = (all.0 + deaths, all.1 + missed);
         }
-        (points, self.books.read_again)
+        told.points += points;
+        told.read_again += self.books.read_again;
     }
 }
 
