@@ -9,12 +9,10 @@ use crate::indicator::catalogue::UnitName;
 use crate::indicator::definition::{Amount, Expectation, Plan, Share};
 use crate::indicator::inputs::{Inputs, hint};
 use crate::indicator::settings::{CompletenessSettings, Kind, Settings, Statistic, Terms};
+use crate::indicator::target;
 use crate::model::schema::At;
 use crate::model::snapshot::MeasureKind;
 use crate::model::text::is_name;
-
-/// A percentage as high as this is a mistake: 80 was meant to be 0.8.
-const ABSURD_PERCENT: f64 = 10.0;
 
 /// Weights may miss 1 by this much, for thirds.
 const WEIGHT_TOLERANCE: f64 = 2e-3;
@@ -78,21 +76,10 @@ impl<'a> Check<'a> {
     }
 
     fn targets(&mut self) {
-        let mut days = BTreeSet::new();
-        for (i, target) in self.entry.targets.iter().enumerate() {
-            let place = format!("targets.{i}");
-            if !days.insert(target.from) {
-                self.problem(&format!("{place}.from"), "two targets begin on the same day");
-            }
-            if !target.value.is_finite() {
-                self.problem(&format!("{place}.value"), "must be a number");
-            }
-            if self.entry.unit_measure == "percent" && target.value >= ABSURD_PERCENT {
-                self.problem(
-                    &format!("{place}.value"),
-                    format!("percent is written as a ratio: {}", target.value / 100.0),
-                );
-            }
+        let entry = self.entry;
+        let is_percent = entry.unit_measure == "percent";
+        for (place, text) in target::problems(&entry.targets, entry.direction, is_percent) {
+            self.problem(&place, text);
         }
     }
 

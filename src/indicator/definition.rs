@@ -13,8 +13,9 @@ use serde::Serialize;
 use crate::indicator::arithmetic::Arithmetic;
 use crate::indicator::reading::Direction;
 use crate::indicator::settings::{
-    AccountableSettings, Component, EmptyDenominator, Kind, MissingPolicy, Statistic, Target,
+    AccountableSettings, Component, EmptyDenominator, Kind, MissingPolicy, Statistic,
 };
+use crate::indicator::target::{Target, in_force};
 use crate::model::cube::Dimension;
 use crate::model::snapshot::MeasureKind;
 use crate::model::text::Bilingual;
@@ -224,6 +225,6 @@ impl Definition {
 
     /// The target in force on `day`.
     pub fn target_on(&self, day: Day) -> Option<&Target> {
-        self.targets.iter().rev().find(|target| target.from <= day)
+        in_force(&self.targets, day)
     }
 }

@@ -155,7 +155,7 @@ pub(super) fn reading(
         area: area.to_owned(),
         freshness: quality::freshness(world, definition),
         completeness: quality::completeness(world, definition, period, (slots, column)),
-        target: quality::target(definition, period, found.point.value),
+        target: quality::target(world, definition, period, found.point.value),
         point: found.point,
         rebuilding: quality::rebuilding(world, definition),
         quarantined: quality::quarantined(world, definition),

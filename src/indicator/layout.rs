@@ -266,7 +266,7 @@ pub fn unit_as_reported(
     if ended {
         Ends::of(definition, world).withhold(&mut reading.point);
         reading.target =
-            crate::indicator::quality::target(definition, &period, reading.point.value);
+            crate::indicator::quality::target(world, definition, &period, reading.point.value);
     }
     Some(reading)
 }

@@ -25,6 +25,7 @@ pub mod revisions;
 pub mod series;
 pub mod settings;
 mod sum;
+pub mod target;
 #[cfg(test)]
 mod tests;
 

@@ -8,17 +8,12 @@ use crate::indicator::definition::{Amount, Definition, Expectation};
 use crate::indicator::evaluate::World;
 use crate::indicator::period::Extent;
 use crate::indicator::reading::{
-    Completeness, Direction, Freshness, FreshnessState, Period, TargetReading, TargetState,
+    Completeness, Freshness, FreshnessState, Period, TargetReading,
 };
 use crate::indicator::sum::{Slots, Sums, quotient, unscaled};
+use crate::indicator::target::judge;
 use crate::model::snapshot::{Rebuilding, StreamState};
-use crate::model::time::Stamp;
-
-/// Values as close as this to a bound are on it: 0.8 × 0.9 is not quite 0.72.
-const ROUNDING: f64 = 1e-9;
-
-/// How far from the target a value may be to be at risk rather than off track.
-const AT_RISK: f64 = 0.1;
+use crate::model::time::{Day, Stamp};
 
 /// How fresh the data behind an indicator are.
 ///
@@ -108,45 +103,21 @@ pub(super) fn completeness(
     }
 }
 
-/// How a value stands against the target in force on the last day of `period`.
+/// How the value of `period` stands against the target in force on the period's last day, or today
+/// while the period is open.
 pub fn target(
+    world: &World<'_>,
     definition: &Definition,
     period: &Period,
     value: Option<f64>,
-) -> Option<TargetReading> {
-    let target = definition.target_on(period.end.plus(-1))?;
-    let direction = definition.direction;
-    Some(TargetReading {
-        value: target.value,
-        direction,
-        from: target.from,
-        attainment_ratio: value.and_then(|value| attainment(value, target.value, direction)),
-        state: value.map_or(TargetState::Unknown, |value| judge(value, target.value, direction)),
-    })
+) -> TargetReading {
+    let day = day_of_judgement(world, period);
+    judge(definition.target_on(day), definition.direction, day, value)
 }
 
-/// `None` where a quotient says nothing: a target or, when lower is better, a value of 0.
-fn attainment(value: f64, target: f64, direction: Direction) -> Option<f64> {
-    let (above, below) = match direction {
-        Direction::Up => (value, target),
-        Direction::Down => (target, value),
-    };
-    (below != 0.0).then(|| above / below)
-}
-
-fn judge(value: f64, target: f64, direction: Direction) -> TargetState {
-    let short = match direction {
-        Direction::Up => target - value,
-        Direction::Down => value - target,
-    };
-    let rounding = ROUNDING * target.abs().max(1.0);
-    if short <= rounding {
-        TargetState::OnTrack
-    } else if short <= target.abs() * AT_RISK + rounding {
-        TargetState::AtRisk
-    } else {
-        TargetState::OffTrack
-    }
+/// The last day of a period, or today while it is open, or the first day of a period to come.
+pub fn day_of_judgement(world: &World<'_>, period: &Period) -> Day {
+    period.end.plus(-1).min(world.now.day()).max(period.first)
 }
 
 /// How much of what was expected has come in.

@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::indicator::target::Baseline;
 use crate::model::snapshot::Rebuilding;
 use crate::model::text::Bilingual;
 use crate::model::time::{Day, Stamp};
@@ -120,19 +121,48 @@ pub struct Completeness {
     pub missing: Vec<String>,
 }
 
-/// The target and how the value stands against it.
+/// How the value stands against the target in force, which [`crate::indicator::target::judge`] says.
+/// Amounts are in the indicator's unit of measure; all are null where no target is in force.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TargetReading {
-    /// In the indicator's unit of measure.
-    pub value: f64,
+    /// The judgement.
+    pub status: TargetStatus,
     /// Whether higher or lower is better.
     pub direction: Direction,
+    /// What is to be reached.
+    pub value: Option<f64>,
     /// Since when it holds.
-    pub from: Day,
+    pub from: Option<Day>,
+    /// The last day on which it holds, and by which it is to be reached; null if it is to be held.
+    pub until: Option<Day>,
+    /// Where the way to it began, if that was said.
+    pub baseline: Option<Baseline>,
+    /// What is expected on the day of the value: the target, or as much of the way as time has passed.
+    pub expected: Option<f64>,
+    /// How far the value is beyond what is expected; negative is short of it, in either direction.
+    pub gap: Option<f64>,
     /// value / target, or target / value when lower is better; null without a value.
     pub attainment_ratio: Option<f64>,
-    /// The judgement.
-    pub state: TargetState,
+    /// What is left by the days that are left; 0 when nothing is left, null when no day is.
+    pub pace_needed: Option<f64>,
+}
+
+impl TargetReading {
+    /// No target is in force.
+    pub const fn none(direction: Direction) -> Self {
+        Self {
+            status: TargetStatus::NoTarget,
+            direction,
+            value: None,
+            from: None,
+            until: None,
+            baseline: None,
+            expected: None,
+            gap: None,
+            attainment_ratio: None,
+            pace_needed: None,
+        }
+    }
 }
 
 /// Whether higher or lower is better.
@@ -148,15 +178,33 @@ pub enum Direction {
 /// How a value stands against its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum TargetState {
-    /// At or beyond the target.
+pub enum TargetStatus {
+    /// At or beyond what is expected by now.
     OnTrack,
-    /// Within a tenth of the target.
+    /// Short of it by little.
     AtRisk,
-    /// Further away.
+    /// Short of it by much.
     OffTrack,
+    /// What was to be reached by a day is reached.
+    Done,
+    /// No target is in force.
+    NoTarget,
     /// There is no value to judge.
     Unknown,
+}
+
+impl TargetStatus {
+    /// The word in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OnTrack => "on_track",
+            Self::AtRisk => "at_risk",
+            Self::OffTrack => "off_track",
+            Self::Done => "done",
+            Self::NoTarget => "no_target",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// Who answers for a number: a body and a position, never a person.
@@ -187,8 +235,8 @@ pub struct Reading {
     pub freshness: Freshness,
     /// Completeness.
     pub completeness: Completeness,
-    /// The target in force, if any.
-    pub target: Option<TargetReading>,
+    /// How the value stands against the target in force.
+    pub target: TargetReading,
     /// The measures behind it that are being rebuilt, and how far that has come.
     pub rebuilding: Vec<(String, Rebuilding)>,
     /// Records in quarantine behind this number.

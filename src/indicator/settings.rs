@@ -13,8 +13,8 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::indicator::reading::Direction;
+use crate::indicator::target::Target;
 use crate::model::text::Bilingual;
-use crate::model::time::Day;
 
 /// One indicator as written.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -66,7 +66,7 @@ pub struct Settings {
     pub unit_measure: String,
     /// Whether higher or lower is better.
     pub direction: Direction,
-    /// What is to be reached, and from when on.
+    /// What is to be reached, from when on and by when.
     #[serde(default)]
     pub targets: Vec<Target>,
     /// Who answers for it.
@@ -153,18 +153,6 @@ pub enum MissingPolicy {
     Reweight,
     /// It scores 0.
     Zero,
-}
-
-/// A target and the first day on which it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Target {
-    /// The first day on which it holds.
-    #[serde(deserialize_with = "day")]
-    #[schemars(with = "String", extend("format" = "date"))]
-    pub from: Day,
-    /// In the indicator's unit of measure; percent as a ratio.
-    pub value: f64,
 }
 
 /// The body and the position that answer for an indicator.
@@ -266,13 +254,6 @@ pub enum Written {
 /// The wanted values of a dimension: one word, or a list of which any will do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted(pub Vec<String>);
-
-fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Day, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    Day::parse(&text).ok_or_else(|| {
-        de::Error::custom(format!("'{text}' is not a day; write for example 2024-01-31"))
-    })
-}
 
 impl<'de> Deserialize<'de> for Terms {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::indicator::reading::{FreshnessState, NoValue, Status, TargetState};
+use crate::indicator::reading::{FreshnessState, NoValue, Status, TargetStatus};
 use crate::model::observation::Reason;
 use crate::model::text::Bilingual;
 use crate::model::time::Stamp;
@@ -195,7 +195,7 @@ pub struct ExpectedReading {
     pub completeness: Option<Option<f64>>,
     /// How the value stands against its target.
     #[serde(default)]
-    pub target: Option<TargetState>,
+    pub target: Option<TargetStatus>,
     /// How fresh the data are.
     #[serde(default)]
     pub freshness: Option<FreshnessState>,

@@ -214,7 +214,7 @@ impl Compare {
     fn qualifiers(&mut self, at: &str, expected: &ExpectedReading, reading: &Reading) {
         let name = &expected.indicator;
         if let Some(expected) = expected.target {
-            let actual = reading.target.as_ref().map(|target| target.state);
+            let actual = Some(reading.target.status);
             self.same(
                 &format!("{at}.target"),
                 &format!("{name}: target"),

@@ -244,7 +244,7 @@ fn a_schema_names_exactly_the_keys_that_are_read() {
         contract::Check,
         contract::Measure,
         Settings,
-        settings::Target,
+        crate::indicator::target::Target,
         settings::AccountableSettings,
         settings::Component,
         settings::Term,
