@@ -34,9 +34,9 @@ pub enum NoValue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// The period is over and the sources cover it.
+    /// The period is over, the sources cover it, and it has been published where figures are.
     Final,
-    /// The period is open, or not yet covered by every source.
+    /// The period is open, not yet covered by every source, or not yet published.
     Provisional,
     /// There is no value; `reason` says why.
     Missing,
@@ -117,7 +117,8 @@ pub struct Completeness {
     pub reported: f64,
     /// What is counted: `areas`, `period` (its seconds that have passed) or `measures`.
     pub of: String,
-    /// Codes of communes that are missing, for `of: areas`; at most 130.
+    /// Codes of communes that are missing, for `of: areas`, or from which reports are missing, for
+    /// `of: measures`; none for `period`.
     pub missing: Vec<String>,
 }
 
@@ -207,6 +208,19 @@ impl TargetStatus {
     }
 }
 
+/// What a running total is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Running {
+    /// The first day that counts.
+    pub since: Day,
+    /// The last day that is counted; null while nothing is.
+    pub through: Option<Day>,
+    /// Days between them of which nobody knows.
+    pub gap_days: u32,
+    /// These days, from first to last, at most fifty ranges.
+    pub gaps: Vec<(Day, Day)>,
+}
+
 /// Who answers for a number: a body and a position, never a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Accountable {
@@ -231,12 +245,16 @@ pub struct Reading {
     pub area: String,
     /// The value.
     pub point: Point,
+    /// When it becomes final by a calendar of publication, if there is one.
+    pub final_at: Option<Stamp>,
     /// Freshness by both clocks.
     pub freshness: Freshness,
     /// Completeness.
     pub completeness: Completeness,
     /// How the value stands against the target in force.
     pub target: TargetReading,
+    /// What it is over, if it is a running total.
+    pub running: Option<Running>,
     /// The measures behind it that are being rebuilt, and how far that has come.
     pub rebuilding: Vec<(String, Rebuilding)>,
     /// Records in quarantine behind this number.

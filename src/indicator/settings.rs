@@ -13,6 +13,7 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::indicator::reading::Direction;
+use crate::indicator::running::Since;
 use crate::indicator::target::Target;
 use crate::model::text::Bilingual;
 
@@ -29,15 +30,18 @@ pub struct Settings {
     pub group: String,
     /// How the value comes about.
     pub kind: Kind,
-    /// `simple`: what is shown.
+    /// `simple`, `cumulative`: what is shown, or counted.
     #[serde(default)]
     pub measure: Option<Terms>,
-    /// `simple`: the value is divided by it, for example 86400 to show seconds as days.
+    /// `simple`, `cumulative`: the value is divided by it, for example 86400 to show seconds as days.
     #[serde(default)]
     pub divide_by: Option<f64>,
     /// `simple`: the total, or a percentile of a distribution.
     #[serde(default)]
     pub statistic: Option<Statistic>,
+    /// `cumulative`: from when on is counted: `year`, `quarter`, `month`, or a day.
+    #[serde(default)]
+    pub since: Option<Since>,
     /// `ratio`: above the line.
     #[serde(default)]
     pub numerator: Option<Terms>,
@@ -112,6 +116,8 @@ pub enum Kind {
     Ratio,
     /// Arithmetic over several amounts.
     Derived,
+    /// An amount since the year, quarter or month began, or since a day.
+    Cumulative,
     /// A weighted score of other indicators.
     Composite,
 }

@@ -136,9 +136,9 @@ pub fn judge(
     };
     let rounding = ROUNDING * target.value.abs().max(1.0);
     let gap = value.map(|value| beyond(value, expected));
-    let left = value.map(|value| beyond(target.value, value)).map(|left| {
-        if left <= rounding { 0.0 } else { left }
-    });
+    let left = value
+        .map(|value| beyond(target.value, value))
+        .map(|left| if left <= rounding { 0.0 } else { left });
     let status = match (gap, left) {
         (Some(_), Some(0.0)) if target.until.is_some() => TargetStatus::Done,
         (Some(_), Some(0.0)) => TargetStatus::OnTrack,
@@ -390,7 +390,8 @@ mod tests {
         ] {
             assert_eq!(value(day), wanted, "{day}");
         }
-        let over = judge(in_force(&targets, on("2024-07-01")), Direction::Up, on("2024-07-01"), Some(9.0));
+        let over =
+            judge(in_force(&targets, on("2024-07-01")), Direction::Up, on("2024-07-01"), Some(9.0));
         assert_eq!((over.status, over.value, over.expected), (TargetStatus::NoTarget, None, None));
     }
 }

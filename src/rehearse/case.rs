@@ -184,6 +184,15 @@ pub struct ExpectedReading {
     /// Below the line of a ratio.
     #[serde(default, deserialize_with = "given")]
     pub denominator: Option<Option<f64>>,
+    /// The value of the period before, of as many days as have begun of this one while it is open.
+    #[serde(default, deserialize_with = "given")]
+    pub previous: Option<Option<f64>>,
+    /// The same of the year before.
+    #[serde(default, deserialize_with = "given")]
+    pub year_ago: Option<Option<f64>>,
+    /// Of a running total: days that count and of which nobody knows.
+    #[serde(default)]
+    pub gap_days: Option<u32>,
     /// How settled the value is.
     #[serde(default)]
     pub status: Option<Status>,

@@ -13,7 +13,7 @@ use super::past::written;
 use super::place::{AreaOut, Boundaries};
 use crate::indicator::Definition;
 use crate::indicator::reading::{
-    Completeness, Direction, Freshness, FreshnessState, NoValue, Period, Reading, Status,
+    Completeness, Direction, Freshness, FreshnessState, NoValue, Period, Reading, Running, Status,
     TargetReading, TargetStatus,
 };
 use crate::indicator::target::Baseline;
@@ -184,6 +184,34 @@ impl From<Completeness> for CompletenessOut {
     }
 }
 
+/// What a running total is over.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Running")]
+pub(super) struct RunningOut {
+    /// The first day that counts.
+    since: Day,
+    /// The last day that is counted; null while nothing is.
+    through: Option<Day>,
+    /// Days between them of which nobody knows; with one of them a value is never final.
+    gap_days: u32,
+    /// These days; at most fifty ranges.
+    gaps: Vec<Gap>,
+}
+
+/// Days from the first to the last, both of them too.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct Gap {
+    first: Day,
+    last: Day,
+}
+
+impl From<Running> for RunningOut {
+    fn from(running: Running) -> Self {
+        let gaps = running.gaps.into_iter().map(|(first, last)| Gap { first, last }).collect();
+        Self { since: running.since, through: running.through, gap_days: running.gap_days, gaps }
+    }
+}
+
 /// How far the rebuilding of a measure has come.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Rebuilding")]
@@ -231,6 +259,12 @@ pub(super) struct Envelope<R> {
     denominator: Option<Number>,
     status: Status,
     reason: Option<NoValue>,
+    /// When the value becomes final, or did, by a calendar of publication; left out where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    final_at: Option<Stamp>,
+    /// What a running total is over; left out of other kinds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    running: Option<RunningOut>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rebuilding: Vec<RebuildingOut>,
     target: TargetOut,
@@ -282,6 +316,8 @@ impl<R> Envelope<R> {
             denominator: point.denominator.map(Number),
             status: point.status,
             reason: point.reason,
+            final_at: reading.final_at,
+            running: reading.running.map(RunningOut::from),
             rebuilding: reading.rebuilding.into_iter().map(RebuildingOut::from).collect(),
             target: TargetOut::new(&reading.target, &definition.unit_measure),
             previous: None,

@@ -272,3 +272,29 @@ fn the_extent_is_the_newest_day_and_the_newest_whole_day_of_the_slowest_source()
     assert_eq!(found(&fixture, "both").closed, None);
     assert_eq!(found(&fixture, "both").newest, Some(day("2024-04-09")));
 }
+
+#[test]
+fn a_value_is_provisional_until_the_first_publication_after_its_period() {
+    let mut fixture = fixture();
+    let moments = ["2024-04-02T17:00:00+07:00", "2024-04-11T17:00:00+07:00"].map(stamp);
+    fixture.contracts.get_mut("dossiers").unwrap().publication = Some(moments.into());
+    let status = |fixture: &Fixture, when: &str| read(fixture, "received", when).point.status;
+    // Published on the 2nd at five in the afternoon: the first is out, the second not before the 11th.
+    assert_eq!(status(&fixture, "2024-04-01"), Status::Final);
+    assert_eq!(status(&fixture, "2024-04-02"), Status::Provisional);
+    let second = read(&fixture, "received", "2024-04-02");
+    assert_eq!(second.final_at, Some(moments[1]));
+    // A combined indicator waits for every calendar behind it, others for none.
+    assert_eq!(read(&fixture, "both", "2024-04-02").point.status, Status::Provisional);
+    assert_eq!(read(&fixture, "reports", "2024-04-02").point.status, Status::Final);
+    assert_eq!(read(&fixture, "reports", "2024-04-02").final_at, None);
+    fixture.now = stamp("2024-04-11T17:00:00+07:00");
+    fixture.stream("portal", "dossiers", Some("2024-04-11T16:50:00+07:00"));
+    assert_eq!(status(&fixture, "2024-04-02"), Status::Final);
+    assert_eq!(status(&fixture, "2024-04-10"), Status::Final);
+    // Beyond its last moment nothing is published until the calendar is extended.
+    fixture.now = stamp("2025-04-11T17:00:00+07:00");
+    fixture.stream("portal", "dossiers", Some("2025-04-11T16:50:00+07:00"));
+    let after = read(&fixture, "received", "2024-05");
+    assert_eq!((after.point.status, after.final_at), (Status::Provisional, None));
+}

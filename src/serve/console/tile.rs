@@ -9,7 +9,7 @@ use super::spark::{Spot, trend};
 use super::words::{self, Tone};
 use super::{badge, both, shape};
 use crate::indicator::reading::{Completeness, Direction, Freshness, FreshnessState};
-use crate::indicator::reading::{Reading, TargetStatus};
+use crate::indicator::reading::{Reading, Running, TargetStatus};
 use crate::indicator::{Definition, Grain, Place, series, value};
 use crate::model::time::Day;
 use crate::serve::context::Asked;
@@ -135,6 +135,9 @@ impl<'a> Tile<'a> {
                 dl {
                     (self.target_facts())
                     (fact("Kỳ", "period", &self.period_facts()))
+                    @if let Some(running) = &self.reading.running {
+                        (fact("Lũy kế", "running total", &running_facts(running)))
+                    }
                     (fact("Độ mới", "data through", &freshness_facts(&self.reading.freshness)))
                     (fact("Đầy đủ", "completeness", &completeness_facts(&self.reading.completeness)))
                     (fact("Chịu trách nhiệm", "accountable", &self.accountable_facts()))
@@ -233,6 +236,21 @@ const fn aim(direction: Direction) -> &'static str {
     match direction {
         Direction::Up => "≥",
         Direction::Down => "≤",
+    }
+}
+
+/// From when and how far a running total counts, and what it lacks.
+fn running_facts(running: &Running) -> Markup {
+    html! {
+        (both(&format!("từ {}", format::day(running.since)), "since"))
+        @if let Some(through) = running.through {
+            " " (both(&format!("đến {}", format::day(through)), "through"))
+        }
+        @if running.gap_days > 0 {
+            span class="word near" {
+                (both(&format!("thiếu {} ngày", running.gap_days), "days are not known"))
+            }
+        }
     }
 }
 
