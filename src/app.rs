@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Options, Problem};
+use crate::lateness::AgeLimit;
 use crate::model::contract::Otherwise;
 use crate::model::dictionary::Dictionaries;
 use crate::model::nearest::nearest;
@@ -344,6 +345,11 @@ fn parts(config: &Config, clock: &Clock, key: &[u8], previous: Option<&[u8]>) ->
                 plan: stream.plan,
                 rank: stream.rank,
                 promise: stream.promise.clone(),
+                age_limit: Arc::new(AgeLimit {
+                    fresh_within: config.plans[stream.plan].schema.fresh_within,
+                    unit: source.written.accountable_unit.clone(),
+                    is_pushed: source.written.intake.is_some(),
+                }),
             });
         }
     }
@@ -384,6 +390,7 @@ fn definitions(config: &Config) -> serve::Definitions {
         contracts: config.contract_facts(),
         contract_versions: config.contract_versions(),
         measure_versions: config.measure_versions(),
+        trackers: config.trackers.clone(),
         units: config.unit_names(),
         province: serve::Province {
             code: config.province.code.clone(),

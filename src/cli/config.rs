@@ -36,6 +36,8 @@ pub(super) enum Kind {
     Contract,
     /// indicators/*.yaml
     Indicators,
+    /// trackers/*.yaml
+    Tracker,
     /// units.yaml
     Units,
     /// areas.yaml
@@ -86,6 +88,7 @@ fn document(kind: Kind) -> Value {
         Kind::Source => schema::of(FileKind::Source),
         Kind::Contract => schema::of(FileKind::Contract),
         Kind::Indicators => schema::of(FileKind::Indicators),
+        Kind::Tracker => schema::of(FileKind::Tracker),
         Kind::Units => schema::of(FileKind::Units),
         Kind::Areas => schema::of(FileKind::Areas),
         Kind::Calendars => schema::of(FileKind::Calendars),

@@ -83,7 +83,14 @@ fn explanation(config: &Config, one: &Definition) -> String {
         one.formula, one.unit_measure, one.version, one.accountable.role
     );
     for target in &one.targets {
-        let _ = writeln!(text, "Mục tiêu / target: {} từ / from {}", target.value, target.from);
+        let _ = write!(text, "Mục tiêu / target: {} từ / from {}", target.value, target.from);
+        if let Some(until) = target.until {
+            let _ = write!(text, " đến hết / until {until}");
+        }
+        if let Some(baseline) = target.baseline {
+            let _ = write!(text, ", từ mức / baseline {} ({})", baseline.value, baseline.on);
+        }
+        text.push('\n');
     }
     text.push_str("\nNguồn gốc / lineage\n");
     text

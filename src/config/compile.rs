@@ -65,6 +65,8 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
     compiler.precedence(&contracts, &mut sources);
     let catalogue = compiler.indicators(&indicators, &plans);
     compiler.indicator_metrics(gateway.as_ref(), catalogue.as_ref());
+    let trackers = compiler.trackers(&plans, catalogue.as_ref());
+    let publications = compiler.publications(&contracts);
     let Compiler { files, words, units, outbound, lists, areas, .. } = compiler;
     match (areas, catalogue) {
         (Some(areas), Some(catalogue)) if files.problems.is_empty() => {
@@ -77,9 +79,11 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
                 lists,
                 words,
                 contracts,
+                publications,
                 plans,
                 sources,
                 catalogue,
+                trackers,
                 journal_full_for: gateway
                     .as_ref()
                     .map_or(Span::seconds(0), |read| read.value.journal.full_for),
@@ -236,7 +240,7 @@ pub(super) struct Compiler<'a> {
     pub(super) contract_files: BTreeMap<String, Read<()>>,
 }
 
-type Plans = BTreeMap<String, Plan>;
+pub(super) type Plans = BTreeMap<String, Plan>;
 
 impl Compiler<'_> {
     fn unit<T>(&mut self, read: &Read<T>, at: &str, unit: &str) {
@@ -289,6 +293,7 @@ impl Compiler<'_> {
             self.unit(&read, "accountable_unit", &contract.accountable_unit);
             self.personal_properties(&read);
             self.deadline(&read, "sla.in_by", contract.sla.in_by.as_ref());
+            self.deadline(&read, "publication", contract.publication.as_ref());
             let schema = Schema::compile(contract, &self.lists, &self.words).map(Arc::new);
             let plan = schema.and_then(|schema| Plan::compile(contract, &schema, &self.words));
             match plan {

@@ -10,9 +10,19 @@ use crate::lateness::Promise;
 use crate::model::calendar::{self, Calendar};
 use crate::model::contract::Contract;
 use crate::model::deadline::InBy;
+use crate::model::time::{DAY, Day, Stamp, days};
 
 /// The file; it may be left out where no rule needs it.
 const FILE: &str = "calendars.yaml";
+
+/// The year from which on moments of publication are known.
+const FIRST_PUBLICATION: i32 = 2020;
+
+/// How many years later a calendar may begin.
+const YEARS: i64 = 20;
+
+/// The most moments of publication of a contract: ten years of working days.
+const PUBLICATIONS: usize = 2_600;
 
 /// The checked calendars, by name.
 pub(super) type Calendars = BTreeMap<String, Arc<Calendar>>;
@@ -49,6 +59,27 @@ impl Compiler<'_> {
         for (at, message) in rule.check(at, &known) {
             self.files.problem(read, &at, &message);
         }
+    }
+
+    /// By contract, the moments at which its figures are published, as far as the calendar goes.
+    pub(super) fn publications(
+        &self,
+        contracts: &BTreeMap<String, Contract>,
+    ) -> BTreeMap<String, Arc<[Stamp]>> {
+        let moments = |contract: &Contract| {
+            let rule = contract.publication.clone()?;
+            let calendar =
+                rule.calendar.as_ref().and_then(|name| self.calendars.get(name)).cloned();
+            let unit = contract.accountable_unit.clone();
+            let promise = Promise { rule, calendar, unit, is_pushed: false };
+            let first = Day(days(FIRST_PUBLICATION, 1, 1)).start();
+            let next = |after: &Stamp| promise.due_after(*after).map(|due| due.at);
+            // A calendar may begin later than the first year.
+            let begins = (0..YEARS * 12).find_map(|month| next(&Stamp(first.0 + month * 28 * DAY)));
+            let all: Vec<Stamp> = std::iter::successors(begins, next).take(PUBLICATIONS).collect();
+            Some((contract.contract.clone(), all.into()))
+        };
+        contracts.values().filter_map(moments).collect()
     }
 
     /// What a stream's source has promised: by the stream's own rule or by its contract's.

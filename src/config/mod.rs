@@ -14,6 +14,7 @@ mod parent;
 pub mod personal;
 pub mod schema;
 mod stream;
+mod trackers;
 mod ways;
 mod written;
 pub mod yaml;
@@ -30,11 +31,12 @@ use crate::model::area::Areas;
 use crate::model::contract::Contract;
 use crate::model::dictionary::Dictionaries;
 use crate::model::schema::Lists;
+use crate::model::time::Stamp;
 use crate::model::units::Span;
 use crate::normalise::Normaliser;
 use crate::pipeline::{Cursor, DataThrough, Gate, Parent, Target};
 use crate::pull;
-use crate::serve::{EventSettings, IndicatorMetrics};
+use crate::serve::{EventSettings, IndicatorMetrics, Tracker};
 
 pub use files::yaml_files;
 pub use written::{ErrorHandler, Province, Source, Stream, Unit};
@@ -71,12 +73,16 @@ pub struct Config {
     pub words: Dictionaries,
     /// The contracts as written, by name.
     pub contracts: BTreeMap<String, Contract>,
+    /// By contract, the moments at which its figures are published, if they are.
+    pub publications: BTreeMap<String, Arc<[Stamp]>>,
     /// The checked contracts with their measures.
     pub plans: Vec<Plan>,
     /// The sources.
     pub sources: Vec<CheckedSource>,
     /// The indicators.
     pub catalogue: Catalogue,
+    /// The registers that are read item by item, by name.
+    pub trackers: BTreeMap<String, Tracker>,
     /// How long the journal keeps each commit apart.
     pub journal_full_for: Span,
     /// What `/metrics/indicators` shows.
@@ -146,6 +152,7 @@ impl Config {
         let facts = |contract: &Contract| ContractFacts {
             fresh_within: contract.sla.fresh_within,
             accountable_unit: contract.accountable_unit.clone(),
+            publication: self.publications.get(&contract.contract).cloned(),
         };
         self.contracts.iter().map(|(name, contract)| (name.clone(), facts(contract))).collect()
     }

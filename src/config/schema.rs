@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::written::{AreaFile, Gateway, Indicators, Source, Units};
 use crate::model::calendar::Calendars;
 use crate::model::contract::Contract;
+use crate::serve::TrackerSettings;
 
 /// A kind of file of the configuration folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub enum FileKind {
     Source,
     /// `indicators/*.yaml`
     Indicators,
+    /// `trackers/*.yaml`
+    Tracker,
 }
 
 /// The schema of a kind of file.
@@ -40,6 +43,7 @@ pub fn of(kind: FileKind) -> Value {
         FileKind::Calendars => of_type::<Calendars>("calendars.yaml"),
         FileKind::Contract => of_type::<Contract>("contracts/*.yaml"),
         FileKind::Source => of_type::<Source>("sources/*.yaml"),
+        FileKind::Tracker => of_type::<TrackerSettings>("trackers/*.yaml"),
         FileKind::Indicators => of_type::<Indicators>("indicators/*.yaml"),
     }
 }

@@ -5,6 +5,7 @@
 //! composite inherits from its components.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::indicator::check::Check;
 use crate::indicator::definition::{CompletenessKind, Definition, Expectation, Plan};
@@ -16,6 +17,7 @@ use crate::model::dictionary::Dictionaries;
 use crate::model::schema::At;
 use crate::model::snapshot::MeasureKind;
 use crate::model::text::Bilingual;
+use crate::model::time::Stamp;
 use crate::model::units::Span;
 
 /// What is known of a measure when indicators are checked.
@@ -40,6 +42,18 @@ pub struct ContractFacts {
     pub fresh_within: Span,
     /// The unit that answers for its records.
     pub accountable_unit: String,
+    /// The moments at which its figures are published, oldest first, if they are.
+    pub publication: Option<Arc<[Stamp]>>,
+}
+
+impl ContractFacts {
+    /// When the figures of a period that ends at `end` are published; `Err` if the calendar of
+    /// publication does not go that far.
+    pub(super) fn published_at(&self, end: Stamp) -> Result<Option<Stamp>, ()> {
+        let Some(moments) = &self.publication else { return Ok(None) };
+        let next = moments.partition_point(|moment| *moment < end);
+        moments.get(next).copied().map(Some).ok_or(())
+    }
 }
 
 /// What the evaluation needs to know of an accountable unit.
@@ -275,6 +289,9 @@ fn formula(entry: &Settings, plan: &Plan) -> String {
     };
     match plan {
         Plan::Total { amount, divide_by } => divided(amount.text(), *divide_by),
+        Plan::Running { amount, divide_by, since } => {
+            format!("{} {}", divided(amount.text(), *divide_by), since.text())
+        }
         Plan::Quantile { input, share, divide_by } => {
             let name = if share.0 == 5 { "median" } else { "p90" };
             divided(format!("{name}({})", input.text), *divide_by)

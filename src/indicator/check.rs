@@ -9,12 +9,10 @@ use crate::indicator::catalogue::UnitName;
 use crate::indicator::definition::{Amount, Expectation, Plan, Share};
 use crate::indicator::inputs::{Inputs, hint};
 use crate::indicator::settings::{CompletenessSettings, Kind, Settings, Statistic, Terms};
+use crate::indicator::target;
 use crate::model::schema::At;
 use crate::model::snapshot::MeasureKind;
 use crate::model::text::is_name;
-
-/// A percentage as high as this is a mistake: 80 was meant to be 0.8.
-const ABSURD_PERCENT: f64 = 10.0;
 
 /// Weights may miss 1 by this much, for thirds.
 const WEIGHT_TOLERANCE: f64 = 2e-3;
@@ -78,21 +76,10 @@ impl<'a> Check<'a> {
     }
 
     fn targets(&mut self) {
-        let mut days = BTreeSet::new();
-        for (i, target) in self.entry.targets.iter().enumerate() {
-            let place = format!("targets.{i}");
-            if !days.insert(target.from) {
-                self.problem(&format!("{place}.from"), "two targets begin on the same day");
-            }
-            if !target.value.is_finite() {
-                self.problem(&format!("{place}.value"), "must be a number");
-            }
-            if self.entry.unit_measure == "percent" && target.value >= ABSURD_PERCENT {
-                self.problem(
-                    &format!("{place}.value"),
-                    format!("percent is written as a ratio: {}", target.value / 100.0),
-                );
-            }
+        let entry = self.entry;
+        let is_percent = entry.unit_measure == "percent";
+        for (place, text) in target::problems(&entry.targets, entry.direction, is_percent) {
+            self.problem(&place, text);
         }
     }
 
@@ -100,24 +87,25 @@ impl<'a> Check<'a> {
     fn strangers(&mut self) {
         let entry = self.entry;
         let kind = entry.kind;
+        let amount: &[Kind] = &[Kind::Simple, Kind::Cumulative];
         let keys = [
-            ("measure", Kind::Simple, entry.measure.is_some()),
-            ("divide_by", Kind::Simple, entry.divide_by.is_some()),
-            ("statistic", Kind::Simple, entry.statistic.is_some()),
-            ("numerator", Kind::Ratio, entry.numerator.is_some()),
-            ("denominator", Kind::Ratio, entry.denominator.is_some()),
-            ("empty_denominator", Kind::Ratio, entry.empty_denominator.is_some()),
-            ("terms", Kind::Derived, entry.terms.is_some()),
-            ("value", Kind::Derived, entry.value.is_some()),
-            ("components", Kind::Composite, entry.components.is_some()),
-            ("missing", Kind::Composite, entry.missing.is_some()),
-            ("points", Kind::Composite, entry.points.is_some()),
+            ("measure", amount, entry.measure.is_some()),
+            ("divide_by", amount, entry.divide_by.is_some()),
+            ("statistic", &[Kind::Simple], entry.statistic.is_some()),
+            ("since", &[Kind::Cumulative], entry.since.is_some()),
+            ("numerator", &[Kind::Ratio], entry.numerator.is_some()),
+            ("denominator", &[Kind::Ratio], entry.denominator.is_some()),
+            ("empty_denominator", &[Kind::Ratio], entry.empty_denominator.is_some()),
+            ("terms", &[Kind::Derived], entry.terms.is_some()),
+            ("value", &[Kind::Derived], entry.value.is_some()),
+            ("components", &[Kind::Composite], entry.components.is_some()),
+            ("missing", &[Kind::Composite], entry.missing.is_some()),
+            ("points", &[Kind::Composite], entry.points.is_some()),
         ];
-        for (key, owner, _) in keys.into_iter().filter(|key| key.2 && key.1 != kind) {
-            self.problem(
-                key,
-                format!("'{key}' belongs to kind {}, not to {}", word(owner), word(kind)),
-            );
+        for (key, owners, _) in keys.into_iter().filter(|key| key.2 && !key.1.contains(&kind)) {
+            let owners: Vec<_> = owners.iter().map(|owner| word(*owner)).collect();
+            let owners = owners.join(" or ");
+            self.problem(key, format!("'{key}' belongs to kind {owners}, not to {}", word(kind)));
         }
     }
 
@@ -131,6 +119,7 @@ impl<'a> Check<'a> {
                 Some(Plan::Ratio { numerator: numerator?, denominator: denominator? })
             }
             Kind::Derived => self.derived(),
+            Kind::Cumulative => self.cumulative(),
             Kind::Composite => self.composite(settings),
         }
     }
@@ -147,11 +136,36 @@ impl<'a> Check<'a> {
         self.inputs.amount(&at, terms, &mut self.problems)
     }
 
-    fn simple(&mut self) -> Option<Plan> {
+    fn divide_by(&mut self) -> f64 {
         let divide_by = self.entry.divide_by.unwrap_or(1.0);
         if !divide_by.is_finite() || divide_by <= 0.0 {
             self.problem("divide_by", "must be a number above 0");
         }
+        divide_by
+    }
+
+    fn cumulative(&mut self) -> Option<Plan> {
+        let divide_by = self.divide_by();
+        if self.entry.since.is_none() {
+            self.problem("", "kind cumulative needs 'since': year, quarter, month, or a day");
+        }
+        let mut amount = self.needed("measure", self.entry.measure.as_ref())?;
+        for input in &mut amount.inputs {
+            if input.kind == MeasureKind::Stock && !input.over_days {
+                let name = &input.measure;
+                let text = format!(
+                    "'{name}' is a stock, which is a running total already; use kind simple, or \
+                     'over: days'"
+                );
+                self.problems.push((format!("{}.measure", self.at), text));
+            }
+            input.is_running = true;
+        }
+        Some(Plan::Running { amount, divide_by, since: self.entry.since? })
+    }
+
+    fn simple(&mut self) -> Option<Plan> {
+        let divide_by = self.divide_by();
         let amount = self.needed("measure", self.entry.measure.as_ref())?;
         let Some(share) = Share::of(self.entry.statistic.unwrap_or(Statistic::Total)) else {
             return Some(Plan::Total { amount, divide_by });
@@ -260,6 +274,7 @@ const fn word(kind: Kind) -> &'static str {
         Kind::Simple => "simple",
         Kind::Ratio => "ratio",
         Kind::Derived => "derived",
+        Kind::Cumulative => "cumulative",
         Kind::Composite => "composite",
     }
 }

@@ -22,7 +22,9 @@ pub(super) struct Covered {
 
 impl Covered {
     fn holds(self, period: &Period) -> bool {
-        period.first.start() <= self.through && period.end > self.first
+        // A running total that has not begun yet is of no days at all.
+        let has_days = period.first < period.end;
+        has_days && period.first.start() <= self.through && period.end > self.first
     }
 }
 
@@ -39,6 +41,11 @@ impl Coverage {
             .iter()
             .filter_map(|contract| Some((contract.clone(), covered(contract, snapshot)?)));
         Self { by_contract: covered.collect() }
+    }
+
+    /// The first day of which every contract knows something.
+    pub(super) fn first(&self) -> Option<Day> {
+        self.by_contract.values().map(|covered| covered.first).max()
     }
 
     /// Whether every input of `amount` is covered in `period`.

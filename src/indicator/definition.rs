@@ -12,9 +12,11 @@ use serde::Serialize;
 
 use crate::indicator::arithmetic::Arithmetic;
 use crate::indicator::reading::Direction;
+use crate::indicator::running::Since;
 use crate::indicator::settings::{
-    AccountableSettings, Component, EmptyDenominator, Kind, MissingPolicy, Statistic, Target,
+    AccountableSettings, Component, EmptyDenominator, Kind, MissingPolicy, Statistic,
 };
+use crate::indicator::target::{Target, in_force};
 use crate::model::cube::Dimension;
 use crate::model::snapshot::MeasureKind;
 use crate::model::text::Bilingual;
@@ -89,6 +91,7 @@ impl CompletenessKind {
 #[derive(Clone, Debug)]
 pub(super) enum Plan {
     Total { amount: Amount, divide_by: f64 },
+    Running { amount: Amount, divide_by: f64, since: Since },
     Quantile { input: Input, share: Share, divide_by: f64 },
     Ratio { numerator: Amount, denominator: Amount },
     Derived { amounts: Vec<Amount>, value: Arithmetic },
@@ -137,6 +140,8 @@ pub(super) struct Input {
     pub(super) wanted: Vec<(String, Vec<u16>)>,
     pub(super) subtract: bool,
     pub(super) over_days: bool,
+    /// It is a part of a running total: what happens on a day counts for later periods too.
+    pub(super) is_running: bool,
     /// The input in words.
     pub(super) text: String,
 }
@@ -177,7 +182,7 @@ impl Plan {
     /// The inputs of this indicator itself, not those of its components.
     pub(super) fn inputs(&self) -> impl Iterator<Item = &Input> {
         let amounts: Vec<&Amount> = match self {
-            Self::Total { amount, .. } => vec![amount],
+            Self::Total { amount, .. } | Self::Running { amount, .. } => vec![amount],
             Self::Ratio { numerator, denominator } => vec![numerator, denominator],
             Self::Derived { amounts, .. } => amounts.iter().collect(),
             Self::Quantile { .. } | Self::Composite { .. } => Vec::new(),
@@ -215,6 +220,7 @@ impl Definition {
         let components = match &self.plan {
             Plan::Composite { components, .. } => components.as_slice(),
             Plan::Total { .. }
+            | Plan::Running { .. }
             | Plan::Quantile { .. }
             | Plan::Ratio { .. }
             | Plan::Derived { .. } => &[],
@@ -222,8 +228,13 @@ impl Definition {
         components.iter().map(|component| component.indicator.as_str())
     }
 
+    /// Whether it is a running total.
+    pub(super) const fn is_running(&self) -> bool {
+        matches!(self.plan, Plan::Running { .. })
+    }
+
     /// The target in force on `day`.
     pub fn target_on(&self, day: Day) -> Option<&Target> {
-        self.targets.iter().rev().find(|target| target.from <= day)
+        in_force(&self.targets, day)
     }
 }

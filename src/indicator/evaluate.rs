@@ -10,6 +10,7 @@ use crate::indicator::definition::Definition;
 use crate::indicator::points::{Found, Question, points};
 use crate::indicator::quality;
 use crate::indicator::reading::{Accountable, Period, Point, Reading};
+use crate::indicator::running::running;
 use crate::indicator::sum::Slots;
 use crate::model::area::Areas;
 use crate::model::dictionary::{Dictionaries, Dictionary};
@@ -155,8 +156,10 @@ pub(super) fn reading(
         area: area.to_owned(),
         freshness: quality::freshness(world, definition),
         completeness: quality::completeness(world, definition, period, (slots, column)),
-        target: quality::target(definition, period, found.point.value),
+        target: quality::target(world, definition, period, found.point.value),
         point: found.point,
+        final_at: quality::final_at(world, definition, period),
+        running: running(world, definition, period, (slots, column)),
         rebuilding: quality::rebuilding(world, definition),
         quarantined: quality::quarantined(world, definition),
         accountable: Accountable {

@@ -72,6 +72,7 @@ impl Inputs<'_> {
             wanted,
             subtract: term.subtract,
             over_days: term.over == Some(Over::Days),
+            is_running: false,
             text: text(term),
         })
     }

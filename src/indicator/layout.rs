@@ -266,7 +266,7 @@ pub fn unit_as_reported(
     if ended {
         Ends::of(definition, world).withhold(&mut reading.point);
         reading.target =
-            crate::indicator::quality::target(definition, &period, reading.point.value);
+            crate::indicator::quality::target(world, definition, &period, reading.point.value);
     }
     Some(reading)
 }
@@ -289,6 +289,7 @@ impl Ends {
             let definition = world.catalogue.get(id);
             definition.is_some_and(|definition| Self::of(definition, world).value)
         };
+        // A running total stands at the end, too.
         let value = definition.plan.inputs().any(taken_at_end)
             || definition.plan.components().iter().any(|part| component(&part.indicator));
         Self { value, numerator, denominator }
@@ -307,5 +308,5 @@ impl Ends {
 }
 
 fn taken_at_end(input: &Input) -> bool {
-    input.kind == MeasureKind::Stock && !input.over_days
+    input.is_running || input.kind == MeasureKind::Stock && !input.over_days
 }

@@ -9,6 +9,7 @@
 mod arithmetic;
 pub mod catalogue;
 mod check;
+pub mod comparison;
 mod coverage;
 pub mod definition;
 pub mod evaluate;
@@ -22,9 +23,11 @@ pub mod quality;
 mod quantile;
 pub mod reading;
 pub mod revisions;
+pub mod running;
 pub mod series;
 pub mod settings;
 mod sum;
+pub mod target;
 #[cfg(test)]
 mod tests;
 

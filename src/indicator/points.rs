@@ -1,16 +1,31 @@
 //! The heart of the evaluation: points of an indicator for periods and columns, in one go.
 //!
-//! A column is the province (all slots together) or one slot. The rules of what is null are all
-//! here: an amount that is not covered is missing and so is all that is made of it; a covered amount
-//! of nothing is a true 0; a denominator of zero is what the definition says. Floating point begins
-//! where whole sums end.
+//! A column is the province (all slots together) or one slot. Floating point begins where whole sums
+//! end. The algebra of nothing stands here and nowhere else:
+//!
+//! | there is | value | reason |
+//! |---|---|---|
+//! | a measure being rebuilt | null | `rebuilding` |
+//! | an amount whose sources have not covered the period | null | `not_reported` |
+//! | an amount that is covered, and of nothing | 0: a true zero | |
+//! | something made of an amount that is null (sum, ratio, derived) | null | `not_reported` |
+//! | expected reports of which none came | null, what did come stays beside it | `not_reported` |
+//! | a ratio of anything to a covered 0, `empty_denominator: no_value` | null, 0/0 too | `no_base` |
+//! | … `zero` or `full_marks` | 0 or 1 | |
+//! | arithmetic that divides by 0 | null | `no_base` |
+//! | a percentile of nothing | null | `no_events` |
+//! | a running total of which some days are not known | what is known, never final | |
+//! | a component that is null, `missing: refuse` | null | `missing_component` |
+//! | … `reweight`, `zero` | from the others; null if all are null | `missing_component` |
+//! | a change from or to null, or as a share of 0 | null | |
 
 use crate::indicator::coverage::{Coverage, least_through};
 use crate::indicator::definition::{Amount, Definition, Plan};
 use crate::indicator::evaluate::World;
-use crate::indicator::quality::{Completion, rebuilding};
+use crate::indicator::quality::{Completion, is_published, rebuilding};
 use crate::indicator::quantile::Quantiles;
 use crate::indicator::reading::{NoValue, Period, Point, Status};
+use crate::indicator::running::Gaps;
 use crate::indicator::settings::{Component, EmptyDenominator, MissingPolicy};
 use crate::indicator::sum::{Slots, Sums, quotient, unscaled};
 
@@ -53,6 +68,10 @@ pub(super) fn points(question: Question<'_>, definition: &Definition) -> Vec<Fou
     if !rebuilding(world, definition).is_empty() {
         return vec![unreadable(); periods.len() * columns.len()];
     }
+    // A running total is asked for a longer stretch than the period at whose end it stands.
+    let stretches = definition.stretches(world, periods);
+    let (question, periods) = (Question { periods: &stretches, ..question }, &*stretches);
+    let gaps = Gaps::of(world, definition, periods, (slots, columns));
     let raw = raw(question, definition);
     let completion = Completion::of(definition, world, periods, slots);
     let settled = least_through(&definition.contracts, world.snapshot);
@@ -60,8 +79,11 @@ pub(super) fn points(question: Question<'_>, definition: &Definition) -> Vec<Fou
     let mut raw = raw.into_iter();
     for (i, period) in periods.iter().enumerate() {
         let end = period.end.start();
-        let is_final = end <= world.now && settled.is_some_and(|through| through >= end);
-        for column in columns {
+        let is_final = end <= world.now
+            && settled.is_some_and(|through| through >= end)
+            && is_published(world, definition, end);
+        for (at, column) in columns.iter().enumerate() {
+            let has_gaps = gaps.as_ref().is_some_and(|gaps| gaps.count(period, at) > 0);
             let mut raw = raw.next().expect("there is a raw value for each period and column");
             if column.is_some_and(|slot| slot >= slots.width()) {
                 raw = Raw::only(Err(NoValue::NotReported), false);
@@ -72,8 +94,8 @@ pub(super) fn points(question: Question<'_>, definition: &Definition) -> Vec<Fou
             }
             let status = match (raw.value, is_final) {
                 (Err(_), _) => Status::Missing,
-                (Ok(_), true) => Status::Final,
-                (Ok(_), false) => Status::Provisional,
+                (Ok(_), true) if !has_gaps => Status::Final,
+                (Ok(_), _) => Status::Provisional,
             };
             let point = Point {
                 value: raw.value.ok(),
@@ -113,7 +135,7 @@ fn withhold(raw: &mut Raw) {
 fn raw(question: Question<'_>, definition: &Definition) -> Vec<Raw> {
     let Question { world, periods, slots, columns } = question;
     match &definition.plan {
-        Plan::Total { amount, divide_by } => {
+        Plan::Total { amount, divide_by } | Plan::Running { amount, divide_by, .. } => {
             let amount = Known::of(amount, question, definition);
             each(question, |i, column| match amount.at(i, column) {
                 Some(sum) => Raw::only(Ok(unscaled(sum, amount.decimals) / divide_by), sum != 0),

@@ -3,30 +3,29 @@
 //! Each source is judged by the limit of its own contract. A combined indicator would otherwise be
 //! late for ever: a daily return is never as young as a contract of minutes asks.
 
+use std::collections::BTreeSet;
+
 use crate::indicator::coverage::{Coverage, least_through, streams_of};
 use crate::indicator::definition::{Amount, Definition, Expectation};
 use crate::indicator::evaluate::World;
 use crate::indicator::period::Extent;
-use crate::indicator::reading::{
-    Completeness, Direction, Freshness, FreshnessState, Period, TargetReading, TargetState,
-};
+use crate::indicator::reading::{Completeness, Freshness, FreshnessState, Period, TargetReading};
 use crate::indicator::sum::{Slots, Sums, quotient, unscaled};
+use crate::indicator::target::judge;
 use crate::model::snapshot::{Rebuilding, StreamState};
-use crate::model::time::Stamp;
-
-/// Values as close as this to a bound are on it: 0.8 × 0.9 is not quite 0.72.
-const ROUNDING: f64 = 1e-9;
-
-/// How far from the target a value may be to be at risk rather than off track.
-const AT_RISK: f64 = 0.1;
+use crate::model::time::{Day, Stamp};
 
 /// How fresh the data behind an indicator are.
 ///
 /// Without any stream it is never reported. `limit_seconds` is the limit of the source with the
 /// oldest data (the strictest of all while one has none), so that age and limit belong together.
 pub fn freshness(world: &World<'_>, definition: &Definition) -> Freshness {
-    let streams: Vec<(&StreamState, i64)> = definition
-        .contracts
+    freshness_of(world, &definition.contracts)
+}
+
+/// How fresh the data of these contracts are, all together.
+pub fn freshness_of(world: &World<'_>, contracts: &BTreeSet<String>) -> Freshness {
+    let streams: Vec<(&StreamState, i64)> = contracts
         .iter()
         .flat_map(|contract| {
             let facts = world.contracts.get(contract);
@@ -34,7 +33,7 @@ pub fn freshness(world: &World<'_>, definition: &Definition) -> Freshness {
             streams_of(contract, world.snapshot).map(move |stream| (stream, limit))
         })
         .collect();
-    let data_through = least_through(&definition.contracts, world.snapshot);
+    let data_through = least_through(contracts, world.snapshot);
     let age = |through: Stamp| world.now.0 - through.0;
     let late = |(stream, limit): &&(&StreamState, i64)| {
         stream.data_through.is_none_or(|through| age(through) > *limit)
@@ -89,6 +88,25 @@ pub fn rebuilding(world: &World<'_>, definition: &Definition) -> Vec<(String, Re
         .collect()
 }
 
+/// Whether the figures of a period that ends at `end` have been published, by every contract behind an
+/// indicator that has a calendar of publication.
+pub(super) fn is_published(world: &World<'_>, definition: &Definition, end: Stamp) -> bool {
+    let facts = definition.contracts.iter().filter_map(|contract| world.contracts.get(contract));
+    facts.map(|facts| facts.published_at(end)).all(|at| match at {
+        Ok(at) => at.is_none_or(|at| at <= world.now),
+        Err(()) => false,
+    })
+}
+
+/// When a value of a period becomes final by the calendars of publication behind it; nothing where
+/// there is none, or where one does not go that far.
+pub fn final_at(world: &World<'_>, definition: &Definition, period: &Period) -> Option<Stamp> {
+    let facts = definition.contracts.iter().filter_map(|contract| world.contracts.get(contract));
+    let all: Result<Vec<_>, ()> =
+        facts.map(|facts| facts.published_at(period.end.start())).collect();
+    all.ok()?.into_iter().flatten().max()
+}
+
 /// How complete the data behind one value are.
 pub(super) fn completeness(
     world: &World<'_>,
@@ -96,57 +114,48 @@ pub(super) fn completeness(
     period: &Period,
     (slots, column): (&Slots, Option<usize>),
 ) -> Completeness {
-    let periods = std::slice::from_ref(period);
+    let stretch = definition.stretch(world, period);
+    let periods = std::slice::from_ref(&*stretch);
     let completion = Completion::of(definition, world, periods, slots);
     let share = completion.share(0, column);
+    let missing = match &definition.expectation {
+        // Which of those who should report did not is told by their communes: of the reporters
+        // themselves only a hash is known.
+        Expectation::Measures { .. } => {
+            let list = slots.list(world.areas).map_or(0, |(list, _)| list);
+            let communes = Slots::communes_of(world.areas, list);
+            Completion::of(definition, world, periods, &communes).short(
+                world,
+                list,
+                slots.members(world.areas).zip(column),
+            )
+        }
+        Expectation::Areas(_) | Expectation::Period => completion.missing(0, column, world),
+    };
     Completeness {
         ratio: share.ratio,
         expected: share.expected,
         reported: share.reported,
         of: definition.completeness.as_str().to_owned(),
-        missing: completion.missing(0, column, world),
+        missing,
     }
 }
 
-/// How a value stands against the target in force on the last day of `period`.
+/// How the value of `period` stands against the target in force on the period's last day, or today
+/// while the period is open.
 pub fn target(
+    world: &World<'_>,
     definition: &Definition,
     period: &Period,
     value: Option<f64>,
-) -> Option<TargetReading> {
-    let target = definition.target_on(period.end.plus(-1))?;
-    let direction = definition.direction;
-    Some(TargetReading {
-        value: target.value,
-        direction,
-        from: target.from,
-        attainment_ratio: value.and_then(|value| attainment(value, target.value, direction)),
-        state: value.map_or(TargetState::Unknown, |value| judge(value, target.value, direction)),
-    })
+) -> TargetReading {
+    let day = day_of_judgement(world, period);
+    judge(definition.target_on(day), definition.direction, day, value)
 }
 
-/// `None` where a quotient says nothing: a target or, when lower is better, a value of 0.
-fn attainment(value: f64, target: f64, direction: Direction) -> Option<f64> {
-    let (above, below) = match direction {
-        Direction::Up => (value, target),
-        Direction::Down => (target, value),
-    };
-    (below != 0.0).then(|| above / below)
-}
-
-fn judge(value: f64, target: f64, direction: Direction) -> TargetState {
-    let short = match direction {
-        Direction::Up => target - value,
-        Direction::Down => value - target,
-    };
-    let rounding = ROUNDING * target.abs().max(1.0);
-    if short <= rounding {
-        TargetState::OnTrack
-    } else if short <= target.abs() * AT_RISK + rounding {
-        TargetState::AtRisk
-    } else {
-        TargetState::OffTrack
-    }
+/// The last day of a period, or today while it is open, or the first day of a period to come.
+pub fn day_of_judgement(world: &World<'_>, period: &Period) -> Day {
+    period.end.plus(-1).min(world.now.day()).max(period.first)
 }
 
 /// How much of what was expected has come in.
@@ -218,9 +227,10 @@ impl Completion {
         match &definition.expectation {
             Expectation::Period => {
                 let through = least_through(&definition.contracts, world.snapshot);
-                Self::Period(
-                    periods.iter().map(|period| elapsed(period, through, world.now)).collect(),
-                )
+                // A running total is not complete while days before all knowledge belong to it.
+                let first = coverage.first().filter(|_| definition.is_running());
+                let elapsed = |period| elapsed(period, (first, through), world.now);
+                Self::Period(periods.iter().map(elapsed).collect())
             }
             Expectation::Areas(amount) => {
                 let (list, of) = slots.list(world.areas).unzip();
@@ -288,6 +298,27 @@ impl Completion {
         }
     }
 
+    /// Codes of the communes of a list, or of those of one slot, in which less was reported than
+    /// expected, for `measures`.
+    fn short(
+        &self,
+        world: &World<'_>,
+        list: usize,
+        slot: Option<(Vec<Vec<usize>>, usize)>,
+    ) -> Vec<String> {
+        let Some(list) = world.areas.lists().get(list) else { return Vec::new() };
+        let asked = match slot {
+            Some((members, slot)) => members.get(slot).cloned().unwrap_or_default(),
+            None => (0..list.communes.len()).collect(),
+        };
+        let is_short = |at: &usize| {
+            let share = self.share(0, Some(*at));
+            share.reported < share.expected
+        };
+        let code = |at: usize| Some(world.areas.get(list.communes[at])?.code.clone());
+        asked.into_iter().filter(is_short).filter_map(code).collect()
+    }
+
     /// Codes of the communes among those asked for that have not reported, for `areas`.
     fn missing(&self, period: usize, column: Option<usize>, world: &World<'_>) -> Vec<String> {
         let Self::Areas { communes, list, .. } = self else { return Vec::new() };
@@ -301,9 +332,14 @@ impl Completion {
 }
 
 /// Seconds of a period that have passed, and those of them that all sources cover.
-fn elapsed(period: &Period, through: Option<Stamp>, now: Stamp) -> (i64, i64) {
+fn elapsed(
+    period: &Period,
+    (first, through): (Option<Day>, Option<Stamp>),
+    now: Stamp,
+) -> (i64, i64) {
     let start = period.first.start().0;
     let until = period.end.start().0.min(now.0);
     let covered = through.map_or(start, |through| through.0.min(until));
-    ((until - start).max(0), (covered - start).max(0))
+    let known = first.map_or(start, |first| first.start().0.max(start));
+    ((until - start).max(0), (covered - known).max(0))
 }

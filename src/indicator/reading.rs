@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::indicator::target::Baseline;
 use crate::model::snapshot::Rebuilding;
 use crate::model::text::Bilingual;
 use crate::model::time::{Day, Stamp};
@@ -33,9 +34,9 @@ pub enum NoValue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// The period is over and the sources cover it.
+    /// The period is over, the sources cover it, and it has been published where figures are.
     Final,
-    /// The period is open, or not yet covered by every source.
+    /// The period is open, not yet covered by every source, or not yet published.
     Provisional,
     /// There is no value; `reason` says why.
     Missing,
@@ -116,23 +117,53 @@ pub struct Completeness {
     pub reported: f64,
     /// What is counted: `areas`, `period` (its seconds that have passed) or `measures`.
     pub of: String,
-    /// Codes of communes that are missing, for `of: areas`; at most 130.
+    /// Codes of communes that are missing, for `of: areas`, or from which reports are missing, for
+    /// `of: measures`; none for `period`.
     pub missing: Vec<String>,
 }
 
-/// The target and how the value stands against it.
+/// How the value stands against the target in force, which [`crate::indicator::target::judge`] says.
+/// Amounts are in the indicator's unit of measure; all are null where no target is in force.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TargetReading {
-    /// In the indicator's unit of measure.
-    pub value: f64,
+    /// The judgement.
+    pub status: TargetStatus,
     /// Whether higher or lower is better.
     pub direction: Direction,
+    /// What is to be reached.
+    pub value: Option<f64>,
     /// Since when it holds.
-    pub from: Day,
+    pub from: Option<Day>,
+    /// The last day on which it holds, and by which it is to be reached; null if it is to be held.
+    pub until: Option<Day>,
+    /// Where the way to it began, if that was said.
+    pub baseline: Option<Baseline>,
+    /// What is expected on the day of the value: the target, or as much of the way as time has passed.
+    pub expected: Option<f64>,
+    /// How far the value is beyond what is expected; negative is short of it, in either direction.
+    pub gap: Option<f64>,
     /// value / target, or target / value when lower is better; null without a value.
     pub attainment_ratio: Option<f64>,
-    /// The judgement.
-    pub state: TargetState,
+    /// What is left by the days that are left; 0 when nothing is left, null when no day is.
+    pub pace_needed: Option<f64>,
+}
+
+impl TargetReading {
+    /// No target is in force.
+    pub const fn none(direction: Direction) -> Self {
+        Self {
+            status: TargetStatus::NoTarget,
+            direction,
+            value: None,
+            from: None,
+            until: None,
+            baseline: None,
+            expected: None,
+            gap: None,
+            attainment_ratio: None,
+            pace_needed: None,
+        }
+    }
 }
 
 /// Whether higher or lower is better.
@@ -148,15 +179,46 @@ pub enum Direction {
 /// How a value stands against its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum TargetState {
-    /// At or beyond the target.
+pub enum TargetStatus {
+    /// At or beyond what is expected by now.
     OnTrack,
-    /// Within a tenth of the target.
+    /// Short of it by little.
     AtRisk,
-    /// Further away.
+    /// Short of it by much.
     OffTrack,
+    /// What was to be reached by a day is reached.
+    Done,
+    /// No target is in force.
+    NoTarget,
     /// There is no value to judge.
     Unknown,
+}
+
+impl TargetStatus {
+    /// The word in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OnTrack => "on_track",
+            Self::AtRisk => "at_risk",
+            Self::OffTrack => "off_track",
+            Self::Done => "done",
+            Self::NoTarget => "no_target",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What a running total is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Running {
+    /// The first day that counts.
+    pub since: Day,
+    /// The last day that is counted; null while nothing is.
+    pub through: Option<Day>,
+    /// Days between them of which nobody knows.
+    pub gap_days: u32,
+    /// These days, from first to last, at most fifty ranges.
+    pub gaps: Vec<(Day, Day)>,
 }
 
 /// Who answers for a number: a body and a position, never a person.
@@ -183,12 +245,16 @@ pub struct Reading {
     pub area: String,
     /// The value.
     pub point: Point,
+    /// When it becomes final by a calendar of publication, if there is one.
+    pub final_at: Option<Stamp>,
     /// Freshness by both clocks.
     pub freshness: Freshness,
     /// Completeness.
     pub completeness: Completeness,
-    /// The target in force, if any.
-    pub target: Option<TargetReading>,
+    /// How the value stands against the target in force.
+    pub target: TargetReading,
+    /// What it is over, if it is a running total.
+    pub running: Option<Running>,
     /// The measures behind it that are being rebuilt, and how far that has come.
     pub rebuilding: Vec<(String, Rebuilding)>,
     /// Records in quarantine behind this number.

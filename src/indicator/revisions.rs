@@ -270,7 +270,8 @@ impl Traces {
             for traces in &mut self.sheets {
                 let SheetTraces { sheet, own, carried, by_slot, whole } = traces;
                 let Some(pass) = Pass::new(input, measure, &sheet.slots) else { continue };
-                let (stock, width) = (input.kind == MeasureKind::Stock, sheet.columns.len());
+                let stock = input.kind == MeasureKind::Stock || input.is_running;
+                let width = sheet.columns.len();
                 let marks = if stock { carried } else { own };
                 pass.each(lesson.changes, |slot, key, _| {
                     let Some(row) = row(sheet, day_of(key), stock) else { return };

@@ -13,8 +13,9 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::indicator::reading::Direction;
+use crate::indicator::running::Since;
+use crate::indicator::target::Target;
 use crate::model::text::Bilingual;
-use crate::model::time::Day;
 
 /// One indicator as written.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -29,15 +30,18 @@ pub struct Settings {
     pub group: String,
     /// How the value comes about.
     pub kind: Kind,
-    /// `simple`: what is shown.
+    /// `simple`, `cumulative`: what is shown, or counted.
     #[serde(default)]
     pub measure: Option<Terms>,
-    /// `simple`: the value is divided by it, for example 86400 to show seconds as days.
+    /// `simple`, `cumulative`: the value is divided by it, for example 86400 to show seconds as days.
     #[serde(default)]
     pub divide_by: Option<f64>,
     /// `simple`: the total, or a percentile of a distribution.
     #[serde(default)]
     pub statistic: Option<Statistic>,
+    /// `cumulative`: from when on is counted: `year`, `quarter`, `month`, or a day.
+    #[serde(default)]
+    pub since: Option<Since>,
     /// `ratio`: above the line.
     #[serde(default)]
     pub numerator: Option<Terms>,
@@ -66,7 +70,7 @@ pub struct Settings {
     pub unit_measure: String,
     /// Whether higher or lower is better.
     pub direction: Direction,
-    /// What is to be reached, and from when on.
+    /// What is to be reached, from when on and by when.
     #[serde(default)]
     pub targets: Vec<Target>,
     /// Who answers for it.
@@ -112,6 +116,8 @@ pub enum Kind {
     Ratio,
     /// Arithmetic over several amounts.
     Derived,
+    /// An amount since the year, quarter or month began, or since a day.
+    Cumulative,
     /// A weighted score of other indicators.
     Composite,
 }
@@ -153,18 +159,6 @@ pub enum MissingPolicy {
     Reweight,
     /// It scores 0.
     Zero,
-}
-
-/// A target and the first day on which it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Target {
-    /// The first day on which it holds.
-    #[serde(deserialize_with = "day")]
-    #[schemars(with = "String", extend("format" = "date"))]
-    pub from: Day,
-    /// In the indicator's unit of measure; percent as a ratio.
-    pub value: f64,
 }
 
 /// The body and the position that answer for an indicator.
@@ -266,13 +260,6 @@ pub enum Written {
 /// The wanted values of a dimension: one word, or a list of which any will do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted(pub Vec<String>);
-
-fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Day, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    Day::parse(&text).ok_or_else(|| {
-        de::Error::custom(format!("'{text}' is not a day; write for example 2024-01-31"))
-    })
-}
 
 impl<'de> Deserialize<'de> for Terms {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -184,7 +184,7 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// Adds up `amount` over `periods` (ascending, without overlap), stocks up to `today`.
+    /// Adds up `amount` over `periods` (ascending), stocks up to `today`.
     pub(super) fn of(
         amount: &Amount,
         snapshot: &Snapshot,
@@ -192,6 +192,9 @@ impl Sums {
         slots: &Slots,
         today: Day,
     ) -> Self {
+        if periods.windows(2).any(|pair| pair[0].end > pair[1].first) {
+            return Self::overlapping(amount, snapshot, periods, slots, today);
+        }
         let mut sums = Self { table: vec![0; periods.len() * slots.width], width: slots.width };
         for input in &amount.inputs {
             // A measure without a cell may not be there at all; what that means, coverage says.
@@ -204,6 +207,44 @@ impl Sums {
             match input.kind {
                 MeasureKind::Stock => sums.stock(&pass, periods, today, input.over_days),
                 MeasureKind::Flow | MeasureKind::Distribution => sums.flow(&pass, periods),
+            }
+        }
+        sums
+    }
+
+    /// The same where periods overlap, as the stretches of running totals do: the pieces between all
+    /// their bounds do not, and a period is the sum of its pieces, or ends with the last of them.
+    fn overlapping(
+        amount: &Amount,
+        snapshot: &Snapshot,
+        periods: &[Period],
+        slots: &Slots,
+        today: Day,
+    ) -> Self {
+        let mut bounds: Vec<Day> =
+            periods.iter().flat_map(|period| [period.first, period.end]).collect();
+        bounds.sort_unstable();
+        bounds.dedup();
+        let piece = |pair: &[Day]| Period { id: String::new(), first: pair[0], end: pair[1] };
+        let pieces: Vec<Period> = bounds.windows(2).map(piece).collect();
+        let place = |day: Day| bounds.partition_point(|bound| *bound < day);
+        let width = slots.width;
+        let mut sums = Self { table: vec![0; periods.len() * width], width };
+        for input in &amount.inputs {
+            let one = Amount { inputs: vec![input.clone()], decimals: amount.decimals };
+            let parts = Self::of(&one, snapshot, &pieces, slots, today).table;
+            let is_at_end = input.kind == MeasureKind::Stock && !input.over_days;
+            let upto = if is_at_end { parts } else { added_up(parts, width) };
+            let before = |row: usize, slot: usize| match row.checked_sub(1) {
+                Some(row) => upto[row * width + slot],
+                None => 0,
+            };
+            for (i, period) in periods.iter().enumerate() {
+                let (first, end) = (place(period.first), place(period.end));
+                for (slot, sum) in sums.row(i).iter_mut().enumerate() {
+                    let start = if is_at_end { 0 } else { before(first, slot) };
+                    *sum += before(end, slot) - start;
+                }
             }
         }
         sums
@@ -263,6 +304,14 @@ impl Sums {
             }
         }
     }
+}
+
+/// Each row of a table with all rows before it.
+fn added_up(mut table: Vec<i128>, width: usize) -> Vec<i128> {
+    for at in width..table.len() {
+        table[at] += table[at - width];
+    }
+    table
 }
 
 /// One walk over a measure's cells.

@@ -13,11 +13,14 @@
 //! - What was due before a stream had a rule is not entered.
 //!
 //! A run that fails because the source does not answer, or because its records break their contract,
-//! has looked: the report was not to be had.
+//! has looked: the report was not to be had. Where a contract bounds the age of data, the stretches of
+//! time in which they were older are entered beside the reports ([`age`]).
 
 mod due;
+mod spells;
 
 pub use due::{Due, Promise};
+pub use spells::{AgeLimit, age};
 
 use crate::model::lateness::{LatenessRegister, REPORTS_KEPT, Report, ReportState};
 use crate::model::time::Stamp;

@@ -51,11 +51,19 @@ pub struct Contract {
     /// their hashes can be compared; by default no two contracts do.
     #[serde(default)]
     pub linkage: Option<String>,
+    /// Its records are a register that may be read one by one, of at most so many; without it nothing
+    /// but counts and sums of them can be read.
+    #[serde(default)]
+    pub readable: Option<u32>,
     /// A condition under which the record is withdrawn: its earlier contribution is taken back.
     #[serde(default)]
     pub retracted: Option<String>,
     /// What the source has promised.
     pub sla: Sla,
+    /// When figures are published: those of a period are provisional until the first publication after
+    /// its end. Without it they are final as soon as the period is over and covered.
+    #[serde(default)]
+    pub publication: Option<InBy>,
     /// The typed fields, by name.
     pub properties: BTreeMap<String, Property>,
     /// What follows from the fields and is computed, by name.

@@ -11,6 +11,9 @@ use crate::model::time::{DAY, Day, Stamp};
 /// Reports of a stream that are kept in sight: more than a year of daily ones.
 pub const REPORTS_KEPT: usize = 400;
 
+/// Spells of a stream that are kept in sight.
+pub const SPELLS_KEPT: usize = 100;
+
 /// What is known of a report that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -90,6 +93,32 @@ impl Report {
     }
 }
 
+/// A stretch of time in which a stream's data were older than their contract allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spell {
+    /// When the data became older than allowed.
+    pub began_at: Stamp,
+    /// The time up to which they went then.
+    pub data_through: Stamp,
+    /// The largest age allowed then, in seconds.
+    pub fresh_within: i64,
+    /// The body that answers for it.
+    pub accountable_unit: String,
+    /// Why nothing newer was found: `not_there`, or the reason for which the run failed.
+    pub missed_by: String,
+    /// When it was noticed.
+    pub noticed_at: Stamp,
+    /// When data that were young enough came.
+    pub ended_at: Option<Stamp>,
+}
+
+impl Spell {
+    /// Seconds from its beginning to its end, or to `now` while it goes on.
+    pub fn lasted(&self, now: Stamp) -> i64 {
+        (self.ended_at.unwrap_or(now).0 - self.began_at.0).max(0)
+    }
+}
+
 /// A stream's reports, by the day on which they are due.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LatenessRegister {
@@ -97,6 +126,8 @@ pub struct LatenessRegister {
     pub since: Option<Stamp>,
     /// The newest [`REPORTS_KEPT`] reports, oldest first; the last may be due in the future.
     pub reports: Vec<Report>,
+    /// The newest [`SPELLS_KEPT`] spells, oldest first; the last may go on.
+    pub spells: Vec<Spell>,
 }
 
 impl LatenessRegister {

@@ -13,6 +13,7 @@ pub mod dictionary;
 pub mod drift;
 pub mod expr;
 pub mod intake;
+pub mod items;
 pub mod lateness;
 pub mod list;
 pub mod nearest;

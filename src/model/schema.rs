@@ -12,6 +12,7 @@ use crate::model::declared;
 use crate::model::derived::Derivation;
 use crate::model::dictionary::{Dictionaries, Dictionary};
 use crate::model::expr::{self, Expr, Flaw, Named, Scope, Type};
+use crate::model::items::MOST_ITEMS;
 use crate::model::list::CodeList;
 use crate::model::row::Packing;
 use crate::model::text::{is_name, normal};
@@ -65,6 +66,8 @@ pub struct Schema {
     pub fresh_within: Span,
     /// How long records are kept.
     pub retention: Span,
+    /// How many records may be read one by one, if they may.
+    pub readable: Option<u32>,
 }
 
 /// One property with its slot's meaning.
@@ -201,6 +204,7 @@ impl Schema {
             checks: Vec::new(),
             fresh_within: contract.sla.fresh_within,
             retention: contract.retention,
+            readable: contract.readable,
         };
         schema.place(contract, &mut problems);
         schema.derivations(&contract.derived, words, &mut problems);
@@ -334,6 +338,9 @@ fn promises(contract: &Contract, problems: &mut Vec<At>) {
         if span.as_seconds() < 1 {
             problems.push((at.to_owned(), "must be a second at least".to_owned()));
         }
+    }
+    if contract.readable.is_some_and(|most| !(1..=MOST_ITEMS).contains(&most)) {
+        problems.push(("readable".to_owned(), format!("must be from 1 to {MOST_ITEMS}")));
     }
     if let Some(linkage) = contract.linkage.as_ref().filter(|linkage| !is_name(linkage)) {
         let message = format!("'{linkage}' is not a plain lower-case name");

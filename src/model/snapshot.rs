@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::cube::{Cube, Dimension};
 use crate::model::dictionary::Dictionary;
 use crate::model::drift::Register;
+use crate::model::items::Items;
 use crate::model::lateness::LatenessRegister;
 use crate::model::time::Stamp;
 
@@ -32,6 +33,8 @@ pub struct Snapshot {
     pub streams: BTreeMap<String, Arc<StreamState>>,
     /// The dictionaries of text properties by name: they grow while records come in.
     pub texts: BTreeMap<String, Arc<Dictionary>>,
+    /// The records of the contracts whose records may be read one by one.
+    pub items: BTreeMap<String, Arc<Items>>,
     /// By contract, the records known only under the previous identifier key; only while it is
     /// being replaced.
     pub rekeying: BTreeMap<String, u64>,

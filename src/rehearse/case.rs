@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::indicator::reading::{FreshnessState, NoValue, Status, TargetState};
+use crate::indicator::reading::{FreshnessState, NoValue, Status, TargetStatus};
 use crate::model::observation::Reason;
 use crate::model::text::Bilingual;
 use crate::model::time::Stamp;
@@ -184,6 +184,15 @@ pub struct ExpectedReading {
     /// Below the line of a ratio.
     #[serde(default, deserialize_with = "given")]
     pub denominator: Option<Option<f64>>,
+    /// The value of the period before, of as many days as have begun of this one while it is open.
+    #[serde(default, deserialize_with = "given")]
+    pub previous: Option<Option<f64>>,
+    /// The same of the year before.
+    #[serde(default, deserialize_with = "given")]
+    pub year_ago: Option<Option<f64>>,
+    /// Of a running total: days that count and of which nobody knows.
+    #[serde(default)]
+    pub gap_days: Option<u32>,
     /// How settled the value is.
     #[serde(default)]
     pub status: Option<Status>,
@@ -195,7 +204,7 @@ pub struct ExpectedReading {
     pub completeness: Option<Option<f64>>,
     /// How the value stands against its target.
     #[serde(default)]
-    pub target: Option<TargetState>,
+    pub target: Option<TargetStatus>,
     /// How fresh the data are.
     #[serde(default)]
     pub freshness: Option<FreshnessState>,

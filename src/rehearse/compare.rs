@@ -4,6 +4,8 @@ use super::case::{Counts, Expect, ExpectedReading};
 use super::check::ReadyStep;
 use super::show;
 use super::stage::{Done, Stage};
+use crate::indicator::comparison::Against;
+use crate::indicator::reading::NoValue;
 use crate::indicator::{By, Definition, Period, Place, Point, Reading, breakdown, quality, value};
 use crate::model::declared::dictionary;
 use crate::model::observation::Reject;
@@ -164,6 +166,16 @@ impl Compare {
         };
         self.point(at, expected, &point);
         self.qualifiers(at, expected, &reading);
+        let beside = [
+            ("previous", expected.previous, Against::Previous),
+            ("year_ago", expected.year_ago, Against::YearAgo),
+        ];
+        for (key, wanted, against) in beside {
+            let Some(wanted) = wanted else { continue };
+            let (earlier, _) = against.part(&period, stage.now.day());
+            let found = value(&world, definition, &earlier, place).point;
+            self.number((at, key), expected, wanted, (found.value, found.reason));
+        }
     }
 
     fn point(&mut self, at: &str, expected: &ExpectedReading, point: &Point) {
@@ -174,23 +186,9 @@ impl Compare {
             ("denominator", expected.denominator, point.denominator),
             ("completeness", expected.completeness, point.completeness_ratio),
         ];
-        let tolerance = expected.tolerance.unwrap_or(0.0);
-        for (key, expected, actual) in numbers {
-            if let Some(expected) = expected
-                && !is_near(expected, actual, tolerance)
-            {
-                let words =
-                    |value: Option<f64>| value.map_or("null".to_owned(), |it| it.to_string());
-                let why = point
-                    .reason
-                    .filter(|_| actual.is_none())
-                    .map_or(String::new(), |why| format!(" ({})", word(&why)));
-                self.differs(
-                    &format!("{at}.{key}"),
-                    &format!("{name}: {key}"),
-                    words(expected),
-                    words(actual) + &why,
-                );
+        for (key, wanted, actual) in numbers {
+            if let Some(wanted) = wanted {
+                self.number((at, key), expected, wanted, (actual, point.reason));
             }
         }
         if let Some(expected) = expected.status {
@@ -211,16 +209,44 @@ impl Compare {
         }
     }
 
+    fn number(
+        &mut self,
+        (at, key): (&str, &str),
+        reading: &ExpectedReading,
+        expected: Option<f64>,
+        (actual, reason): (Option<f64>, Option<NoValue>),
+    ) {
+        if is_near(expected, actual, reading.tolerance.unwrap_or(0.0)) {
+            return;
+        }
+        let words = |value: Option<f64>| value.map_or("null".to_owned(), |it| it.to_string());
+        let why = reason
+            .filter(|_| actual.is_none())
+            .map_or(String::new(), |why| format!(" ({})", word(&why)));
+        self.differs(
+            &format!("{at}.{key}"),
+            &format!("{}: {key}", reading.indicator),
+            words(expected),
+            words(actual) + &why,
+        );
+    }
+
     fn qualifiers(&mut self, at: &str, expected: &ExpectedReading, reading: &Reading) {
         let name = &expected.indicator;
         if let Some(expected) = expected.target {
-            let actual = reading.target.as_ref().map(|target| target.state);
+            let actual = Some(reading.target.status);
             self.same(
                 &format!("{at}.target"),
                 &format!("{name}: target"),
                 &word(&expected),
                 &word(&actual),
             );
+        }
+        if let Some(expected) = expected.gap_days {
+            let running = reading.running.as_ref();
+            let actual = running.map_or("none".to_owned(), |it| it.gap_days.to_string());
+            let (at, about) = (format!("{at}.gap_days"), format!("{name}: gap_days"));
+            self.same(&at, &about, &expected.to_string(), &actual);
         }
         if let Some(expected) = expected.freshness {
             let actual = word(&reading.freshness.state);

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::answer::Answer;
 use super::context::Asked;
-use super::envelope::{AccountableOut, FreshnessOut, RebuildingOut};
+use super::envelope::{AccountableOut, BaselineOut, FreshnessOut, RebuildingOut};
 use super::error::ApiError;
 use super::number::Number;
 use super::query::{Query, refused};
@@ -19,6 +19,7 @@ use super::table::Columns;
 use crate::indicator::definition::CompletenessKind;
 use crate::indicator::reading::Direction;
 use crate::indicator::settings::Kind;
+use crate::indicator::target::{self, Thresholds};
 use crate::indicator::{Definition, quality};
 use crate::model::nearest::nearest;
 use crate::model::time::{Day, Stamp};
@@ -27,7 +28,23 @@ use crate::model::time::{Day, Stamp};
 #[schemars(rename = "TargetFrom")]
 struct Target {
     from: Day,
+    /// The last day on which it holds, and by which it is to be reached; null if it is to be held.
+    until: Option<Day>,
     value: Number,
+    baseline: Option<BaselineOut>,
+    thresholds: Thresholds,
+}
+
+impl Target {
+    fn of(target: &target::Target) -> Self {
+        Self {
+            from: target.from,
+            until: target.until,
+            value: Number(target.value),
+            baseline: target.baseline.map(BaselineOut::of),
+            thresholds: target.thresholds,
+        }
+    }
 }
 
 /// The columns of the catalogue as a table.
@@ -127,7 +144,10 @@ struct StartLinks {
     sources: &'static str,
     breaches: &'static str,
     lateness: &'static str,
+    spells: &'static str,
     units: &'static str,
+    trackers: &'static str,
+    quality: &'static str,
     quarantine: &'static str,
     events: &'static str,
     metrics: &'static str,
@@ -155,6 +175,9 @@ pub(super) fn links(asked: &Asked<'_>) -> Result<Answer, ApiError> {
             sources: "/v1/sources",
             breaches: "/v1/breaches",
             lateness: "/v1/lateness",
+            spells: "/v1/lateness/spells",
+            trackers: "/v1/trackers",
+            quality: "/v1/quality",
             units: "/v1/units",
             quarantine: "/v1/quarantine",
             events: "/v1/events",
@@ -252,11 +275,7 @@ fn entry<'a>(asked: &'a Asked<'_>, definition: &'a Definition) -> Entry<'a> {
         decimals: definition.decimals,
         definition_version: &definition.version,
         direction: definition.direction,
-        targets: definition
-            .targets
-            .iter()
-            .map(|target| Target { from: target.from, value: Number(target.value) })
-            .collect(),
+        targets: definition.targets.iter().map(Target::of).collect(),
         completeness_of: definition.completeness,
         dimensions: definition.dimensions.iter().map(|dimension| dimension.name.as_str()).collect(),
         measures: definition.measures.iter().map(String::as_str).collect(),

@@ -25,6 +25,7 @@ use super::past::written;
 use super::query::Query;
 use super::routes::{self, Operation};
 use super::targets::Fleets;
+use super::trackers::Tracker;
 use crate::clock::Clock;
 use crate::indicator::{Catalogue, ContractFacts, UnitName, World};
 use crate::model::area::Areas;
@@ -133,6 +134,8 @@ pub struct Definitions {
     pub contract_versions: BTreeMap<String, u32>,
     /// The version of each measure's definition, by `contract.measure`.
     pub measure_versions: BTreeMap<String, String>,
+    /// The registers that are read item by item, by name.
+    pub trackers: BTreeMap<String, Tracker>,
     /// Accountable units by id.
     pub units: BTreeMap<String, UnitName>,
     /// The province itself.

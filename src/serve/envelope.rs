@@ -13,9 +13,10 @@ use super::past::written;
 use super::place::{AreaOut, Boundaries};
 use crate::indicator::Definition;
 use crate::indicator::reading::{
-    Completeness, Direction, Freshness, FreshnessState, NoValue, Period, Reading, Status,
-    TargetReading, TargetState,
+    Completeness, Direction, Freshness, FreshnessState, NoValue, Period, Reading, Running, Status,
+    TargetReading, TargetStatus,
 };
+use crate::indicator::target::Baseline;
 use crate::model::snapshot::Rebuilding;
 use crate::model::time::{Day, Stamp};
 
@@ -31,11 +32,39 @@ pub(super) struct PeriodOut {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Target")]
 pub(super) struct TargetOut {
-    value: Number,
+    status: TargetStatus,
     direction: Direction,
-    from: Day,
+    value: Option<Number>,
+    /// Since when it holds.
+    from: Option<Day>,
+    /// The last day on which it holds, and by which it is to be reached; null if it is to be held.
+    until: Option<Day>,
+    baseline: Option<BaselineOut>,
+    /// What is expected on the day of the value: the target, or as much of the way from the baseline
+    /// as time has passed.
+    expected: Option<Number>,
+    /// How far the value is beyond what is expected; negative is short of it, in either direction.
+    gap: Option<Number>,
     attainment_ratio: Option<Number>,
-    state: TargetState,
+    /// What is left by the days that are left, in `pace_unit`; 0 when nothing is left, null when no
+    /// day is or none was set.
+    pace_needed: Option<Number>,
+    /// What `pace_needed` counts; null where nothing is to be reached by a day.
+    pace_unit: Option<String>,
+}
+
+/// Where the way to a target began.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Baseline")]
+pub(super) struct BaselineOut {
+    on: Day,
+    value: Number,
+}
+
+impl BaselineOut {
+    pub(super) fn of(baseline: Baseline) -> Self {
+        Self { on: baseline.on, value: Number(baseline.value) }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -111,14 +140,20 @@ impl PeriodOut {
     }
 }
 
-impl From<&TargetReading> for TargetOut {
-    fn from(target: &TargetReading) -> Self {
+impl TargetOut {
+    fn new(target: &TargetReading, unit_measure: &str) -> Self {
         Self {
-            value: Number(target.value),
+            status: target.status,
             direction: target.direction,
+            value: target.value.map(Number),
             from: target.from,
+            until: target.until,
+            baseline: target.baseline.map(BaselineOut::of),
+            expected: target.expected.map(Number),
+            gap: target.gap.map(Number),
             attainment_ratio: target.attainment_ratio.map(Number),
-            state: target.state,
+            pace_needed: target.pace_needed.map(Number),
+            pace_unit: target.until.map(|_| format!("{unit_measure} per day")),
         }
     }
 }
@@ -146,6 +181,34 @@ impl From<Completeness> for CompletenessOut {
             of: completeness.of,
             missing: completeness.missing,
         }
+    }
+}
+
+/// What a running total is over.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Running")]
+pub(super) struct RunningOut {
+    /// The first day that counts.
+    since: Day,
+    /// The last day that is counted; null while nothing is.
+    through: Option<Day>,
+    /// Days between them of which nobody knows; with one of them a value is never final.
+    gap_days: u32,
+    /// These days; at most fifty ranges.
+    gaps: Vec<Gap>,
+}
+
+/// Days from the first to the last, both of them too.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct Gap {
+    first: Day,
+    last: Day,
+}
+
+impl From<Running> for RunningOut {
+    fn from(running: Running) -> Self {
+        let gaps = running.gaps.into_iter().map(|(first, last)| Gap { first, last }).collect();
+        Self { since: running.since, through: running.through, gap_days: running.gap_days, gaps }
     }
 }
 
@@ -196,9 +259,15 @@ pub(super) struct Envelope<R> {
     denominator: Option<Number>,
     status: Status,
     reason: Option<NoValue>,
+    /// When the value becomes final, or did, by a calendar of publication; left out where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    final_at: Option<Stamp>,
+    /// What a running total is over; left out of other kinds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    running: Option<RunningOut>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rebuilding: Vec<RebuildingOut>,
-    target: Option<TargetOut>,
+    target: TargetOut,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) previous: Option<Comparison>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -247,8 +316,10 @@ impl<R> Envelope<R> {
             denominator: point.denominator.map(Number),
             status: point.status,
             reason: point.reason,
+            final_at: reading.final_at,
+            running: reading.running.map(RunningOut::from),
             rebuilding: reading.rebuilding.into_iter().map(RebuildingOut::from).collect(),
-            target: reading.target.as_ref().map(TargetOut::from),
+            target: TargetOut::new(&reading.target, &definition.unit_measure),
             previous: None,
             year_ago: None,
             freshness: reading.freshness.into(),

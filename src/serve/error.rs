@@ -54,6 +54,10 @@ kinds! {
         "/v1/sources lists the sources; the nearest names are under `suggestions`.";
     UNKNOWN_UNIT "unknown-unit" NOT_FOUND "Unknown accountable unit"
         "/v1/units lists the units; the nearest ids are under `suggestions`.";
+    UNKNOWN_TRACKER "unknown-tracker" NOT_FOUND "Unknown tracker"
+        "/v1/trackers lists the trackers; the nearest names are under `suggestions`.";
+    UNKNOWN_ITEM "unknown-item" NOT_FOUND "Unknown item of a tracker"
+        "/v1/trackers/{id}/items lists the items; the nearest codes are under `suggestions`.";
     NO_VINTAGE "no-vintage" NOT_FOUND "Nothing was known yet"
         "The journal begins later than the moment asked for; `earliest` is its first moment.";
     VINTAGE_COMPACTED "vintage-compacted" GONE "Only the end of that day is kept"
@@ -131,6 +135,10 @@ pub(super) enum ApiError {
     UnknownSource { id: String, suggestions: Vec<String> },
     #[error("No accountable unit '{}'.", brief(.id))]
     UnknownUnit { id: String, suggestions: Vec<String> },
+    #[error("No tracker '{}'.", brief(.id))]
+    UnknownTracker { id: String, suggestions: Vec<String> },
+    #[error("No item '{}' in this tracker.", brief(.id))]
+    UnknownItem { id: String, suggestions: Vec<String> },
     #[error("What was known at {at} cannot be told: the journal begins at {earliest}.")]
     NoVintage { at: Stamp, earliest: Stamp },
     #[error(
@@ -251,6 +259,8 @@ impl ApiError {
             Self::UnknownIndicator { .. } => &UNKNOWN_INDICATOR,
             Self::UnknownSource { .. } => &UNKNOWN_SOURCE,
             Self::UnknownUnit { .. } => &UNKNOWN_UNIT,
+            Self::UnknownTracker { .. } => &UNKNOWN_TRACKER,
+            Self::UnknownItem { .. } => &UNKNOWN_ITEM,
             Self::NoVintage { .. } => &NO_VINTAGE,
             Self::VintageCompacted { .. } => &VINTAGE_COMPACTED,
             Self::UnknownRecord(_) => &UNKNOWN_RECORD,
@@ -299,7 +309,9 @@ impl ApiError {
                 Self::UnknownPath { suggestions }
                 | Self::UnknownIndicator { suggestions, .. }
                 | Self::UnknownSource { suggestions, .. }
-                | Self::UnknownUnit { suggestions, .. } => suggestions,
+                | Self::UnknownUnit { suggestions, .. }
+                | Self::UnknownTracker { suggestions, .. }
+                | Self::UnknownItem { suggestions, .. } => suggestions,
                 _ => &[],
             },
             errors: match self {

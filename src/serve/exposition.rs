@@ -20,6 +20,7 @@ use super::period::newest;
 use super::place::all_of_today;
 use super::prometheus::families::{INFO, TARGET, help};
 use super::prometheus::reply::number;
+use crate::indicator::quality::{self, day_of_judgement};
 use crate::indicator::{Definition, Grain, Period, Place, Scope, series};
 
 /// `indicator_metrics:` in `iocgw.yaml`: what `/metrics/indicators` shows.
@@ -105,6 +106,7 @@ pub(super) fn indicators(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     for (definition, period) in &shown {
         values(asked, &mut page, (definition, period), Scope::Province);
     }
+    standings(asked, &mut page, &shown);
     for (definition, period) in &shown {
         if settings.communes.contains(&definition.id) {
             values(asked, &mut page, (definition, period), Scope::Communes);
@@ -156,6 +158,33 @@ fn about(page: &mut Page, shown: &[(&Definition, Period)]) {
         "Unix time at which the day begins whose value is shown: the newest that has one.",
         &starts,
     );
+}
+
+/// How the values shown stand against the targets that are in force.
+fn standings(asked: &Asked<'_>, page: &mut Page, shown: &[(&Definition, Period)]) {
+    let world = asked.world();
+    let (mut statuses, mut expected, mut paces) = (Vec::new(), Vec::new(), Vec::new());
+    for (definition, period) in shown {
+        if definition.target_on(day_of_judgement(&world, period)).is_none() {
+            continue;
+        }
+        let days = (period.first, period.end);
+        let mut points = series(&world, definition, Grain::Day, days, &[Place::Province]);
+        let value = points.pop().and_then(|(_, _, point)| point.value);
+        let standing = quality::target(&world, definition, period, value);
+        let id = ("indicator", definition.id.as_str());
+        statuses.push((labels(&[id, ("status", standing.status.as_str())]), 1.0));
+        let in_unit = |amount: f64| (labels(&[id]), definition.in_family_unit(amount));
+        expected.extend(standing.expected.map(in_unit));
+        paces.extend(standing.pace_needed.map(in_unit));
+    }
+    let help = "How the value shown stands against the target in force; constant 1.";
+    page.family("ioc_indicator_target_status", "gauge", help, &statuses);
+    let help = "What the target asks for by the day shown, in the unit of the indicator's metric.";
+    page.family("ioc_indicator_target_expected", "gauge", help, &expected);
+    let help = "What is left to the target by the days that are left, in the unit of the \
+                indicator's metric, for each day; absent where no day was set.";
+    page.family("ioc_indicator_target_pace_needed", "gauge", help, &paces);
 }
 
 /// The family of an indicator's values.

@@ -34,6 +34,7 @@ mod past;
 mod period;
 mod place;
 mod prometheus;
+mod quality;
 mod quarantine;
 mod query;
 mod revisions;
@@ -41,11 +42,13 @@ mod routes;
 mod runs;
 mod series;
 mod sources;
+mod spells;
 mod steering;
 mod table;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod trackers;
 mod units;
 mod value;
 
@@ -58,6 +61,7 @@ pub use events::{EventSettings, Hub, Streamed, WatchStreams, tell};
 pub use exposition::{Exposition, IndicatorMetrics};
 pub use intake::Intake;
 pub use targets::{FleetFacts, Fleets, TargetFacts, TargetState};
+pub use trackers::{Part, Tracker, TrackerSettings};
 
 use std::io;
 use std::net::TcpListener;

@@ -2,6 +2,7 @@
 //!
 //! Reports are counted as they were judged: due are those that were in time, came late or are still
 //! missing. Where the gateway itself was not looking nobody knows, and such reports do not count.
+//! Items of trackers count for the unit that leads them.
 
 use std::collections::BTreeMap;
 
@@ -15,31 +16,40 @@ use super::lateness;
 use super::number::Number;
 use super::query::Query;
 use super::sources::{Breaches, Health, State, states};
+use super::spells;
 use super::table::Columns;
+use super::trackers::{self, Counts, Item};
 use crate::indicator::UnitName;
 use crate::indicator::reading::FreshnessState;
 use crate::model::drift::Grade;
 use crate::model::lateness::ReportState;
 use crate::model::nearest::nearest;
-use crate::model::time::Stamp;
+use crate::model::time::{Day, Stamp};
 
 /// How a unit stands.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "UnitCard")]
 pub(super) struct Card<'a> {
-    unit: &'a str,
-    name: &'a str,
-    name_en: &'a str,
+    pub(super) unit: &'a str,
+    pub(super) name: &'a str,
+    pub(super) name_en: &'a str,
     /// The position that answers, never a person's name.
-    role: &'a str,
-    reports: Reports,
-    breaches: Breaches,
+    pub(super) role: &'a str,
+    pub(super) reports: Reports,
+    /// The items of all trackers that it leads, as they stand today.
+    pub(super) items: Counts,
+    /// Stretches of time in which data of its sources were older than promised.
+    pub(super) spells: SpellCounts,
+    pub(super) breaches: Breaches,
     /// Sources whose data is older than promised, or that were never heard of.
-    stale_sources: Vec<&'a str>,
-    answers_for: AnswersFor,
+    pub(super) stale_sources: Vec<&'a str>,
+    pub(super) answers_for: AnswersFor,
     /// What it answers for, one by one; only when one unit is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    sources: Option<Vec<Source<'a>>>,
+    pub(super) sources: Option<Vec<Source<'a>>>,
+    /// The items that it leads and that are overdue, the longest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) overdue_items: Option<Vec<OverdueItem>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     contracts: Option<Vec<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,39 +64,60 @@ pub(super) struct Card<'a> {
 /// Reports of a unit's sources.
 #[derive(Clone, Copy, Debug, Default, Serialize, JsonSchema)]
 #[schemars(rename = "UnitReports")]
-struct Reports {
+pub(super) struct Reports {
     /// In time, late and missing together.
-    due: u64,
-    on_time: u64,
-    late: u64,
-    missing: u64,
+    pub(super) due: u64,
+    pub(super) on_time: u64,
+    pub(super) late: u64,
+    pub(super) missing: u64,
     /// Found in after the gateway itself had not been looking; not among those due.
     unwitnessed: u64,
     /// `on_time` by `due`; null where none was due.
     on_time_ratio: Option<Number>,
     /// By how many begun days those were late that came late; null where none did.
-    mean_days_late: Option<Number>,
+    pub(super) mean_days_late: Option<Number>,
     /// When the oldest of those that are missing was due.
     missing_since: Option<Stamp>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
-struct AnswersFor {
-    sources: usize,
+pub(super) struct AnswersFor {
+    pub(super) sources: usize,
     contracts: usize,
-    indicators: usize,
+    pub(super) indicators: usize,
+}
+
+/// Stretches of time in which data were older than promised.
+#[derive(Clone, Copy, Debug, Default, Serialize, JsonSchema)]
+pub(super) struct SpellCounts {
+    /// They go on.
+    open: u64,
+    /// They are over.
+    ended: u64,
+    /// How long all of them lasted together.
+    lasted_seconds: i64,
+}
+
+/// An item of a tracker whose day has passed and that is not done.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct OverdueItem {
+    pub(super) tracker: String,
+    pub(super) item: String,
+    pub(super) title: String,
+    due: Option<Day>,
+    pub(super) days_overdue: i32,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "UnitSource")]
-struct Source<'a> {
-    source: &'a str,
-    title: &'a str,
-    title_en: &'a str,
-    health: Health,
+pub(super) struct Source<'a> {
+    pub(super) source: &'a str,
+    pub(super) title: &'a str,
+    pub(super) title_en: &'a str,
+    pub(super) health: Health,
     reasons: Vec<&'static str>,
     freshness: FreshnessState,
-    data_through: Option<Stamp>,
+    pub(super) data_through: Option<Stamp>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -102,6 +133,7 @@ struct Indicator<'a> {
 struct Links {
     #[serde(rename = "self")]
     this: String,
+    page: String,
     lateness: String,
     breaches: String,
     catalogue: Option<String>,
@@ -129,6 +161,12 @@ const COLUMNS: Columns = &[
     ("on_time_ratio", "/reports/on_time_ratio"),
     ("mean_days_late", "/reports/mean_days_late"),
     ("missing_since", "/reports/missing_since"),
+    ("spells_open", "/spells/open"),
+    ("spells_ended", "/spells/ended"),
+    ("items_led", "/items/total"),
+    ("items_done", "/items/done"),
+    ("items_overdue", "/items/overdue"),
+    ("item_reports_late", "/items/reports_late"),
     ("breaches_breaking", "/breaches/breaking"),
     ("breaches_additive", "/breaches/additive"),
     ("sources", "/answers_for/sources"),
@@ -139,16 +177,25 @@ const COLUMNS: Columns = &[
 
 /// `/v1/units?from=&to=`: every unit of the configuration, by id.
 pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    let query = asked.query()?;
-    let ground = Ground::of(asked, &query)?;
-    let units = asked.definitions.units.iter();
-    let items = units.map(|(id, unit)| ground.card(asked, id, unit, false)).collect();
+    let items = cards(asked, &asked.query()?)?;
     let list = List { revision: asked.snapshot.revision, as_of: asked.snapshot.at, items };
     asked.listed(&list, COLUMNS, "units")
 }
 
+/// The cards of all units, by id.
+pub(super) fn cards<'a>(asked: &'a Asked<'_>, query: &Query) -> Result<Vec<Card<'a>>, ApiError> {
+    let ground = Ground::of(asked, query)?;
+    let units = asked.definitions.units.iter();
+    Ok(units.map(|(id, unit)| ground.card(asked, id, unit, false)).collect())
+}
+
 /// `/v1/units/{id}?from=&to=`: the scorecard of one unit.
 pub(super) fn one(asked: &Asked<'_>) -> Result<Answer, ApiError> {
+    Answer::json(&asked_card(asked, &asked.query()?)?)
+}
+
+/// The whole card of the unit that the address names.
+pub(super) fn asked_card<'a>(asked: &'a Asked<'_>, query: &Query) -> Result<Card<'a>, ApiError> {
     let id = asked.piece("id");
     let units = &asked.definitions.units;
     let Some((id, unit)) = units.get_key_value(id) else {
@@ -156,10 +203,9 @@ pub(super) fn one(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         let suggestions = near.into_iter().map(str::to_owned).collect();
         return Err(ApiError::UnknownUnit { id: id.to_owned(), suggestions });
     };
-    let query = asked.query()?;
-    let mut card = Ground::of(asked, &query)?.card(asked, id, unit, true);
+    let mut card = Ground::of(asked, query)?.card(asked, id, unit, true);
     (card.as_of, card.revision) = (Some(asked.snapshot.at), Some(asked.snapshot.revision));
-    Answer::json(&card)
+    Ok(card)
 }
 
 /// What the cards of all units are made from.
@@ -167,6 +213,10 @@ struct Ground<'a> {
     states: Vec<State<'a>>,
     reports: BTreeMap<&'a str, Reports>,
     breaches: BTreeMap<&'a str, Breaches>,
+    spells: BTreeMap<&'a str, SpellCounts>,
+    /// Every item with its tracker.
+    items: Vec<(&'a str, Item)>,
+    today: Day,
 }
 
 impl<'a> Ground<'a> {
@@ -206,7 +256,22 @@ impl<'a> Ground<'a> {
                 Grade::Additive => counts.additive += 1,
             }
         }
-        Ok(Self { states: states(asked, false), reports: reports.collect(), breaches })
+        let mut spells: BTreeMap<&str, SpellCounts> = BTreeMap::new();
+        for (_, spell) in spells::all(asked) {
+            let counts = spells.entry(&spell.accountable_unit).or_default();
+            let is_open = spell.ended_at.is_none();
+            counts.open += u64::from(is_open);
+            counts.ended += u64::from(!is_open);
+            counts.lasted_seconds += spell.lasted(asked.now);
+        }
+        let today = asked.now.day();
+        let trackers = asked.definitions.trackers.iter();
+        let items = trackers.flat_map(|(name, tracker)| {
+            let items = trackers::standing(asked, tracker, today).into_iter();
+            items.map(|item| (name.as_str(), item))
+        });
+        let (items, reports) = (items.collect(), reports.collect());
+        Ok(Self { states: states(asked, false), reports, breaches, spells, items, today })
     }
 
     fn card(
@@ -226,6 +291,10 @@ impl<'a> Ground<'a> {
         let indicators = asked.definitions.catalogue.iter();
         let indicators: Vec<_> =
             indicators.filter(|each| each.accountable.unit == id).map(indicator).collect();
+        let led = || self.items.iter().filter(|(_, item)| item.lead.code == id);
+        let mut overdue: Vec<OverdueItem> =
+            led().filter(|(_, item)| item.is_overdue).map(overdue_item).collect();
+        overdue.sort_by_key(|item| std::cmp::Reverse(item.days_overdue));
         let is_stale = |state: &&&State<'_>| state.freshness.state != FreshnessState::Fresh;
         Card {
             unit: id,
@@ -233,6 +302,9 @@ impl<'a> Ground<'a> {
             name_en: &unit.name.en,
             role: &unit.role,
             reports: self.reports.get(id).copied().unwrap_or_default(),
+            items: Counts::of(led().map(|(_, item)| item), self.today),
+            overdue_items: is_whole.then_some(overdue),
+            spells: self.spells.get(id).copied().unwrap_or_default(),
             breaches: self.breaches.get(id).copied().unwrap_or_default(),
             stale_sources: own.iter().filter(is_stale).map(|state| state.source).collect(),
             answers_for: AnswersFor {
@@ -242,6 +314,7 @@ impl<'a> Ground<'a> {
             },
             links: Links {
                 this: format!("/v1/units/{id}"),
+                page: format!("/units/{id}"),
                 lateness: format!("/v1/lateness?unit={id}"),
                 breaches: format!("/v1/breaches?unit={id}"),
                 // The catalogue knows only units that answer for an indicator.
@@ -268,6 +341,24 @@ impl Reports {
             mean_days_late: (self.late > 0).then(mean),
             ..self
         }
+    }
+}
+
+impl Card<'_> {
+    /// How much there is to mend: reports that are missing, items that are overdue, sources that are
+    /// old.
+    pub(super) fn burden(&self) -> u64 {
+        self.reports.missing + self.items.overdue + self.stale_sources.len() as u64
+    }
+}
+
+fn overdue_item((tracker, item): &(&str, Item)) -> OverdueItem {
+    OverdueItem {
+        tracker: (*tracker).to_owned(),
+        item: item.item.clone(),
+        title: item.title.clone(),
+        due: item.due,
+        days_overdue: item.days_overdue,
     }
 }
 

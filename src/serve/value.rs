@@ -1,8 +1,7 @@
 //! `/v1/indicators/{id}/value`: one number with everything that qualifies it.
 //!
 //! Comparisons are further readings of the same snapshot. An open period is compared with the same
-//! number of days of the earlier one, because a month of ten days always looks bad beside a whole
-//! one; `elapsed_matched` says that this was done.
+//! number of days of the earlier one ([`crate::indicator::comparison`]); `elapsed_matched` says so.
 
 use super::answer::Answer;
 use super::context::Asked;
@@ -13,6 +12,7 @@ use super::period::asked_period;
 use super::place::{Area, Boundaries, area, asked_area, unit};
 use super::query::{Query, refused};
 use super::table::Columns;
+use crate::indicator::comparison::{Against, change};
 use crate::indicator::layout::{province_as_reported, unit_as_reported};
 use crate::indicator::reading::{NoValue, Status};
 use crate::indicator::{self, Definition, Period, Place, Reading, Unit};
@@ -38,7 +38,10 @@ const COLUMNS: Columns = &[
     ("status", "/status"),
     ("reason", "/reason"),
     ("target", "/target/value"),
-    ("target_state", "/target/state"),
+    ("target_status", "/target/status"),
+    ("target_expected", "/target/expected"),
+    ("target_gap", "/target/gap"),
+    ("target_pace_needed", "/target/pace_needed"),
     ("freshness", "/freshness/state"),
     ("data_through", "/freshness/data_through"),
     ("completeness_ratio", "/completeness/ratio"),
@@ -59,13 +62,12 @@ pub(super) fn value(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         ApiError::Internal(format!("a unit in force in {} has no reading", period.id))
     })?;
     let now = reading.point.value;
-    let beside = |word: &str, earlier: fn(&Period) -> Period| {
-        compare
-            .contains(&word)
-            .then(|| comparison(asked, definition, &period, earlier(&period), at, now))
+    let beside = |word: &str, against: Against| {
+        let earlier = || against.part(&period, asked.now.day());
+        compare.contains(&word).then(|| comparison(asked, definition, earlier(), at, now))
     };
-    let previous = beside("previous", Period::previous);
-    let year_ago = beside("year_ago", Period::year_ago);
+    let previous = beside("previous", Against::Previous);
+    let year_ago = beside("year_ago", Against::YearAgo);
     let mut envelope = Body::new(asked, definition, reading, (at.area(asked), boundaries));
     (envelope.previous, envelope.year_ago) = (previous, year_ago);
     asked.listed(&envelope, COLUMNS, &definition.id)
@@ -140,29 +142,21 @@ fn comparisons(query: &Query) -> Result<Vec<&str>, ApiError> {
 fn comparison(
     asked: &Asked<'_>,
     definition: &Definition,
-    period: &Period,
-    mut earlier: Period,
+    (earlier, elapsed_matched): (Period, bool),
     at: Spot,
     now: Option<f64>,
 ) -> Comparison {
-    let tomorrow = asked.now.day().plus(1);
-    let elapsed = tomorrow.0 - period.first.0;
-    let matched = tomorrow < period.end && elapsed > 0;
-    if matched {
-        earlier.end = earlier.end.min(earlier.first.plus(elapsed));
-    }
     // An area is only ever compared with itself: as reported it may not have been there yet.
     let point = at.read(asked, definition, &earlier).map(|reading| reading.point);
     let then = point.as_ref().and_then(|point| point.value);
-    let change = now.zip(then).map(|(now, then)| now - then);
-    let ratio = change.zip(then).filter(|(_, then)| *then != 0.0);
+    let (change, ratio) = change(now, then);
     Comparison {
         period: earlier.id,
         value: then.map(Number),
         status: point.as_ref().map_or(Status::Missing, |point| point.status),
         reason: point.map_or(Some(NoValue::NotInForce), |point| point.reason),
         change: change.map(Number),
-        change_ratio: ratio.map(|(change, then)| Number(change / then.abs())),
-        elapsed_matched: matched,
+        change_ratio: ratio.map(Number),
+        elapsed_matched,
     }
 }

@@ -1,14 +1,16 @@
 //! One contract's entities and cubes, and how its entities get onto the disk.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use rusqlite::{Transaction, params};
 
 use super::cubes::Cubes;
 use super::texts::Texts;
 use crate::failpoint;
-use crate::fold::entities::CHUNK;
+use crate::fold::entities::{CHUNK, LIVE, state};
 use crate::fold::{Entities, Folded, Plan};
+use crate::model::items::Items;
 
 /// Bytes of entity log below which it is never written back into chunks; little in unit tests, so
 /// that they get there.
@@ -34,6 +36,29 @@ pub(super) struct Contract {
 }
 
 impl Contract {
+    /// Its records, if they may be read one by one: those that count, in the order in which they came.
+    ///
+    /// Made anew with every revision. A register is small (its contract says how small), and nothing
+    /// that changes records has to remember that somebody reads them.
+    pub(super) fn items(&self) -> Option<(String, Arc<Items>)> {
+        let schema = &self.plan.schema;
+        let most = schema.readable? as usize;
+        let (mut items, mut row) = (Items::default(), Vec::new());
+        for at in 0..self.entities.len() as u32 {
+            let body = self.entities.body(at);
+            if state(body) != LIVE {
+                continue;
+            }
+            if items.rows.len() == most {
+                items.beyond += 1;
+                continue;
+            }
+            schema.layout.unpack(&body[1..], &mut row);
+            items.rows.push(row.clone());
+        }
+        Some((schema.name.clone(), Arc::new(items)))
+    }
+
     /// Appends the changed entities to the log, as one blob.
     pub(super) fn append(
         &mut self,

@@ -1,4 +1,4 @@
-//! The lateness register on disk: one row per report that is or was due.
+//! The lateness register on disk: one row per report that is or was due, and one per spell of old data.
 //!
 //! Written with the line of the run that found a report in or missing, so what is told of a report is
 //! never ahead of the data. Rows that have not changed are not written again; the oldest go when a
@@ -14,7 +14,7 @@ use super::sqlite::failure;
 use super::writer::Writer;
 use super::{RunEnd, StoreError, StreamName};
 use crate::lateness::{self, Look, Sight};
-use crate::model::lateness::{LatenessRegister, Report, ReportState};
+use crate::model::lateness::{LatenessRegister, Report, ReportState, Spell};
 use crate::model::snapshot::{Outcome, StreamState};
 use crate::model::time::{Day, Stamp};
 
@@ -24,24 +24,34 @@ pub(super) const TABLES: &str = "CREATE TABLE IF NOT EXISTS report (
   period_until INTEGER NOT NULL, reach INTEGER NOT NULL, accountable_unit TEXT NOT NULL, state TEXT NOT NULL, witnessed INTEGER NOT NULL,
   missed_by TEXT, missed_at INTEGER, came_at INTEGER, changed_at INTEGER NOT NULL, PRIMARY KEY (source, stream, due_on)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS promised (
-  source TEXT NOT NULL, stream TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (source, stream)) WITHOUT ROWID;";
+  source TEXT NOT NULL, stream TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (source, stream)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spell (
+  source TEXT NOT NULL, stream TEXT NOT NULL, began_at INTEGER NOT NULL, data_through INTEGER NOT NULL, fresh_within INTEGER NOT NULL,
+  accountable_unit TEXT NOT NULL, missed_by TEXT NOT NULL, noticed_at INTEGER NOT NULL, ended_at INTEGER,
+  PRIMARY KEY (source, stream, began_at)) WITHOUT ROWID;";
 
 /// Takes a finished run into the stream's register.
 pub(super) fn note(name: &StreamName, state: &mut StreamState, end: &RunEnd) {
-    let Some(promise) = &name.promise else {
-        if let Some(register) = lateness::released(&state.lateness) {
-            state.lateness = Arc::new(register);
-        }
-        return;
-    };
     let sight = Sight {
         data_through: state.data_through,
         look: look(end),
         listening_since: None,
         now: end.ended,
     };
-    if let Some(register) = lateness::pass(&state.lateness, promise, sight) {
-        state.lateness = Arc::new(register);
+    judged(name, &mut state.lateness, sight);
+}
+
+/// Goes through a stream's register: what is due, and how old its data are.
+fn judged(name: &StreamName, register: &mut Arc<LatenessRegister>, sight: Sight<'_>) {
+    let changed = match &name.promise {
+        None => lateness::released(register),
+        Some(promise) => lateness::pass(register, promise, sight),
+    };
+    if let Some(changed) = changed {
+        *register = Arc::new(changed);
+    }
+    if let Some(changed) = lateness::age(register, &name.age_limit, sight) {
+        *register = Arc::new(changed);
     }
 }
 
@@ -92,6 +102,40 @@ pub(super) fn save(
     for report in changed.filter(|report| is_in(&saved.reports, report) != Some(true)) {
         write(transaction, name, report)?;
     }
+    save_spells(transaction, name, (saved, register))
+}
+
+/// A spell is known by its beginning; it changes once, when it ends.
+fn save_spells(
+    transaction: &Transaction<'_>,
+    name: &StreamName,
+    (saved, register): (&LatenessRegister, &LatenessRegister),
+) -> Loaded<()> {
+    let is_gone = |spell: &&Spell| !register.spells.iter().any(|is| is.began_at == spell.began_at);
+    for gone in saved.spells.iter().filter(is_gone) {
+        transaction
+            .prepare_cached(
+                "DELETE FROM spell WHERE source = ?1 AND stream = ?2 AND began_at = ?3",
+            )?
+            .execute(params![name.source, name.stream, gone.began_at.0])?;
+    }
+    for spell in register.spells.iter().filter(|spell| !saved.spells.contains(spell)) {
+        transaction
+            .prepare_cached(
+                "INSERT OR REPLACE INTO spell VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                name.source,
+                name.stream,
+                spell.began_at.0,
+                spell.data_through.0,
+                spell.fresh_within,
+                spell.accountable_unit,
+                spell.missed_by,
+                spell.noticed_at.0,
+                spell.ended_at.map(|at| at.0)
+            ])?;
+    }
     Ok(())
 }
 
@@ -132,11 +176,31 @@ pub(super) fn load(
     let mut statement = transaction
         .prepare_cached("SELECT * FROM report WHERE source = ?1 AND stream = ?2 ORDER BY due_on")?;
     let mut rows = statement.query(of)?;
-    let mut register = LatenessRegister { since, reports: Vec::new() };
+    let spells = spells(transaction, name)?;
+    let mut register = LatenessRegister { since, reports: Vec::new(), spells };
     while let Some(row) = rows.next()? {
         register.reports.push(report(row)?);
     }
     Ok(Arc::new(register))
+}
+
+fn spells(transaction: &Transaction<'_>, name: &StreamName) -> Loaded<Vec<Spell>> {
+    let mut statement = transaction.prepare_cached(
+        "SELECT * FROM spell WHERE source = ?1 AND stream = ?2 ORDER BY began_at",
+    )?;
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok(Spell {
+            began_at: Stamp(row.get("began_at")?),
+            data_through: Stamp(row.get("data_through")?),
+            fresh_within: row.get("fresh_within")?,
+            accountable_unit: row.get("accountable_unit")?,
+            missed_by: row.get("missed_by")?,
+            noticed_at: Stamp(row.get("noticed_at")?),
+            ended_at: row.get::<_, Option<i64>>("ended_at")?.map(Stamp),
+        })
+    };
+    let rows = statement.query_map(params![name.source, name.stream], read)?;
+    rows.collect()
 }
 
 fn report(row: &rusqlite::Row<'_>) -> Loaded<Report> {
@@ -164,22 +228,13 @@ impl Writer {
     pub(super) fn judge(&mut self, listening_since: Stamp) -> Result<(), StoreError> {
         let at = self.next_at();
         for stream in &mut self.streams {
-            let known = &stream.state.lateness;
-            let changed = match &stream.name.promise {
-                None => lateness::released(known),
-                Some(promise) => {
-                    let sight = Sight {
-                        data_through: stream.state.data_through,
-                        look: None,
-                        listening_since: Some(listening_since),
-                        now: at,
-                    };
-                    lateness::pass(known, promise, sight)
-                }
+            let sight = Sight {
+                data_through: stream.state.data_through,
+                look: None,
+                listening_since: Some(listening_since),
+                now: at,
             };
-            if let Some(register) = changed {
-                stream.state.lateness = Arc::new(register);
-            }
+            judged(&stream.name, &mut stream.state.lateness, sight);
         }
         let is_saved = |stream: &super::writer::Stream| {
             Arc::ptr_eq(&stream.saved_lateness, &stream.state.lateness)

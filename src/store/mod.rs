@@ -48,7 +48,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::fold::Plan;
-use crate::lateness::Promise;
+use crate::lateness::{AgeLimit, Promise};
 use crate::model::dictionary::Dictionaries;
 use crate::model::drift::Drift;
 use crate::model::observation::{Observations, Reject};
@@ -89,6 +89,8 @@ pub struct StreamName {
     pub rank: u8,
     /// By when its reports have to be in, if they have to.
     pub promise: Option<Arc<Promise>>,
+    /// How old its data may be, and who answers when they are older.
+    pub age_limit: Arc<AgeLimit>,
 }
 
 /// One page's records, to be committed.

@@ -10,6 +10,7 @@ mod delivery;
 mod disk;
 mod equals;
 mod files;
+mod items;
 mod keys;
 mod lateness;
 mod past;
@@ -130,6 +131,11 @@ impl World {
             plan: 0,
             rank: self.rank(source),
             promise: self.promise.clone(),
+            age_limit: Arc::new(AgeLimit {
+                fresh_within: schema.fresh_within,
+                unit: "office".to_owned(),
+                is_pushed: false,
+            }),
         };
         let files = vec![("contract.yaml".to_owned(), text.to_owned())];
         let hash = blake3::hash(text.as_bytes()).to_hex().to_string();

@@ -555,6 +555,7 @@ impl Writer {
         let revision = self.revision;
         let texts = self.contracts.iter().flat_map(|contract| contract.texts.dictionaries());
         let texts = texts.collect();
+        let items = self.contracts.iter().filter_map(Contract::items).collect();
         let rekeying = self.contracts.iter().filter(|contract| contract.is_rekeying);
         let rekeying = rekeying
             .map(|contract| (contract.plan.schema.name.clone(), contract.under_previous_key));
@@ -566,6 +567,7 @@ impl Writer {
             measures,
             streams,
             texts,
+            items,
             rekeying,
             circuits,
             rebuilding,

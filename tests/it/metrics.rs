@@ -89,7 +89,7 @@ fn the_running_program_tells_prometheus_everything_without_a_flaw() {
 fn indicators_are_metrics_too_one_family_each_under_a_cap_that_counts() {
     let overlay = Overlay::new();
     let settings = "version: 1\nindicator_metrics:\n  communes: [dossiers_received, on_time_rate, dossiers_pending]\n  \
-                    max_series: 600\n";
+                    max_series: 780\n";
     overlay.write("iocgw.yaml", settings);
     let pulled = Pulled::start_with(&overlay.config(), 10);
     let answer = pulled.gateway.get("/metrics/indicators");
@@ -118,6 +118,15 @@ fn indicators_are_metrics_too_one_family_each_under_a_cap_that_counts() {
     let value =
         pulled.gateway.get("/v1/indicators/dossiers_received/value").json()["value"].clone();
     assert!(text.contains(&format!("\nioc_dossiers_received_province {value}\n")), "{value}");
+    // Each target that is in force says how the value stands against it.
+    let judged = labelled(text, "ioc_indicator_target_status", "indicator");
+    assert_eq!(judged, labelled(text, "ioc_indicator_target_expected", "indicator"));
+    let reading = pulled.gateway.get("/v1/indicators/online_filing_rate/value").json();
+    let status = reading["target"]["status"].as_str().unwrap();
+    let line = format!(
+        "ioc_indicator_target_status{{indicator=\"online_filing_rate\",status=\"{status}\"}} 1"
+    );
+    assert!(text.lines().any(|found| found == line), "{line}");
     // Families of communes fit under the cap or are left out whole and counted; the one of all communes
     // does not fit, whatever the hour.
     let communes = ["ioc_dossiers_received", "ioc_dossiers_pending", "ioc_on_time_rate_ratio"]

@@ -134,6 +134,7 @@ fn every_shipped_file_keeps_its_schema() {
         (FileKind::Units, "units.yaml"),
         (FileKind::Areas, "areas.yaml"),
         (FileKind::Calendars, "calendars.yaml"),
+        (FileKind::Tracker, "trackers/programme.yaml"),
     ];
     let folders = [
         (FileKind::Contract, "contracts"),
@@ -244,7 +245,10 @@ fn a_schema_names_exactly_the_keys_that_are_read() {
         contract::Check,
         contract::Measure,
         Settings,
-        settings::Target,
+        crate::indicator::target::Target,
+        crate::indicator::target::Baseline,
+        crate::indicator::target::Thresholds,
+        crate::serve::TrackerSettings,
         settings::AccountableSettings,
         settings::Component,
         settings::Term,

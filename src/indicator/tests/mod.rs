@@ -7,6 +7,7 @@ mod catalogue;
 mod nulls;
 mod places;
 mod qualifiers;
+mod running;
 mod values;
 
 use std::collections::BTreeMap;
@@ -84,6 +85,7 @@ impl Fixture {
         let facts = |seconds| ContractFacts {
             fresh_within: Span::seconds(seconds),
             accountable_unit: "office".to_owned(),
+            publication: None,
         };
         let mut fixture = Self {
             snapshot: Snapshot { revision: 7, at: stamp(NOON), ..Snapshot::default() },

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Fixture, Place, Reading, day, stamp};
 use crate::indicator::Extent;
 use crate::indicator::quality::extent;
-use crate::indicator::reading::{FreshnessState, Status, TargetState};
+use crate::indicator::reading::{FreshnessState, Status, TargetReading, TargetStatus};
 use crate::model::snapshot::Paused;
 
 fn fixture() -> Fixture {
@@ -172,34 +172,33 @@ fn completeness_of_measures_divides_what_came_by_what_should_have() {
     assert_eq!((nobody.completeness.ratio, nobody.point.value), (None, Some(0.0)));
 }
 
-fn judged(direction: &str, target: f64, received: &Value) -> Option<(TargetState, Option<f64>)> {
+fn judged(direction: &str, target: f64, received: &Value) -> TargetReading {
     let mut fixture = fixture();
     fixture.define(&json!({"x": {
         "kind": "simple", "direction": direction, "measure": "dossiers.received",
         "divide_by": received, "targets": [{"from": "2024-01-01", "value": target}]}}));
-    let target = read(&fixture, "x", "2024-04-01").target?;
-    Some((target.state, target.attainment_ratio))
+    read(&fixture, "x", "2024-04-01").target
 }
 
 #[test]
 fn a_value_is_judged_against_its_target() {
     // The value is 4 / divide_by.
     for (direction, target, divide_by, state) in [
-        ("up", 4.0, 1.0, TargetState::OnTrack),
-        ("up", 3.9, 1.0, TargetState::OnTrack),
-        ("up", 0.8, 4.0 / 0.72, TargetState::AtRisk),
-        ("up", 0.8, 4.0 / 0.719, TargetState::OffTrack),
-        ("down", 4.0, 1.0, TargetState::OnTrack),
-        ("down", 4.0, 4.0 / 4.4, TargetState::AtRisk),
-        ("down", 4.0, 4.0 / 4.41, TargetState::OffTrack),
-        ("down", 0.0, 1.0, TargetState::OffTrack),
+        ("up", 4.0, 1.0, TargetStatus::OnTrack),
+        ("up", 3.9, 1.0, TargetStatus::OnTrack),
+        ("up", 0.8, 4.0 / 0.72, TargetStatus::AtRisk),
+        ("up", 0.8, 4.0 / 0.719, TargetStatus::OffTrack),
+        ("down", 4.0, 1.0, TargetStatus::OnTrack),
+        ("down", 4.0, 4.0 / 4.4, TargetStatus::AtRisk),
+        ("down", 4.0, 4.0 / 4.41, TargetStatus::OffTrack),
+        ("down", 0.0, 1.0, TargetStatus::OffTrack),
     ] {
-        let (found, _) = judged(direction, target, &json!(divide_by)).unwrap();
-        assert_eq!(found, state, "{direction} {target} {divide_by}");
+        let found = judged(direction, target, &json!(divide_by));
+        assert_eq!(found.status, state, "{direction} {target} {divide_by}");
     }
-    assert_eq!(judged("up", 8.0, &json!(1)).unwrap().1, Some(0.5));
-    assert_eq!(judged("down", 2.0, &json!(1)).unwrap().1, Some(0.5));
-    assert_eq!(judged("up", 0.0, &json!(1)).unwrap().1, None);
+    assert_eq!(judged("up", 8.0, &json!(1)).attainment_ratio, Some(0.5));
+    assert_eq!(judged("down", 2.0, &json!(1)).attainment_ratio, Some(0.5));
+    assert_eq!(judged("up", 0.0, &json!(1)).attainment_ratio, None);
 }
 
 #[test]
@@ -207,14 +206,35 @@ fn the_target_is_the_one_in_force_on_the_last_day_of_the_period() {
     let mut fixture = fixture();
     fixture.define(&json!({"x": {"kind": "simple", "measure": "dossiers.received", "targets": [
         {"from": "2024-04-02", "value": 8}, {"from": "2024-04-01", "value": 2}]}}));
-    let target = |when: &str| read(&fixture, "x", when).target.map(|target| target.value);
+    let target = |when: &str| read(&fixture, "x", when).target.value;
     assert_eq!(target("2024-03-31"), None);
+    assert_eq!(read(&fixture, "x", "2024-03-31").target.status, TargetStatus::NoTarget);
     assert_eq!(target("2024-04-01"), Some(2.0));
     assert_eq!(target("2024-04-02"), Some(8.0));
     assert_eq!(target("2024-04"), Some(8.0));
-    let missing = read(&fixture, "x", "2024-05").target.unwrap();
-    assert_eq!((missing.state, missing.attainment_ratio), (TargetState::Unknown, None));
-    assert_eq!(missing.from, day("2024-04-02"));
+    let missing = read(&fixture, "x", "2024-05").target;
+    assert_eq!((missing.status, missing.attainment_ratio), (TargetStatus::Unknown, None));
+    assert_eq!(missing.from, Some(day("2024-04-02")));
+}
+
+#[test]
+fn an_open_period_is_judged_by_today_and_a_closed_one_by_its_last_day() {
+    let mut fixture = fixture();
+    // Ten a month are expected from nothing on; today is the 10th of April, and 7 came in.
+    fixture.define(&json!({"x": {"kind": "simple", "measure": "dossiers.received", "targets": [
+        {"from": "2024-04-01", "until": "2024-05-01", "value": 30,
+         "baseline": {"on": "2024-04-01", "value": 0}}]}}));
+    let month = read(&fixture, "x", "2024-04").target;
+    assert_eq!((month.expected, month.gap), (Some(9.0), Some(-2.0)));
+    assert_eq!(month.status, TargetStatus::AtRisk);
+    assert_eq!(month.pace_needed, Some(23.0 / 21.0));
+    let first = read(&fixture, "x", "2024-04-02").target;
+    assert_eq!((first.expected, first.status), (Some(1.0), TargetStatus::OnTrack));
+    // The year's last day lies beyond the target, but the year is not over.
+    assert_eq!(read(&fixture, "x", "2024").target.value, Some(30.0));
+    fixture.now = stamp("2024-05-02T08:00:00+07:00");
+    assert_eq!(read(&fixture, "x", "2024-04").target.expected, Some(29.0));
+    assert_eq!(read(&fixture, "x", "2024").target.status, TargetStatus::NoTarget);
 }
 
 #[test]
@@ -251,4 +271,30 @@ fn the_extent_is_the_newest_day_and_the_newest_whole_day_of_the_slowest_source()
     fixture.stream("lodging_c", "lodging", None);
     assert_eq!(found(&fixture, "both").closed, None);
     assert_eq!(found(&fixture, "both").newest, Some(day("2024-04-09")));
+}
+
+#[test]
+fn a_value_is_provisional_until_the_first_publication_after_its_period() {
+    let mut fixture = fixture();
+    let moments = ["2024-04-02T17:00:00+07:00", "2024-04-11T17:00:00+07:00"].map(stamp);
+    fixture.contracts.get_mut("dossiers").unwrap().publication = Some(moments.into());
+    let status = |fixture: &Fixture, when: &str| read(fixture, "received", when).point.status;
+    // Published on the 2nd at five in the afternoon: the first is out, the second not before the 11th.
+    assert_eq!(status(&fixture, "2024-04-01"), Status::Final);
+    assert_eq!(status(&fixture, "2024-04-02"), Status::Provisional);
+    let second = read(&fixture, "received", "2024-04-02");
+    assert_eq!(second.final_at, Some(moments[1]));
+    // A combined indicator waits for every calendar behind it, others for none.
+    assert_eq!(read(&fixture, "both", "2024-04-02").point.status, Status::Provisional);
+    assert_eq!(read(&fixture, "reports", "2024-04-02").point.status, Status::Final);
+    assert_eq!(read(&fixture, "reports", "2024-04-02").final_at, None);
+    fixture.now = stamp("2024-04-11T17:00:00+07:00");
+    fixture.stream("portal", "dossiers", Some("2024-04-11T16:50:00+07:00"));
+    assert_eq!(status(&fixture, "2024-04-02"), Status::Final);
+    assert_eq!(status(&fixture, "2024-04-10"), Status::Final);
+    // Beyond its last moment nothing is published until the calendar is extended.
+    fixture.now = stamp("2025-04-11T17:00:00+07:00");
+    fixture.stream("portal", "dossiers", Some("2025-04-11T16:50:00+07:00"));
+    let after = read(&fixture, "received", "2024-05");
+    assert_eq!((after.point.status, after.final_at), (Status::Provisional, None));
 }

@@ -85,7 +85,7 @@ fn tone(reading: &Reading) -> Tone {
     if reading.freshness.state != FreshnessState::Fresh || reading.point.value.is_none() {
         return Tone::Plain;
     }
-    reading.target.as_ref().map_or(Tone::Plain, |target| words::target(target.state).0)
+    words::target(reading.target.status).0
 }
 
 const fn colour(tone: Tone) -> &'static str {

@@ -1,5 +1,6 @@
 //! The console. The first page: every indicator with what qualifies it, and the state of the sources
-//! below; `indicator` has the page of one indicator, `quarantine` that of refused records.
+//! below; `indicator` has the page of one indicator, `tracker` that of models and tasks, `units`
+//! those of who answers for what, `quarantine` that of refused records.
 //!
 //! Rendered by the server and readable without script; there is no script at all. Vietnamese first
 //! with English beside it. What needs attention comes first, in words before colours. One snapshot
@@ -15,6 +16,8 @@ mod quarantine;
 mod sources;
 mod spark;
 mod tile;
+mod tracker;
+mod units;
 mod words;
 
 use std::sync::OnceLock;
@@ -24,6 +27,8 @@ use maud::{DOCTYPE, Markup, html};
 pub(super) use self::badge::picture;
 pub(super) use self::indicator::page as indicator;
 pub(super) use self::quarantine::page as quarantine;
+pub(super) use self::tracker::{item as tracker_item, page as tracker};
+pub(super) use self::units::{one as unit, page as units};
 
 use self::tile::Tile;
 use self::words::Tone;
@@ -312,7 +317,12 @@ fn footer(asked: &Asked<'_>) -> Markup {
                 li { a href="/docs" { (both("Tra cứu API", "API reference")) } }
                 li { a href="/v1/catalogue" { (both("Danh mục chỉ số", "catalogue")) } }
                 li { a href="/v1/sources" { (both("Nguồn dữ liệu", "sources")) } }
-                li { a href="/v1/units" { (both("Đơn vị", "units")) } }
+                @for tracker in asked.definitions.trackers.values() {
+                    li { a href={ "/trackers/" (tracker.settings.tracker) } {
+                        (both(&tracker.settings.title.vi, &tracker.settings.title.en))
+                    } }
+                }
+                li { a href="/units" { (both("Đơn vị", "units")) } }
                 li { a href="/v1/lateness" { (both("Sổ theo dõi trễ hạn", "lateness register")) } }
                 li { a href="/v1/breaches" { (both("Sai lệch hợp đồng", "breaches")) } }
                 li { a href="/quarantine" { (both("Bản ghi cách ly", "quarantine")) } }

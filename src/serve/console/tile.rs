@@ -8,9 +8,10 @@ use super::format;
 use super::spark::{Spot, trend};
 use super::words::{self, Tone};
 use super::{badge, both, shape};
-use crate::indicator::reading::{Completeness, Direction, TargetReading};
-use crate::indicator::reading::{Freshness, FreshnessState, Reading, TargetState};
+use crate::indicator::reading::{Completeness, Direction, Freshness, FreshnessState};
+use crate::indicator::reading::{Reading, Running, TargetStatus};
 use crate::indicator::{Definition, Grain, Place, series, value};
+use crate::model::time::Day;
 use crate::serve::context::Asked;
 use crate::serve::error::ApiError;
 use crate::serve::period::named_period;
@@ -20,6 +21,9 @@ const TREND_DAYS: i32 = 30;
 
 /// From here on a share of the target says no more than that it is reached.
 const TOLD_UP_TO: f64 = 2.0;
+
+/// The pace needed is told for this many days: for one it would be all decimals.
+const PACE_DAYS: u8 = 30;
 
 /// The severity of what misses its target by far.
 const OFF_TRACK: u8 = 4;
@@ -56,22 +60,20 @@ impl<'a> Tile<'a> {
 
     /// How the value stands: against its target, if it has one.
     pub(super) fn state(&self) -> (Tone, words::Both) {
-        match (&self.reading.target, self.reading.point.value) {
-            (_, None) => words::NO_VALUE,
-            (Some(target), Some(_)) => words::target(target.state),
-            (None, Some(_)) => words::NO_TARGET,
+        match self.reading.point.value {
+            None => words::NO_VALUE,
+            Some(_) => words::target(self.reading.target.status),
         }
     }
 
     /// How much it needs attention; 0 if not at all.
     pub(super) fn severity(&self) -> u8 {
-        let state = self.reading.target.as_ref().map(|target| target.state);
         let late = self.reading.freshness.state != FreshnessState::Fresh;
-        match state {
-            Some(TargetState::OffTrack) => OFF_TRACK,
+        match self.reading.target.status {
+            TargetStatus::OffTrack => OFF_TRACK,
             _ if late => 3,
             _ if self.reading.point.value.is_none() => 2,
-            Some(TargetState::AtRisk) => 1,
+            TargetStatus::AtRisk => 1,
             _ => 0,
         }
     }
@@ -102,8 +104,8 @@ impl<'a> Tile<'a> {
                     @if let Some(value) = self.reading.point.value {
                         ": " (self.say_with_unit(value))
                     }
-                    @if let Some(target) = &self.reading.target {
-                        " (" (aim(target.direction)) "\u{a0}" (self.say(target.value)) ")"
+                    @if let Some(target) = self.reading.target.value {
+                        " (" (aim(self.reading.target.direction)) "\u{a0}" (self.say(target)) ")"
                     }
                     p.en lang="en" {
                         (self.definition.title.en) ": " (en) @if and_late { ", stale" }
@@ -118,7 +120,6 @@ impl<'a> Tile<'a> {
     pub(super) fn card(&self) -> Markup {
         let late = self.reading.freshness.state != FreshnessState::Fresh;
         let definition = self.definition;
-        let target = self.reading.target.as_ref();
         html! {
             article id=(definition.id)
                 class={ "tile " (self.state().0.class()) @if late { " late" } } {
@@ -130,10 +131,13 @@ impl<'a> Tile<'a> {
                     (badge(self.state()))
                 }
                 (self.number())
-                (trend(&self.days, target.map(|target| target.value), |value| self.say(value)))
+                (trend(&self.days, self.reading.target.value, |value| self.say(value)))
                 dl {
                     (self.target_facts())
                     (fact("Kỳ", "period", &self.period_facts()))
+                    @if let Some(running) = &self.reading.running {
+                        (fact("Lũy kế", "running total", &running_facts(running)))
+                    }
                     (fact("Độ mới", "data through", &freshness_facts(&self.reading.freshness)))
                     (fact("Đầy đủ", "completeness", &completeness_facts(&self.reading.completeness)))
                     (fact("Chịu trách nhiệm", "accountable", &self.accountable_facts()))
@@ -173,20 +177,37 @@ impl<'a> Tile<'a> {
     }
 
     fn target_facts(&self) -> Markup {
-        let Some(TargetReading { value, direction, attainment_ratio, .. }) = &self.reading.target
-        else {
+        let target = &self.reading.target;
+        let Some(value) = target.value else {
             return fact("Mục tiêu", "target", &both("không đặt", "none"));
         };
-        fact(
-            "Mục tiêu",
-            "target",
-            &html! {
-                (aim(*direction)) "\u{a0}" (self.say(*value))
-                @if let Some(ratio) = attainment_ratio.filter(|ratio| *ratio < TOLD_UP_TO) {
-                    " · " (both(&format!("đạt {}", percent(ratio)), "of target"))
+        let what = html! {
+            (aim(target.direction)) "\u{a0}" (self.say(value))
+            @if let Some(ratio) = target.attainment_ratio.filter(|ratio| *ratio < TOLD_UP_TO) {
+                " · " (both(&format!("đạt {}", percent(ratio)), "of target"))
+            }
+            @if let Some(until) = target.until { (self.way(until)) }
+        };
+        fact("Mục tiêu", "target", &what)
+    }
+
+    /// By when a target is to be reached, what is expected by now, and how fast it has to go.
+    fn way(&self, until: Day) -> Markup {
+        let target = &self.reading.target;
+        html! {
+            span.role { (both(&format!("đến hết ngày {}", format::day(until)), "by the end of this day")) }
+            @if let Some(expected) = target.expected.filter(|_| target.baseline.is_some()) {
+                span.role {
+                    (both(&format!("kỳ vọng đến nay {}", self.say(expected)), "expected by now"))
                 }
-            },
-        )
+            }
+            @if let Some(pace) = target.pace_needed.filter(|pace| *pace > 0.0) {
+                span.role { (both(
+                    &format!("cần {} mỗi {PACE_DAYS} ngày", self.say(pace * f64::from(PACE_DAYS))),
+                    "needed in as many days",
+                )) }
+            }
+        }
     }
 
     fn period_facts(&self) -> Markup {
@@ -215,6 +236,21 @@ const fn aim(direction: Direction) -> &'static str {
     match direction {
         Direction::Up => "≥",
         Direction::Down => "≤",
+    }
+}
+
+/// From when and how far a running total counts, and what it lacks.
+fn running_facts(running: &Running) -> Markup {
+    html! {
+        (both(&format!("từ {}", format::day(running.since)), "since"))
+        @if let Some(through) = running.through {
+            " " (both(&format!("đến {}", format::day(through)), "through"))
+        }
+        @if running.gap_days > 0 {
+            span class="word near" {
+                (both(&format!("thiếu {} ngày", running.gap_days), "days are not known"))
+            }
+        }
     }
 }
 

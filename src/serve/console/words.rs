@@ -3,7 +3,7 @@
 //! A tone is never shown as a colour alone: each has a word and a shape beside it, so a print, a
 //! colour-blind reader and a screen reader learn the same.
 
-use crate::indicator::reading::{FreshnessState, NoValue, Status, TargetState};
+use crate::indicator::reading::{FreshnessState, NoValue, Status, TargetStatus};
 use crate::indicator::revisions::Change;
 use crate::model::revision::Cause;
 use crate::model::snapshot::Outcome;
@@ -36,12 +36,14 @@ impl Tone {
 pub(super) const NO_TARGET: (Tone, Both) = (Tone::Plain, ("Theo dõi", "no target"));
 pub(super) const NO_VALUE: (Tone, Both) = (Tone::Plain, ("Chưa có số liệu", "no value"));
 
-pub(super) const fn target(state: TargetState) -> (Tone, Both) {
-    match state {
-        TargetState::OnTrack => (Tone::Good, ("Đạt", "on track")),
-        TargetState::AtRisk => (Tone::Near, ("Cận kề", "at risk")),
-        TargetState::OffTrack => (Tone::Bad, ("Chưa đạt", "off track")),
-        TargetState::Unknown => NO_VALUE,
+pub(super) const fn target(status: TargetStatus) -> (Tone, Both) {
+    match status {
+        TargetStatus::OnTrack => (Tone::Good, ("Đạt", "on track")),
+        TargetStatus::AtRisk => (Tone::Near, ("Cận kề", "at risk")),
+        TargetStatus::OffTrack => (Tone::Bad, ("Chưa đạt", "off track")),
+        TargetStatus::Done => (Tone::Good, ("Hoàn thành", "done")),
+        TargetStatus::NoTarget => NO_TARGET,
+        TargetStatus::Unknown => NO_VALUE,
     }
 }
 

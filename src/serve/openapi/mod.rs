@@ -35,10 +35,11 @@ const ABOUT: Both = (
 );
 
 impl Tag {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Readings,
         Self::Sources,
         Self::Units,
+        Self::Trackers,
         Self::Quarantine,
         Self::Deliveries,
         Self::Prometheus,
@@ -51,6 +52,7 @@ impl Tag {
             Self::Readings => "readings",
             Self::Sources => "sources",
             Self::Units => "units",
+            Self::Trackers => "trackers",
             Self::Quarantine => "quarantine",
             Self::Deliveries => "deliveries",
             Self::Prometheus => "prometheus",
@@ -63,6 +65,7 @@ impl Tag {
         match self {
             Self::Readings => ("Chỉ số và số liệu", "Indicators and their figures"),
             Self::Sources => ("Nguồn dữ liệu và sai lệch hợp đồng", "Sources and their breaches"),
+            Self::Trackers => ("Sổ theo dõi", "Registers read item by item: models and tasks"),
             Self::Units => ("Đơn vị chịu trách nhiệm", "Accountable units and their reports"),
             Self::Quarantine => ("Bản ghi bị cách ly", "Records in quarantine"),
             Self::Deliveries => ("Luồng sự kiện và dữ liệu gửi vào", "Events out, deliveries in"),

@@ -11,6 +11,7 @@ pub(super) mod parameter;
 mod prometheus;
 mod readings;
 mod sources;
+mod trackers;
 mod units;
 
 use std::future::ready;
@@ -53,6 +54,7 @@ pub(super) enum Tag {
     Readings,
     Sources,
     Units,
+    Trackers,
     Quarantine,
     Deliveries,
     Prometheus,
@@ -304,8 +306,9 @@ impl Route {
 
 /// Every address. Where two patterns fit, the first one answers.
 pub(super) fn all() -> impl Iterator<Item = &'static Route> {
-    let tables = [readings::ROUTES, sources::ROUTES, units::ROUTES, deliveries::ROUTES];
-    tables.into_iter().chain([prometheus::ROUTES, house::ROUTES]).flatten()
+    let tables = [readings::ROUTES, sources::ROUTES, units::ROUTES];
+    let further = [trackers::ROUTES, deliveries::ROUTES];
+    tables.into_iter().chain(further).chain([prometheus::ROUTES, house::ROUTES]).flatten()
 }
 
 /// Makes the server's routes.

@@ -106,6 +106,18 @@ pub(super) const UNIT_ID: Parameter = piece(
     "vp-ubnd",
     ("Mã đơn vị, xem /v1/units.", "The unit's id, of /v1/units."),
 );
+pub(super) const TRACKER_ID: Parameter = piece(
+    "id",
+    Takes::Text,
+    "programme",
+    ("Tên sổ theo dõi, xem /v1/trackers.", "The tracker's name, of /v1/trackers."),
+);
+pub(super) const ITEM_CODE: Parameter = piece(
+    "item",
+    Takes::Text,
+    "MH01",
+    ("Mã của mục, xem /v1/trackers/{id}/items.", "The item's code, of /v1/trackers/{id}/items."),
+);
 pub(super) const RECORD: Parameter = piece(
     "id",
     Takes::Number,
@@ -378,6 +390,51 @@ pub(super) const REPORT_STATE: Parameter = query(
     None,
     "missing",
     ("Báo cáo đang ở tình trạng nào.", "How reports stand."),
+);
+pub(super) const SPELL_STATE: Parameter = query(
+    "state",
+    Takes::Words(&["open", "ended"]),
+    None,
+    "open",
+    ("Đợt đang tiếp diễn hay đã hết.", "Spells that go on, or that have ended."),
+);
+pub(super) const ON: Parameter = query(
+    "on",
+    DAY,
+    None,
+    "2024-03-31",
+    (
+        "Tình trạng vào ngày này, suy ra từ các ngày trong bản ghi; mặc định là hôm nay.",
+        "How things stood on this day, by the days in the records; today without it.",
+    ),
+);
+pub(super) const ITEM_KIND: Parameter =
+    query("kind", Takes::Text, None, "model", ("Loại mục.", "The kind of items."));
+pub(super) const ITEM_GROUP: Parameter =
+    query("group", Takes::Text, None, "1", ("Nhóm của mục.", "The group of items."));
+pub(super) const ITEM_UNIT: Parameter = query(
+    "unit",
+    Takes::Text,
+    None,
+    "so-yte",
+    ("Đơn vị chủ trì hoặc phối hợp.", "A unit that leads or takes part."),
+);
+pub(super) const ITEM_STATUS: Parameter = query(
+    "status",
+    Takes::Words(&["not_started", "in_progress", "done", "cancelled"]),
+    None,
+    "in_progress",
+    ("Tình trạng của mục.", "How items stand."),
+);
+pub(super) const OVERDUE: Parameter = query(
+    "overdue",
+    Takes::Words(&["true", "false"]),
+    None,
+    "true",
+    (
+        "Chỉ mục quá hạn, hoặc chỉ mục không quá hạn.",
+        "Only items that are overdue, or only others.",
+    ),
 );
 pub(super) const GRADE: Parameter = query(
     "grade",

@@ -3,7 +3,7 @@
 use actix_web::web;
 
 use super::parameter::{
-    AFTER, BREACH_STATE, BY_RULE, CONTRACT, CURSOR, GRADE, LIMIT, PAGE_LIMIT, REASON, RECORD,
+    AFTER, BREACH_STATE, BY_RULE, Both, CONTRACT, CURSOR, GRADE, LIMIT, PAGE_LIMIT, REASON, RECORD,
     RECORD_STATE, RULE, SOURCE, SOURCE_ID, STREAM, TARGET_STATE, UNIT,
 };
 use super::{Body, Content, Operation, Route, Serves, Tag, Verb, shape};
@@ -11,9 +11,22 @@ use crate::model::quarantine::ReplaySummary;
 use crate::serve::error::{
     CONFLICT, NOT_APPLICABLE, SOURCE_IS_PAUSED, UNKNOWN_RECORD, UNKNOWN_SOURCE,
 };
-use crate::serve::{breaches, custody, quarantine, runs, sources, steering, targets};
+use crate::serve::{breaches, custody, quality, quarantine, runs, sources, steering, targets};
 
 const TAG: Tag = Tag::Sources;
+
+/// The formulas of the four scores.
+const QUALITY: Both = (
+    "Đúng: bản ghi đúng hợp đồng / bản ghi nhận trong các lượt còn lưu. Đủ: độ đầy đủ thấp nhất, ngày \
+     gần nhất đã chốt, của các chỉ số chỉ dựa vào nguồn này; nếu không có: báo cáo đã đến / báo cáo đến \
+     hạn. Sạch: bản ghi không có cảnh báo, không có mã lạ / mọi bản ghi đã nhận. Sống: luồng có số liệu \
+     còn mới / mọi luồng. Không có gì để xét thì là null.",
+    "Correct: records that kept their contract / records received in the kept runs. Complete: the least \
+     completeness, on the last covered day, of the indicators made of this source alone; without one, \
+     reports that came / reports due. Clean: records without a warning and without an unknown code / all \
+     ever received. Live: streams within their limit of age / all streams. Null where nothing was there \
+     to judge.",
+);
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -29,6 +42,30 @@ pub(super) const ROUTES: &[Route] = &[
             "Mỗi nguồn: một từ về sức khỏe, lý do, độ mới, lỗi gần nhất, đơn vị chịu trách nhiệm.",
             "Each source: its health in a word, the reasons, freshness, last error, accountable unit.",
         )],
+    },
+    Route {
+        path: "/v1/quality",
+        operations: &[Operation::read(
+            "listQuality",
+            TAG,
+            Serves::Blocking(quality::list),
+            Content::Listed(shape::<quality::List<'static>>),
+        )
+        .called("Chất lượng dữ liệu từng nguồn", "How correct, complete, clean and live data are")
+        .saying(QUALITY.0, QUALITY.1)],
+    },
+    Route {
+        path: "/v1/sources/{id}/quality",
+        operations: &[Operation::read(
+            "readQuality",
+            TAG,
+            Serves::Blocking(quality::one),
+            Content::Json(shape::<quality::Scores<'static>>),
+        )
+        .called("Chất lượng dữ liệu của một nguồn", "How correct, complete, clean and live one is")
+        .saying(QUALITY.0, QUALITY.1)
+        .taking(&[&SOURCE_ID])
+        .refusing(&[&UNKNOWN_SOURCE])],
     },
     Route {
         path: "/v1/sources/{id}",

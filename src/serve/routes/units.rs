@@ -1,13 +1,15 @@
 //! The addresses of those who answer: accountable units, and the reports that they owe.
 
 use super::parameter::{
-    CONTRACT, CURSOR, FROM, PAGE_LIMIT, REPORT_STATE, SOURCE, TO, UNIT, UNIT_ID,
+    CONTRACT, CURSOR, FROM, PAGE_LIMIT, PERIOD, REPORT_STATE, SOURCE, SPELL_STATE, TO, UNIT,
+    UNIT_ID,
 };
 use super::{Content, Operation, Route, Serves, Tag, shape};
 use crate::serve::error::UNKNOWN_UNIT;
-use crate::serve::{lateness, units};
+use crate::serve::{console, lateness, spells, units};
 
 const TAG: Tag = Tag::Units;
+const PAGE: Content = Content::Text("text/html; charset=utf-8");
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -36,6 +38,17 @@ pub(super) const ROUTES: &[Route] = &[
         ])],
     },
     Route {
+        path: "/v1/lateness/spells",
+        operations: &[Operation::read(
+            "listSpells",
+            TAG,
+            Serves::Quickly(spells::list),
+            Content::Listed(shape::<spells::List<'static>>),
+        )
+        .called("Các đợt số liệu quá cũ", "When data were older than their contract allows")
+        .taking(&[&UNIT, &SOURCE, &SPELL_STATE, &PAGE_LIMIT])],
+    },
+    Route {
         path: "/v1/units",
         operations: &[Operation::read(
             "listUnits",
@@ -56,6 +69,29 @@ pub(super) const ROUTES: &[Route] = &[
         )
         .called("Một đơn vị chịu trách nhiệm", "What one unit answers for, and how that stands")
         .taking(&[&UNIT_ID, &FROM, &TO])
+        .refusing(&[&UNKNOWN_UNIT])],
+    },
+    Route {
+        path: "/units",
+        operations: &[Operation::read(
+            "showUnits",
+            Tag::Pages,
+            Serves::Quickly(console::units),
+            PAGE,
+        )
+        .called("Trang các đơn vị", "The page of the accountable units")
+        .taking(&[&FROM, &TO])],
+    },
+    Route {
+        path: "/units/{id}",
+        operations: &[Operation::read(
+            "showUnit",
+            Tag::Pages,
+            Serves::Blocking(console::unit),
+            PAGE,
+        )
+        .called("Trang của một đơn vị", "The page of one accountable unit")
+        .taking(&[&UNIT_ID, &PERIOD, &FROM, &TO])
         .refusing(&[&UNKNOWN_UNIT])],
     },
 ];

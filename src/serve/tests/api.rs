@@ -33,8 +33,9 @@ async fn a_value_comes_with_everything_that_qualifies_it() {
             "value": 8.0 / 14.0, "numerator": 8, "denominator": 14,
             "status": "final", "reason": null,
             "target": {
-                "value": 0.8, "direction": "up", "from": "2024-01-01",
-                "attainment_ratio": 8.0 / 14.0 / 0.8, "state": "off_track"
+                "status": "off_track", "direction": "up", "value": 0.8, "from": "2024-01-01",
+                "until": null, "baseline": null, "expected": 0.8, "gap": 8.0 / 14.0 - 0.8,
+                "attainment_ratio": 8.0 / 14.0 / 0.8, "pace_needed": null, "pace_unit": null
             },
             "previous": missing("2024-02"),
             "year_ago": missing("2023-03"),
@@ -98,7 +99,7 @@ async fn a_source_that_never_reported_gives_null_with_a_reason_and_never_zero() 
     let body = json(&context(), "/v1/indicators/kiosk_sessions/value").await;
     assert_eq!(body["value"], Value::Null);
     assert_eq!((&body["status"], &body["reason"]), (&object!("missing"), &object!("not_reported")));
-    assert_eq!(body["target"]["state"], "unknown");
+    assert_eq!(body["target"]["status"], "unknown");
     assert_eq!(body["freshness"]["state"], "never_reported");
     assert_eq!(body["freshness"]["late_sources"], object!(["kiosks"]));
 }
@@ -237,7 +238,10 @@ async fn a_definition_says_where_the_number_comes_from() {
     assert_eq!(body["measures"], object!(["dossiers.received"]));
     assert_eq!(body["sources"], object!(["portal"]));
     assert_eq!(body["dimensions"], object!(["channel"]));
-    assert_eq!(body["targets"], object!([{"from": "2024-01-01", "value": 0.8}]));
+    let thresholds = object!({"on_track": 0.0, "at_risk": 0.1});
+    let target = object!({"from": "2024-01-01", "until": null, "value": 0.8, "baseline": null,
+        "thresholds": thresholds});
+    assert_eq!(body["targets"], object!([target]));
     assert_eq!(body["freshness"]["state"], "fresh");
     assert_eq!(body["revision"], 18442);
     assert!(body["formula"].as_str().unwrap().contains("dossiers.received"));

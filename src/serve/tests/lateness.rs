@@ -44,6 +44,7 @@ fn owing() -> Arc<Context> {
     let register = |unit: &str, states: &[(&str, ReportState)]| LatenessRegister {
         since: Some(Stamp(0)),
         reports: states.iter().map(|(day, state)| report(day, unit, *state)).collect(),
+        spells: Vec::new(),
     };
     let mut portal = register("vp-ubnd", &[("2024-04-01", OnTime), ("2024-04-02", OnTime)]);
     portal.reports[0].is_witnessed = false;
@@ -212,14 +213,27 @@ async fn a_unit_is_told_with_what_it_answers_for_and_how_its_reports_stand() {
           "title_en": "Dossiers received"
         }
       ],
+      "items": {
+        "cancelled": 1,
+        "done": 1,
+        "due": 1,
+        "due_short_of_target": 0,
+        "in_progress": 0,
+        "not_started": 0,
+        "overdue": 0,
+        "reports_late": 0,
+        "total": 1
+      },
       "links": {
         "breaches": "/v1/breaches?unit=vp-ubnd",
         "catalogue": "/v1/catalogue?unit=vp-ubnd",
         "lateness": "/v1/lateness?unit=vp-ubnd",
+        "page": "/units/vp-ubnd",
         "self": "/v1/units/vp-ubnd"
       },
       "name": "Văn phòng UBND tỉnh",
       "name_en": "Office",
+      "overdue_items": [],
       "reports": {
         "due": 1,
         "late": 0,
@@ -256,13 +270,18 @@ async fn a_unit_is_told_with_what_it_answers_for_and_how_its_reports_stand() {
           "title_en": "portal"
         }
       ],
+      "spells": {
+        "ended": 0,
+        "lasted_seconds": 0,
+        "open": 0
+      },
       "stale_sources": [
         "kiosks"
       ],
       "unit": "vp-ubnd"
     }
     "#);
-    for link in ["self", "lateness", "breaches", "catalogue"] {
+    for link in ["self", "page", "lateness", "breaches", "catalogue"] {
         let path = card["links"][link].as_str().unwrap();
         assert_eq!(get(&context, path).await.status, 200, "{path}");
     }
@@ -292,4 +311,78 @@ async fn what_is_missing_stands_on_the_first_page_with_whose_it_is() {
         "{section}"
     );
     assert!(!get(&context(), "/").await.text().contains("id=\"lateness\""), "nothing is missing");
+}
+
+#[actix_web::test]
+async fn the_pages_of_units_say_who_is_late_and_what_each_answers_for() {
+    let context = owing();
+    let page = get(&context, "/units").await;
+    let row = |unit: &str| {
+        let mark = format!("href=\"/units/{unit}\"");
+        let row = page.text().split("<tr>").find(|row| row.contains(&mark));
+        row.unwrap_or_else(|| panic!("{unit}: {}", page.text())).to_owned()
+    };
+    for words in
+        ["Sở TTTT", "Chánh Văn phòng", "Thiếu báo cáo", "chủ trì 3, xong 0", "1 mục quá hạn"]
+    {
+        assert!(row("so-tttt").contains(words), "{words}: {}", row("so-tttt"));
+    }
+    assert!(row("vp-ubnd").contains("Đúng hạn"), "{}", row("vp-ubnd"));
+    assert!(row("so-du-lich").contains("không có báo cáo đến hạn"), "{}", row("so-du-lich"));
+    // The one with the most to mend stands first.
+    let at = |unit: &str| page.text().find(&format!("href=\"/units/{unit}\"")).unwrap();
+    assert!(at("so-tttt") < at("so-du-lich"));
+
+    let unit = get(&context, "/units/so-tttt").await;
+    for words in [
+        "Mô hình, nhiệm vụ quá hạn",
+        "NV01 · Nhiệm vụ 1 (giữ chỗ)",
+        "Báo cáo trễ hạn, chưa có",
+        "id=\"kiosk_sessions\"",
+    ] {
+        assert!(unit.text().contains(words), "{words}\n{}", unit.text());
+    }
+    assert!(!unit.text().contains("id=\"online_rate\""), "another unit answers for it");
+    assert_eq!(get(&context, "/units/so-ttt").await.status, 404);
+}
+
+#[actix_web::test]
+async fn spells_of_old_data_say_since_when_how_long_and_whose_they_are() {
+    let context = bare();
+    let mut snapshot: Snapshot = (*context.snapshot.load_full()).clone();
+    let spell = |began: i64, ended: Option<i64>| crate::model::lateness::Spell {
+        began_at: Stamp(began),
+        data_through: Stamp(began - 1800),
+        fresh_within: 1800,
+        accountable_unit: "so-tttt".to_owned(),
+        missed_by: "connect".to_owned(),
+        noticed_at: Stamp(began + 60),
+        ended_at: ended.map(Stamp),
+    };
+    let noon = Stamp::parse("2024-04-02T12:00:00+07:00").unwrap().0;
+    let spells = vec![spell(noon - DAY, Some(noon - DAY + 600)), spell(noon, None)];
+    let stream = snapshot.streams.get_mut("kiosks.kiosk").unwrap();
+    Arc::make_mut(stream).lateness = Arc::new(LatenessRegister { spells, ..Default::default() });
+    context.snapshot.store(Arc::new(snapshot));
+    let context = Arc::new(context);
+
+    let body = json(&context, "/v1/lateness/spells").await;
+    assert_eq!(body["open"], 1);
+    assert_eq!(
+        body["items"][0],
+        object!({
+            "source": "kiosks", "stream": "kiosk", "contract": "kiosk", "state": "open",
+            "began_at": "2024-04-02T12:00:00+07:00", "ended_at": null, "lasted_seconds": 5 * 3600,
+            "data_through": "2024-04-02T11:30:00+07:00", "limit_seconds": 1800,
+            "missed_by": "connect", "noticed_at": "2024-04-02T12:01:00+07:00",
+            "accountable": {"unit": "so-tttt", "name": "Sở TTTT", "name_en": "Department"}
+        })
+    );
+    let ended = json(&context, "/v1/lateness/spells?state=ended&unit=so-tttt").await;
+    assert_eq!(ended["items"][0]["lasted_seconds"], 600);
+    assert_eq!(json(&context, "/v1/lateness/spells?source=portal").await["items"], object!([]));
+    assert_eq!(get(&context, "/v1/lateness/spells?unit=so-ttt").await.status, 400);
+    let card = json(&context, "/v1/units/so-tttt").await;
+    let counts = object!({"open": 1, "ended": 1, "lasted_seconds": 5 * 3600 + 600});
+    assert_eq!(card["spells"], counts);
 }

@@ -16,6 +16,7 @@ mod lateness;
 mod lineage;
 mod past;
 mod prometheus;
+mod quality;
 mod reference;
 mod refusals;
 mod runs;
@@ -23,6 +24,7 @@ mod socket;
 mod sources;
 mod steering;
 mod story;
+mod trackers;
 mod world;
 
 use std::sync::Arc;

@@ -28,12 +28,14 @@ fn address(route: &Route, operation: &Operation) -> String {
         path if path.contains("/sources/{id}/targets") => "kiosks",
         path if path.contains("/sources/") => "portal",
         path if path.contains("/units/") => "vp-ubnd",
+        path if path.contains("/trackers/") => "register",
         _ => "1",
     };
     let path = route
         .path
         .replace("{id}", id)
         .replace("{stream}", "loans.decisions")
+        .replace("{item}", "MH01")
         .replace("{code}", "internal")
         .replace("{name}", if route.path.contains("/assets/") { "console.css" } else { "commune" });
     let mut query = url::form_urlencoded::Serializer::new(String::new());

@@ -140,7 +140,9 @@ pub(super) fn bare() -> Context {
     let measures = vec![received(&ground), sessions()];
     let sources = [source("portal", "Cổng", "dossiers"), source("kiosks", "Kiốt", "kiosk")].into();
     ground.sources = sources;
-    ground.context(INDICATORS, snapshot(measures))
+    let mut context = ground.context(INDICATORS, snapshot(measures));
+    super::trackers::add(&mut context);
+    context
 }
 
 /// What stands still under a province: areas, lists, sources.
@@ -221,6 +223,7 @@ impl Ground {
                     "dossiers.received".to_owned(),
                     "0123456789abcdef".to_owned(),
                 )]),
+                trackers: BTreeMap::new(),
                 units,
                 province: Province {
                     code: "40".to_owned(), name: bilingual("Nghệ An", "Nghe An")
@@ -329,7 +332,11 @@ pub(super) fn bilingual(vi: &str, en: &str) -> Bilingual {
 }
 
 fn facts() -> ContractFacts {
-    ContractFacts { fresh_within: Span::seconds(1800), accountable_unit: "vp-ubnd".to_owned() }
+    ContractFacts {
+        fresh_within: Span::seconds(1800),
+        accountable_unit: "vp-ubnd".to_owned(),
+        publication: None,
+    }
 }
 
 pub(super) fn source(name: &str, title: &str, contract: &str) -> (String, SourceFacts) {
@@ -343,7 +350,7 @@ pub(super) fn source(name: &str, title: &str, contract: &str) -> (String, Source
     (name.to_owned(), facts)
 }
 
-fn received(ground: &Ground) -> Measure {
+pub(super) fn received(ground: &Ground) -> Measure {
     let cells = RECEIVED.iter().map(|(day, commune, channel, count)| {
         (Day::parse(day).unwrap(), *commune, *channel, *count)
     });
@@ -382,7 +389,7 @@ pub(super) fn measure(
     }
 }
 
-fn sessions() -> Measure {
+pub(super) fn sessions() -> Measure {
     Measure {
         name: "kiosk.sessions".to_owned(),
         contract: "kiosk".to_owned(),
@@ -393,7 +400,7 @@ fn sessions() -> Measure {
     }
 }
 
-fn snapshot(measures: Vec<Measure>) -> Snapshot {
+pub(super) fn snapshot(measures: Vec<Measure>) -> Snapshot {
     let at = Stamp::parse("2024-04-02T16:59:40+07:00").unwrap();
     let through = Stamp(at.0 - 40);
     let records = Conservation { received: 25, accepted: 20, duplicate: 5, ..Default::default() };

@@ -139,3 +139,30 @@ async fn old_reports_go_a_rule_that_is_gone_leaves_what_was_judged_and_quiet_min
     );
     store.close().await;
 }
+
+#[tokio::test]
+async fn a_spell_of_old_data_is_entered_with_the_run_that_found_nothing_newer_and_ends_with_the_first_that_does()
+ {
+    let world = World::new();
+    let store = world.open();
+    let spells = |store: &Store| register(store, "a.visits").spells.clone();
+    // Half an hour is allowed.
+    store.end(look(0, APRIL, APRIL)).await.unwrap();
+    store.end(look(0, APRIL + 1800 - 1, APRIL)).await.unwrap();
+    assert_eq!(spells(&store), []);
+    store.end(look(0, APRIL + 1800, APRIL)).await.unwrap();
+    let spell = spells(&store)[0].clone();
+    assert_eq!((spell.began_at, spell.data_through), (Stamp(APRIL + 1800), Stamp(APRIL)));
+    assert_eq!((spell.accountable_unit.as_str(), spell.ended_at), ("office", None));
+    assert_eq!(register(&store, "b.visits").spells, [], "nobody else's data are old");
+    store.close().await;
+    let store = world.open();
+    assert_eq!(spells(&store), [spell]);
+    store.end(look(0, APRIL + 7200, APRIL + 7000)).await.unwrap();
+    assert_eq!(spells(&store)[0].ended_at, Some(Stamp(APRIL + 7205)));
+    let before = spells(&store);
+    store.close().await;
+    let store = world.open();
+    assert_eq!(spells(&store), before);
+    store.close().await;
+}

@@ -33,6 +33,12 @@ pub(super) fn months(first: i32, end: i32) -> Vec<Period> {
     found
 }
 
+/// The first day of the stretch of so many months, counted from January, in which a day lies.
+pub(super) fn begins(day: i32, months: usize) -> i32 {
+    let (year, month, _) = date(day);
+    number(year, (month - 1) / months * months + 1, 1)
+}
+
 /// `2025-07-01`.
 pub(super) fn name(day: i32) -> String {
     let (year, month, date) = date(day);
@@ -73,4 +79,6 @@ fn the_walked_calendar_knows_its_days() {
     let ids: Vec<_> = months(first, end + 3).into_iter().map(|month| month.id).collect();
     assert_eq!(ids, ["2025-07", "2025-08"]);
     assert_eq!(days(first, end).len(), 29 + 31 + 31);
+    let begins = |months| name(begins(number(2025, 8, 15), months));
+    assert_eq!([begins(12), begins(3), begins(1)], ["2025-01-01", "2025-07-01", "2025-08-01"]);
 }

@@ -170,7 +170,7 @@ impl<'a> Comparison<'a> {
 fn difference(expected: &Expected, row: &Row, is_over: bool) -> Option<String> {
     let status = match expected.value {
         Err(_) => "missing",
-        Ok(_) if is_over => "final",
+        Ok(_) if is_over && !expected.has_gaps => "final",
         Ok(_) => "provisional",
     };
     let whole = |amount: Option<i64>| amount.map(|amount| amount as f64);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::amounts::{Amounts, PLACES};
-use super::calendar::Period;
+use super::calendar::{Period, begins};
 use super::indicators::{Empty, Formula, Indicator, Over, Part, Term, all};
 
 /// The indicators over the amounts.
@@ -19,6 +19,8 @@ pub(super) struct Expected {
     pub(super) numerator: Option<i64>,
     pub(super) denominator: Option<i64>,
     pub(super) completeness: Option<f64>,
+    /// Of a running total: some of its days are not known, so it is never final.
+    pub(super) has_gaps: bool,
 }
 
 impl Oracle {
@@ -37,7 +39,7 @@ impl Oracle {
 
     /// Whether the communes' values themselves add up to the province's.
     pub(super) fn adds_up(&self, id: &str) -> bool {
-        matches!(self.indicators[id].formula, Formula::Total(_))
+        matches!(self.indicators[id].formula, Formula::Total(_) | Formula::Running(..))
     }
 
     /// The value in a period that is over.
@@ -49,6 +51,7 @@ impl Oracle {
                 let sum = self.sum(terms, period, place);
                 Expected::only(sum.map(|sum| sum as f64).ok_or("not_reported"))
             }
+            Formula::Running(terms, months) => self.running(terms, period, place, *months),
             Formula::Percentile(name, tenths, divisor) => {
                 let span = (period.first, period.end);
                 let value = self.amounts.percentile(name, span, place, *tenths);
@@ -88,6 +91,20 @@ impl Oracle {
         let is_known = terms.iter().all(|term| self.knows(term.name, period));
         let amounts = terms.iter().map(|term| term.sign * self.amount(term, period, place));
         is_known.then(|| amounts.sum())
+    }
+
+    fn running(&self, terms: &[Term], period: &Period, place: usize, months: usize) -> Expected {
+        let first = begins(period.end - 1, months);
+        let whole = Period { id: String::new(), first, end: period.end };
+        let sum = self.sum(terms, &whole, place);
+        let earliest = terms.iter().filter_map(|term| self.amounts.earliest(term.name)).max();
+        let known = whole.end - earliest.unwrap_or(first).max(first);
+        let share = f64::from(known.max(0)) / f64::from(whole.end - first);
+        Expected {
+            completeness: Some(share),
+            has_gaps: share < 1.0,
+            ..Expected::only(sum.map(|sum| sum as f64).ok_or("not_reported"))
+        }
     }
 
     fn amount(&self, term: &Term, period: &Period, place: usize) -> i64 {
@@ -132,7 +149,8 @@ impl Oracle {
 
 impl Expected {
     fn only(value: Result<f64, &'static str>) -> Self {
-        Self { value, numerator: None, denominator: None, completeness: Some(1.0) }
+        let (numerator, denominator) = (None, None);
+        Self { value, numerator, denominator, completeness: Some(1.0), has_gaps: false }
     }
 }
 

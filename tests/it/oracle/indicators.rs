@@ -41,6 +41,8 @@ pub(super) struct Part {
 /// How a value is made.
 pub(super) enum Formula {
     Total(Vec<Term>),
+    /// Everything since the first day of so many months: the year's 12, the quarter's 3.
+    Running(Vec<Term>, usize),
     /// Tenths of all, and by what the quantity is divided.
     Percentile(&'static str, usize, f64),
     Ratio(Vec<Term>, Vec<Term>, Empty),
@@ -84,6 +86,10 @@ const fn indicator(id: &'static str, formula: Formula) -> Indicator {
 
 pub(super) fn total(id: &'static str, terms: &[Term]) -> Indicator {
     indicator(id, Formula::Total(terms.to_vec()))
+}
+
+pub(super) fn running(id: &'static str, terms: &[Term], months: usize) -> Indicator {
+    indicator(id, Formula::Running(terms.to_vec(), months))
 }
 
 pub(super) fn ratio(id: &'static str, above: &[Term], below: &[Term]) -> Indicator {
@@ -149,6 +155,7 @@ fn portal() -> Vec<Indicator> {
     let share = |id, name| ratio(id, &[of(name)], &received);
     vec![
         total("dossiers_received", &received),
+        running("dossiers_received_year", &received, 12),
         share("online_filing_rate", "dossiers.received online"),
         ratio(
             "essential_online_rate",
@@ -224,6 +231,7 @@ fn kiosk() -> Vec<Indicator> {
         ratio("kiosk_paper_low_rate", &[of("kiosk_status.paper_low")], &up),
         ratio("kiosk_queue", &[of("kiosk_status.queue")], &up),
         total("kiosk_sessions", &sessions),
+        running("kiosk_sessions_quarter", &sessions, 3),
         ratio("kiosk_success_rate", &[of("kiosk_sessions.sessions completed")], &sessions),
         ratio("kiosk_abandonment_rate", &[of("kiosk_sessions.sessions abandoned")], &sessions),
         ratio(

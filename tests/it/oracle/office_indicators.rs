@@ -2,7 +2,8 @@
 
 use super::decision_766;
 use super::indicators::{
-    Empty, Indicator, composite, days, end, less, less_end, of, percentile, ratio, scaled, total,
+    Empty, Indicator, composite, days, end, less, less_end, of, percentile, ratio, running, scaled,
+    total,
 };
 
 /// All of them.
@@ -74,6 +75,7 @@ fn loans() -> Vec<Indicator> {
         ratio("loan_approval_rate", &[of("loans.decided approved")], &decided),
         ratio("loan_decision_days", &[of("loans.days_to_decision")], &decided),
         total("loan_disbursed_vnd", &[of("loans.disbursed")]),
+        running("loan_disbursed_year_vnd", &[of("loans.disbursed")], 12),
         total("loan_outstanding_vnd", &[outstanding]),
         ratio("loan_overdue_ratio", &[end("loans.outstanding overdue")], &[outstanding]),
         ratio("loan_reach_rate", &[end("loans.open")], &[end("eligible_households.households")]),

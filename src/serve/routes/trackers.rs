@@ -1,0 +1,90 @@
+//! The addresses of registers that are read item by item, and of their pages.
+
+use super::parameter::{
+    ITEM_CODE, ITEM_GROUP, ITEM_KIND, ITEM_STATUS, ITEM_UNIT, ON, OVERDUE, TRACKER_ID,
+};
+use super::{Content, Operation, Route, Serves, Tag, shape};
+use crate::serve::error::{UNKNOWN_ITEM, UNKNOWN_TRACKER};
+use crate::serve::{console, trackers};
+
+const TAG: Tag = Tag::Trackers;
+const PAGE: Content = Content::Text("text/html; charset=utf-8");
+
+pub(super) const ROUTES: &[Route] = &[
+    Route {
+        path: "/v1/trackers",
+        operations: &[Operation::read(
+            "listTrackers",
+            TAG,
+            Serves::Quickly(trackers::list),
+            Content::Listed(shape::<trackers::List<'static>>),
+        )
+        .called("Các sổ theo dõi", "The trackers and how their items stand")],
+    },
+    Route {
+        path: "/v1/trackers/{id}",
+        operations: &[Operation::read(
+            "readTracker",
+            TAG,
+            Serves::Quickly(trackers::one),
+            Content::Json(shape::<trackers::Card<'static>>),
+        )
+        .called("Một sổ theo dõi", "A tracker, counted by kind, group and leading unit")
+        .taking(&[&TRACKER_ID, &ON])
+        .refusing(&[&UNKNOWN_TRACKER])],
+    },
+    Route {
+        path: "/v1/trackers/{id}/items",
+        operations: &[Operation::read(
+            "listItems",
+            TAG,
+            Serves::Quickly(trackers::items),
+            Content::Listed(shape::<trackers::Rows<'static>>),
+        )
+        .called("Các mục của sổ theo dõi", "The items of a tracker as they stand on a day")
+        .saying(
+            "Tình trạng suy ra từ các ngày trong bản ghi, nên mục quá hạn khi ngày qua đi mà không \
+             cần bản ghi mới. Tiến độ, số lượng và báo cáo là của bản ghi gần nhất.",
+            "How an item stands follows from the days in its record, so it is overdue when its day \
+             has passed, without a new record. Percent, amounts and reports are the last record's.",
+        )
+        .taking(&[&TRACKER_ID, &ON, &ITEM_KIND, &ITEM_GROUP, &ITEM_UNIT, &ITEM_STATUS, &OVERDUE])
+        .refusing(&[&UNKNOWN_TRACKER])],
+    },
+    Route {
+        path: "/v1/trackers/{id}/items/{item}",
+        operations: &[Operation::read(
+            "readItem",
+            TAG,
+            Serves::Quickly(trackers::item),
+            Content::Json(shape::<trackers::Whole<'static>>),
+        )
+        .called("Một mục và số liệu minh chứng", "One item, with the numbers that are its evidence")
+        .taking(&[&TRACKER_ID, &ITEM_CODE, &ON])
+        .refusing(&[&UNKNOWN_TRACKER, &UNKNOWN_ITEM])],
+    },
+    Route {
+        path: "/trackers/{id}",
+        operations: &[Operation::read(
+            "showTracker",
+            Tag::Pages,
+            Serves::Quickly(console::tracker),
+            PAGE,
+        )
+        .called("Trang của một sổ theo dõi", "The page of a tracker")
+        .taking(&[&TRACKER_ID, &ON, &ITEM_KIND, &ITEM_GROUP, &ITEM_UNIT, &ITEM_STATUS, &OVERDUE])
+        .refusing(&[&UNKNOWN_TRACKER])],
+    },
+    Route {
+        path: "/trackers/{id}/items/{item}",
+        operations: &[Operation::read(
+            "showItem",
+            Tag::Pages,
+            Serves::Quickly(console::tracker_item),
+            PAGE,
+        )
+        .called("Trang của một mục", "The page of one item of a tracker")
+        .taking(&[&TRACKER_ID, &ITEM_CODE, &ON])
+        .refusing(&[&UNKNOWN_TRACKER, &UNKNOWN_ITEM])],
+    },
+];
