@@ -8,11 +8,12 @@ mod clients;
 mod custody;
 mod fleets;
 mod intake;
+mod keys;
 mod past;
 mod reload;
 mod steering;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Options, Problem};
+use crate::model::access::{Reach, Scope};
 use crate::model::contract::Otherwise;
 use crate::model::dictionary::Dictionaries;
 use crate::model::nearest::nearest;
@@ -37,6 +39,8 @@ use crate::store::{Epoch, KeyIds, Opened, Parts, Report, Store, StreamName};
 use crate::telemetry::{Metrics, SourceLabels, StreamLabels};
 use clients::{AllStreams, Client, streams};
 pub use clients::{outbound, puller, puller_of};
+use keys::Keys;
+pub use keys::{NewKey, make_key};
 use past::Past;
 use reload::Pulling;
 
@@ -92,7 +96,10 @@ pub struct Gateway {
     clients: BTreeMap<String, Client>,
     /// Those who listen, whatever the configuration.
     hub: Arc<serve::Hub>,
-    allows_writes: bool,
+    /// What those may who show no key, besides what the configuration opens.
+    opened: BTreeSet<Scope>,
+    /// The keys, as the store has them.
+    keys: Arc<Keys>,
     /// Since when whoever pushes can be heard.
     listening_since: Stamp,
     /// Each message asks to read the configuration again.
@@ -159,7 +166,9 @@ impl Gateway {
             Box::new(move |what| streamed(&counted, what)),
             stop.clone(),
         ));
+        let keys = Arc::new(Keys::of(store.path(), clock.clone())?);
         Ok(Self {
+            keys,
             settings: settings.clone(),
             config,
             store,
@@ -171,7 +180,7 @@ impl Gateway {
             context,
             clients,
             hub,
-            allows_writes: false,
+            opened: BTreeSet::new(),
             reloads: None,
         })
     }
@@ -213,10 +222,10 @@ impl Gateway {
         &self.store
     }
 
-    /// Lets the API's few writes in.
+    /// Opens this to those who show no key too, besides what the configuration opens.
     #[must_use]
-    pub fn allowing_writes(mut self, allows: bool) -> Self {
-        self.allows_writes = allows;
+    pub fn opening(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {
+        self.opened.extend(scopes);
         self
     }
 
@@ -237,6 +246,8 @@ impl Gateway {
         let address = listener.local_addr().context("the listening socket has no address")?;
         let contexts = Arc::new(serve::Contexts::from_pointee(self.serving()));
         let telling = tokio::spawn(serve::tell(Arc::clone(&contexts)));
+        let looking = tokio::spawn(keys::look(Arc::clone(&self.keys), self.stop.clone()));
+        self.tell_what_is_open();
         let server = serve::bind(Arc::clone(&contexts), listener, 2)
             .context("cannot serve on the listening socket")?;
         let handle = server.handle();
@@ -258,6 +269,7 @@ impl Gateway {
         handle.stop(true).await;
         let _ = serving.await;
         let _ = telling.await;
+        let _ = looking.await;
         self.store.close().await;
         match failed {
             None => Ok(()),
@@ -298,7 +310,9 @@ impl Gateway {
                 runtime: tokio::runtime::Handle::current(),
             }),
             quarantine: Arc::new(custody::Quarantine(self.store.clone())),
-            custodian: self.allows_writes.then(|| self.custodian()),
+            custodian: self.custodian(),
+            access: self.access(),
+            reach: Reach::default(),
             metrics: Arc::new(move || {
                 metrics.render(&store.snapshot(), store.path(), store.failures().borrow().is_none())
             }),

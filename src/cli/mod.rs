@@ -10,6 +10,7 @@ mod demo;
 mod fsck;
 mod health;
 mod indicator;
+mod key;
 mod measure;
 mod quarantine;
 mod register;
@@ -80,6 +81,9 @@ enum Command {
     /// List, replay and discard records that broke their contract
     #[command(subcommand)]
     Quarantine(quarantine::Command),
+    /// Make, list and revoke keys of the API
+    #[command(subcommand)]
+    Key(key::Command),
     /// Look at the cubes of a store that no gateway is using
     #[command(subcommand)]
     Measure(measure::Command),
@@ -151,6 +155,7 @@ pub fn run() -> ExitCode {
             Command::Register(arguments) => register::run(&arguments),
             Command::Source(command) => source::run(&command).await,
             Command::Quarantine(command) => quarantine::run(&command).await,
+            Command::Key(command) => key::run(&command),
             Command::Measure(command) => measure::run(&command).await,
             Command::Test(arguments) => test::run(&arguments),
             Command::Fsck(arguments) => fsck::check(&arguments),

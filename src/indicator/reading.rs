@@ -27,6 +27,8 @@ pub enum NoValue {
     NotInForce,
     /// A measure behind it is being rebuilt from the records.
     Rebuilding,
+    /// The area lies beyond what the reader's key reaches.
+    OutOfReach,
 }
 
 /// How settled a value is.
@@ -118,6 +120,14 @@ pub struct Completeness {
     pub of: String,
     /// Codes of communes that are missing, for `of: areas`; at most 130.
     pub missing: Vec<String>,
+}
+
+impl Completeness {
+    /// Where the reader may not know who reported.
+    pub(super) fn of_nothing(of: &str) -> Self {
+        let (expected, reported) = (0.0, 0.0);
+        Self { ratio: None, expected, reported, of: of.to_owned(), missing: Vec::new() }
+    }
 }
 
 /// The target and how the value stands against it.

@@ -1,10 +1,10 @@
 //! The few writes: send held records through their contract again, discard them, confirm that records
 //! have vanished.
 //!
-//! There is no access control yet, so they are refused unless the program was started to allow them
-//! ([`Context::custodian`]). A page of another site cannot write through somebody's browser: only a
-//! body of type `application/json` is taken, which a browser does not send across sites without
-//! asking first, and nothing here answers that question. All three are idempotent by nature: doing
+//! They need the scope `operate` ([`super::access`]). A page of another site cannot write through
+//! somebody's browser, though that sends a key that was typed into it: only a body of type
+//! `application/json` is taken, which a browser does not send across sites without asking first, and
+//! nothing here answers that question. All three are idempotent by nature: doing
 //! them twice finds nothing left to do. Every decision carries who made it, and a discard why.
 
 use actix_web::http::header;
@@ -184,15 +184,14 @@ pub(super) fn check_stream(facts: &SourceFacts, stream: &str) -> Result<(), ApiE
     Err(bad(&format!("'stream' is one of: {}.", names.join(", "))))
 }
 
-/// Lets a write in: switched on, of the right type, readable.
+/// Lets a write in: of the right type, readable.
 pub(super) async fn admit<T: DeserializeOwned>(
     request: &HttpRequest,
     context: &Context,
     payload: web::Payload,
 ) -> Result<(std::sync::Arc<dyn Custodian>, T), ApiError> {
-    let custodian = context.custodian.clone().ok_or(ApiError::WritesAreOff)?;
     Query::read(request.query_string(), &[])?;
-    Ok((custodian, object(request, payload).await?))
+    Ok((context.custodian.clone(), object(request, payload).await?))
 }
 
 /// The JSON object in a body.

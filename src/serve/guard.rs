@@ -14,8 +14,8 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use tokio::time::Instant;
 
-use super::answer::mark_compressed;
-use super::context::Current;
+use super::answer::{VARY, mark_compressed};
+use super::context::in_use;
 use super::error::ApiError;
 
 /// The longest address, in bytes, query included.
@@ -41,7 +41,7 @@ pub(super) async fn guard<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
     let begun = Instant::now();
-    let context = Current::of(request.request());
+    let context = in_use(request.request());
     let method = label(request.method());
     let mut response = match refusal(&request) {
         Some(refusal) => {
@@ -100,7 +100,7 @@ fn finish(headers: &mut HeaderMap) {
     }
     // The compressing layer adds its own line beside ours; one is enough.
     if headers.get_all(header::VARY).any(|value| value != "Accept-Encoding") {
-        headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+        headers.insert(header::VARY, HeaderValue::from_static(VARY));
     }
     mark_compressed(headers);
 }

@@ -9,6 +9,7 @@
 //! `snake_case`, RFC 3339 with +07:00, ratios 0 to 1, a missing value is null
 //! with a reason, rows are flat under `items`, links are relative.
 
+mod access;
 mod answer;
 mod batch;
 mod breaches;
@@ -49,6 +50,7 @@ mod tests;
 mod units;
 mod value;
 
+pub use access::{Access, AccessSettings, Anonymous, Denied, Holder, Keyring, WatchDenied};
 pub use context::{
     Check, Context, Contexts, Definitions, Learned, NoVintage, Observe, Province, SourceFacts,
     StreamFacts, Vintage, Vintages,

@@ -11,6 +11,7 @@
 //! they see a [`Snapshot`], swapped in after the commit. A commit that fails leaves memory as it was;
 //! an input/output error is fatal and never retried.
 
+mod access;
 mod backfill;
 mod breaches;
 mod commit;
@@ -59,6 +60,7 @@ use crate::model::snapshot::{
 use crate::model::time::Stamp;
 use crate::model::units::Span;
 
+pub use access::{KeyReader, KeyWriter, Revoked, StoredKey};
 pub use delivery::{Before, Delivery};
 pub use epoch::Epoch;
 pub use fsck::{Checked, Report};

@@ -217,6 +217,7 @@ impl Fixture {
             units: &self.units,
             province_code: "40",
             now: self.now,
+            within: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The addresses about the gateway itself: health, metrics, the reference, and the pages for people.
 
+use super::door::{FIGURES, GATEWAY_METRICS, HEALTH, PAGES, RECORD_PAGES, SAMPLES};
 use super::parameter::{AS_OF, ASSET, ASSET_VERSION, INDICATOR, PERIOD, PROBLEM_CODE, VERBOSE};
 use super::{Content, Operation, Route, Serves, Tag};
 use crate::serve::error::{NOT_READY, UNKNOWN_INDICATOR, UNKNOWN_PATH};
@@ -15,27 +16,40 @@ const METRICS: Content = Content::Text(health::EXPOSITION);
 pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/livez",
-        operations: &[Operation::read("readLiveness", TAG, Serves::Quickly(health::live), PLAIN)
-            .called("Còn sống", "Alive")
-            .unkept()],
+        operations: &[Operation::read(
+            "readLiveness",
+            TAG,
+            HEALTH,
+            Serves::Quickly(health::live),
+            PLAIN,
+        )
+        .called("Còn sống", "Alive")
+        .unkept()],
     },
     Route {
         path: "/readyz",
-        operations: &[Operation::read("readReadiness", TAG, Serves::Quickly(health::ready), PLAIN)
-            .called("Sẵn sàng", "Ready")
-            .unkept()
-            .saying(
-                "Nguồn bị lỗi không bao giờ làm cổng mất sẵn sàng.",
-                "A sick source never makes the gateway unready.",
-            )
-            .taking(&[&VERBOSE])
-            .refusing(&[&NOT_READY])],
+        operations: &[Operation::read(
+            "readReadiness",
+            TAG,
+            HEALTH,
+            Serves::Quickly(health::ready),
+            PLAIN,
+        )
+        .called("Sẵn sàng", "Ready")
+        .unkept()
+        .saying(
+            "Nguồn bị lỗi không bao giờ làm cổng mất sẵn sàng.",
+            "A sick source never makes the gateway unready.",
+        )
+        .taking(&[&VERBOSE])
+        .refusing(&[&NOT_READY])],
     },
     Route {
         path: "/metrics",
         operations: &[Operation::read(
             "readMetrics",
             TAG,
+            GATEWAY_METRICS,
             Serves::Quickly(health::metrics),
             METRICS,
         )
@@ -47,6 +61,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readIndicatorMetrics",
             TAG,
+            SAMPLES,
             Serves::Blocking(exposition::indicators),
             METRICS,
         )
@@ -58,6 +73,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readReference",
             TAG,
+            FIGURES,
             Serves::Quickly(openapi::document),
             Content::Json(shapes::anything),
         )
@@ -68,6 +84,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readReferenceOfV1",
             TAG,
+            FIGURES,
             Serves::Quickly(openapi::document),
             Content::Json(shapes::anything),
         )
@@ -78,6 +95,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "showReference",
             Tag::Pages,
+            FIGURES,
             Serves::Quickly(openapi::page::page),
             PAGE,
         )
@@ -88,6 +106,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readSubset",
             Tag::Pages,
+            FIGURES,
             Serves::Quickly(subset::page),
             PLAIN,
         )
@@ -98,6 +117,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readProblem",
             Tag::Pages,
+            FIGURES,
             Serves::Quickly(health::problem),
             PLAIN,
         )
@@ -110,6 +130,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "showIndicators",
             Tag::Pages,
+            PAGES,
             Serves::Quickly(console::page),
             PAGE,
         )
@@ -121,6 +142,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "showIndicator",
             Tag::Pages,
+            PAGES,
             Serves::Blocking(console::indicator),
             PAGE,
         )
@@ -133,6 +155,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "showQuarantine",
             Tag::Pages,
+            RECORD_PAGES,
             Serves::Blocking(console::quarantine),
             PAGE,
         )
@@ -143,6 +166,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readAsset",
             Tag::Pages,
+            FIGURES,
             Serves::Quickly(console::asset),
             Content::Text("text/css; charset=utf-8"),
         )

@@ -1,5 +1,6 @@
 //! The addresses of those who answer: accountable units, and the reports that they owe.
 
+use super::door::SOURCES;
 use super::parameter::{
     CONTRACT, CURSOR, FROM, PAGE_LIMIT, REPORT_STATE, SOURCE, TO, UNIT, UNIT_ID,
 };
@@ -15,6 +16,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "listReports",
             TAG,
+            SOURCES,
             Serves::Quickly(lateness::list),
             Content::Listed(shape::<lateness::List<'static>>),
         )
@@ -40,6 +42,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "listUnits",
             TAG,
+            SOURCES,
             Serves::Quickly(units::list),
             Content::Listed(shape::<units::List<'static>>),
         )
@@ -51,6 +54,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readUnit",
             TAG,
+            SOURCES,
             Serves::Quickly(units::one),
             Content::Json(shape::<units::Card<'static>>),
         )

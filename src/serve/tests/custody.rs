@@ -7,8 +7,9 @@ use actix_web::test::TestRequest;
 use futures_util::FutureExt as _;
 use serde_json::{Value, json as object};
 
-use super::world::{Listed, bare, context, quarantined};
+use super::world::{Listed, access, bare, context, quarantined};
 use super::{Reply, get, json, send};
+use crate::model::access::Scope;
 use crate::model::quarantine::{Filter, ReplaySummary, State};
 use crate::model::snapshot::Paused;
 use crate::serve::{Confirmed, Context, Custodian, Pending};
@@ -50,7 +51,8 @@ impl Custodian for Noting {
 
 pub(super) fn allowing() -> (Arc<Context>, Arc<Noting>) {
     let (mut context, noting) = (bare(), Arc::new(Noting::default()));
-    context.custodian = Some(noting.clone());
+    context.custodian = noting.clone();
+    context.access = access([Scope::Read, Scope::Sources, Scope::Operate]);
     (Arc::new(context), noting)
 }
 
@@ -76,11 +78,11 @@ const WRITES: [(&str, &str); 4] = [
 ];
 
 #[actix_web::test]
-async fn writes_are_refused_unless_the_program_was_started_to_allow_them() {
+async fn writes_are_refused_to_those_who_may_only_read() {
     for (path, body) in WRITES {
         let reply = post(&context(), path, body).await;
-        let body = problem(&reply, 403, "writes-are-off");
-        assert!(body["detail"].as_str().unwrap().contains("--allow-writes"));
+        problem(&reply, 401, "key-needed");
+        assert!(reply.header("www-authenticate").starts_with("Bearer"));
     }
 }
 

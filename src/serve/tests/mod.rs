@@ -3,6 +3,7 @@
 //! [`world`] makes a tiny province whose figures can be checked in one's head; each file here holds
 //! one side of the server against it.
 
+mod access;
 mod api;
 mod batch;
 mod boundaries;

@@ -8,8 +8,10 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
+use super::custody::Noting;
 use crate::clock::Clock;
 use crate::indicator::{Catalogue, ContractFacts, KnownMeasure, Settings, UnitName};
+use crate::model::access::{Grant, Reach, Scope};
 use crate::model::area::{AreaList, Areas};
 use crate::model::cube::{Cube, Dimension, cell, settle};
 use crate::model::dictionary::Dictionaries;
@@ -23,15 +25,15 @@ use crate::model::text::Bilingual;
 use crate::model::time::{Day, Stamp};
 use crate::model::units::Span;
 use crate::serve::{
-    Context, Definitions, EventSettings, FleetFacts, Fleets, Hub, Intake, Learned, NoVintage,
-    Province, QuarantineReader, SourceFacts, StreamFacts, TargetFacts, TargetState, Vintage,
-    Vintages,
+    Access, Context, Definitions, Denied, EventSettings, FleetFacts, Fleets, Holder, Hub, Intake,
+    Keyring, Learned, NoVintage, Province, QuarantineReader, SourceFacts, StreamFacts, TargetFacts,
+    TargetState, Vintage, Vintages,
 };
 
 pub(super) const AREAS: &str = "code,name\n16663,Phường B\n16681,Phường A\n17000,Xã C\n";
 pub(super) const LIST: &str = "code,vi,en\nonline,Trực tuyến,Online\ncounter,Trực tiếp,Counter\n";
 
-const INDICATORS: &str = r"
+pub(super) const INDICATORS: &str = r"
 online_rate:
   title: {vi: Tỷ lệ nộp trực tuyến, en: Share filed online}
   description: {vi: Hồ sơ nộp trực tuyến trên tổng số, en: Dossiers filed online of all}
@@ -232,7 +234,9 @@ impl Ground {
             fleets: Arc::new(Kiosks),
             intake: Arc::new(Doors),
             quarantine: Arc::new(Listed(Vec::new())),
-            custodian: None,
+            custodian: Arc::new(Noting::default()),
+            access: access([Scope::Read, Scope::Sources, Scope::Metrics]),
+            reach: Reach::default(),
             metrics: Arc::new(|| "# TYPE iocgw_x gauge\niocgw_x 1\n".to_owned()),
             exposition: Arc::default(),
             events: Arc::new(Hub::new(
@@ -244,6 +248,26 @@ impl Ground {
             observe: Arc::new(|_, _, _, _| {}),
             version: "0.1.0",
         }
+    }
+}
+
+/// Opens this to everybody; there are no keys.
+pub(super) fn access(open: impl IntoIterator<Item = Scope>) -> Arc<Access> {
+    let grant = Grant { scopes: open.into_iter().collect(), reach: Reach::default() };
+    let anonymous = Some(Arc::new(grant));
+    Arc::new(Access { anonymous, keys: Arc::new(NoKeys), watch: Arc::new(|_| {}) })
+}
+
+/// A gateway for which nobody has made a key.
+struct NoKeys;
+
+impl Keyring for NoKeys {
+    fn holder(&self, _: &str) -> Result<Holder, Denied> {
+        Err(Denied::Unknown)
+    }
+
+    fn is_good(&self, _: &str) -> bool {
+        false
     }
 }
 
@@ -382,7 +406,7 @@ pub(super) fn measure(
     }
 }
 
-fn sessions() -> Measure {
+pub(super) fn sessions() -> Measure {
     Measure {
         name: "kiosk.sessions".to_owned(),
         contract: "kiosk".to_owned(),
@@ -393,7 +417,7 @@ fn sessions() -> Measure {
     }
 }
 
-fn snapshot(measures: Vec<Measure>) -> Snapshot {
+pub(super) fn snapshot(measures: Vec<Measure>) -> Snapshot {
     let at = Stamp::parse("2024-04-02T16:59:40+07:00").unwrap();
     let through = Stamp(at.0 - 40);
     let records = Conservation { received: 25, accepted: 20, duplicate: 5, ..Default::default() };
