@@ -4,6 +4,7 @@
 //! turns → drain HTTP → close store; while it waits, another configuration as often as one is asked
 //! for. Whoever calls brings the socket and the stop signal, so a test brings port 0 and its own.
 
+mod audit;
 mod clients;
 mod custody;
 mod fleets;
@@ -20,12 +21,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Options, Problem};
 use crate::model::access::{Reach, Scope};
+use crate::model::audit::Action;
 use crate::model::contract::Otherwise;
 use crate::model::dictionary::Dictionaries;
 use crate::model::nearest::nearest;
@@ -37,6 +40,7 @@ use crate::pull;
 use crate::serve;
 use crate::store::{Epoch, KeyIds, Opened, Parts, Report, Store, StreamName};
 use crate::telemetry::{Metrics, SourceLabels, StreamLabels};
+pub use audit::AUDIT_KEY;
 use clients::{AllStreams, Client, streams};
 pub use clients::{outbound, puller, puller_of};
 use keys::Keys;
@@ -98,6 +102,10 @@ pub struct Gateway {
     hub: Arc<serve::Hub>,
     /// What those may who show no key, besides what the configuration opens.
     opened: BTreeSet<Scope>,
+    /// Refusals that the audit log has not got yet.
+    gathered: Arc<audit::Gathered>,
+    /// The store as it is in use now, for what goes on through every reload.
+    in_use: Arc<ArcSwap<Store>>,
     /// The keys, as the store has them.
     keys: Arc<Keys>,
     /// Since when whoever pushes can be heard.
@@ -167,7 +175,10 @@ impl Gateway {
             stop.clone(),
         ));
         let keys = Arc::new(Keys::of(store.path(), clock.clone())?);
+        let in_use = Arc::new(ArcSwap::from_pointee(store.clone()));
         Ok(Self {
+            in_use,
+            gathered: Arc::default(),
             keys,
             settings: settings.clone(),
             config,
@@ -248,6 +259,14 @@ impl Gateway {
         let telling = tokio::spawn(serve::tell(Arc::clone(&contexts)));
         let looking = tokio::spawn(keys::look(Arc::clone(&self.keys), self.stop.clone()));
         self.tell_what_is_open();
+        self.note(Action::GatewayStarted, env!("CARGO_PKG_VERSION"), &self.what_is_open()).await;
+        let signing = audit::signing_key(&self.settings)?;
+        let keeping = tokio::spawn(audit::keep(
+            Arc::clone(&self.in_use),
+            Arc::clone(&self.gathered),
+            signing,
+            self.stop.clone(),
+        ));
         let server = serve::bind(Arc::clone(&contexts), listener, 2)
             .context("cannot serve on the listening socket")?;
         let handle = server.handle();
@@ -270,6 +289,7 @@ impl Gateway {
         let _ = serving.await;
         let _ = telling.await;
         let _ = looking.await;
+        let _ = keeping.await;
         self.store.close().await;
         match failed {
             None => Ok(()),
@@ -310,6 +330,7 @@ impl Gateway {
                 runtime: tokio::runtime::Handle::current(),
             }),
             quarantine: Arc::new(custody::Quarantine(self.store.clone())),
+            audit: Arc::new(audit::Log(self.store.clone())),
             custodian: self.custodian(),
             access: self.access(),
             reach: Reach::default(),

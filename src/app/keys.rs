@@ -23,7 +23,7 @@ use super::Gateway;
 use crate::clock::Clock;
 use crate::model::access::{ApiKey, Grant, KeyState, Reach, Scope};
 use crate::model::time::Stamp;
-use crate::serve::{Access, Anonymous, Denied, Holder, Keyring};
+use crate::serve::{Access, Anonymous, Denied, Holder, Keyring, Limiter};
 use crate::store::{KeyReader, KeyWriter, StoredKey};
 
 /// How often the store is looked at. A revocation is seen within this and the time of one look.
@@ -163,22 +163,31 @@ impl Gateway {
 
     /// Whom the API lets in.
     pub(super) fn access(&self) -> Arc<Access> {
-        let metrics = Arc::clone(&self.metrics);
+        let (metrics, gathered) = (Arc::clone(&self.metrics), Arc::clone(&self.gathered));
         Arc::new(Access {
             anonymous: self.anonymous().map(Arc::new),
             keys: Arc::clone(&self.keys) as Arc<dyn Keyring>,
-            watch: Arc::new(move |reason| metrics.denials.denied(reason.as_str())),
+            limiter: Arc::new(Limiter::new(self.config.access.rate_limits.clone())),
+            origins: self.config.access.origins.clone(),
+            watch: Arc::new(move |refusal| {
+                metrics.denials.denied(refusal.reason.as_str());
+                gathered.add(refusal);
+            }),
         })
+    }
+
+    /// What is open to everybody, in words.
+    pub(super) fn what_is_open(&self) -> String {
+        let scopes = self.anonymous().map(|grant| grant.scopes).unwrap_or_default();
+        scopes.into_iter().map(Scope::as_str).collect::<Vec<_>>().join(", ")
     }
 
     /// Says in the log what is open to everybody.
     pub(super) fn tell_what_is_open(&self) {
-        let scopes = self.anonymous().map(|grant| grant.scopes).unwrap_or_default();
-        let scopes: Vec<&str> = scopes.into_iter().map(Scope::as_str).collect();
+        let scopes = self.what_is_open();
         if scopes.is_empty() {
             tracing::info!("only those with a key are answered");
         } else {
-            let scopes = scopes.join(", ");
             tracing::warn!(scopes, "open to everybody who reaches this address");
         }
     }

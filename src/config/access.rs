@@ -6,7 +6,7 @@ use super::files::{Files, Read};
 use super::written::{Gateway, Unit};
 use crate::model::area::Areas;
 use crate::model::nearest::nearest;
-use crate::serve::AccessSettings;
+use crate::serve::{AccessSettings, check_origin};
 
 /// The settings, after their slips were told.
 pub(super) fn checked(
@@ -16,6 +16,15 @@ pub(super) fn checked(
 ) -> AccessSettings {
     let Some(read) = gateway else { return AccessSettings::default() };
     let settings = read.value.access.clone();
+    let limits = [("key", settings.rate_limits.key), ("address", settings.rate_limits.address)];
+    for (name, rate) in limits {
+        if let Err(error) = rate.check() {
+            files.problem(read, &format!("access.rate_limits.{name}"), error);
+        }
+    }
+    for error in settings.origins.iter().filter_map(|origin| check_origin(origin).err()) {
+        files.problem(read, "access.origins", &error);
+    }
     // What a configuration of the past opened to whom is nobody's matter any more.
     let Some(anonymous) = settings.anonymous.as_ref().filter(|_| !files.is_of_the_past()) else {
         return settings;

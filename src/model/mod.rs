@@ -5,6 +5,7 @@
 pub mod access;
 pub mod area;
 pub mod audience;
+pub mod audit;
 pub mod calendar;
 pub mod contract;
 pub mod cube;

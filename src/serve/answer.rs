@@ -14,7 +14,7 @@ use super::error::ApiError;
 use super::format::Format;
 
 /// What an answer depends on besides its address.
-pub(super) const VARY: &str = "Accept, Accept-Encoding, Authorization";
+pub(super) const VARY: &str = "Accept, Accept-Encoding, Authorization, Origin";
 
 /// What is added to the tag of a compressed body.
 pub(super) const GZIP_MARK: &str = "-gzip\"";

@@ -16,6 +16,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use arc_swap::ArcSwap;
 
 use super::access::{Access, Reader};
+use super::audit::AuditReader;
 use super::custody::{Custodian, QuarantineReader};
 use super::error::ApiError;
 use super::events::Hub;
@@ -30,6 +31,7 @@ use crate::clock::Clock;
 use crate::indicator::{Catalogue, ContractFacts, UnitName, World};
 use crate::model::access::Reach;
 use crate::model::area::Areas;
+use crate::model::audit::Actor;
 use crate::model::dictionary::Dictionaries;
 use crate::model::revision::Cause;
 use crate::model::schema::Lists;
@@ -65,6 +67,8 @@ pub struct Context {
     pub intake: Arc<dyn Intake>,
     /// Lists quarantined records.
     pub quarantine: Arc<dyn QuarantineReader>,
+    /// Reads the audit log.
+    pub audit: Arc<dyn AuditReader>,
     /// Carries out what people decide.
     pub custodian: Arc<dyn Custodian>,
     /// Whom it lets in.
@@ -98,6 +102,13 @@ pub(super) fn in_use(request: &HttpRequest) -> Option<Arc<Context>> {
 pub(super) struct Current {
     context: Arc<Context>,
     pub(super) reader: Reader,
+}
+
+impl Current {
+    /// Who asks, as the audit log has it.
+    pub(super) fn actor(&self) -> Actor {
+        Actor::with_key(self.reader.key.as_deref())
+    }
 }
 
 impl std::ops::Deref for Current {

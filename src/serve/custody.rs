@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::context::{Context, Current, SourceFacts};
 use super::error::ApiError;
 use super::query::Query;
+use crate::model::audit::Actor;
 use crate::model::nearest::nearest;
 use crate::model::observation::Reason;
 use crate::model::quarantine::{Filter, Group, Quarantined, ReplaySummary, State};
@@ -41,23 +42,29 @@ pub trait QuarantineReader: Send + Sync {
 /// An answer to wait for; the error is for the log.
 pub type Pending<T> = BoxFuture<'static, Result<T, String>>;
 
-/// Carries out what people decide.
+/// Carries out what people decide, and writes down who did, in the same transaction.
 pub trait Custodian: Send + Sync {
     /// Sends held records through their contract again.
-    fn replay(&self, filter: Filter) -> Pending<ReplaySummary>;
+    fn replay(&self, filter: Filter, who: Actor) -> Pending<ReplaySummary>;
 
     /// Marks held records as discarded; yields how many.
-    fn discard(&self, filter: Filter, by: String, why: String) -> Pending<u64>;
+    fn discard(&self, filter: Filter, by: String, why: String, who: Actor) -> Pending<u64>;
 
     /// Confirms that the records that a refused full pass missed have really vanished; `None` if no
     /// pass of the stream is refused.
-    fn confirm(&self, source: String, stream: String, by: String) -> Pending<Option<Confirmed>>;
+    fn confirm(
+        &self,
+        source: String,
+        stream: String,
+        by: String,
+        who: Actor,
+    ) -> Pending<Option<Confirmed>>;
 
     /// Lets these streams of a source take a turn as soon as they can.
-    fn pull(&self, source: &str, streams: &[String]);
+    fn pull(&self, source: &str, streams: &[String], who: Actor) -> Pending<()>;
 
     /// Notes that a source is paused, or no longer.
-    fn pause(&self, source: String, paused: Option<Paused>) -> Pending<()>;
+    fn pause(&self, source: String, paused: Option<Paused>, who: Actor) -> Pending<()>;
 }
 
 /// What was confirmed.
@@ -115,7 +122,7 @@ pub(super) async fn replay(
     let work = async {
         let (custodian, chosen) = admit::<Chosen>(&request, &context, body).await?;
         let filter = chosen.filter(&context)?;
-        custodian.replay(filter).await.map_err(ApiError::Internal)
+        custodian.replay(filter, context.actor()).await.map_err(ApiError::Internal)
     };
     done(&request, work.await)
 }
@@ -139,7 +146,8 @@ pub(super) async fn discard(
             return Err(bad("A filter that chooses everything is taken for a slip: narrow it."));
         }
         let filter = Filter { state: Some(State::Held), ..chosen.filter(&context)? };
-        let discarded = custodian.discard(filter, by, why).await.map_err(ApiError::Internal)?;
+        let discarded = custodian.discard(filter, by, why, context.actor());
+        let discarded = discarded.await.map_err(ApiError::Internal)?;
         Ok(Discarded { discarded })
     };
     done(&request, work.await)
@@ -158,7 +166,7 @@ pub(super) async fn confirm(
         let by = said("by", &asked.by, 100)?;
         check_stream(facts, &asked.stream)?;
         let name = format!("{id}.{}", asked.stream);
-        let confirmed = custodian.confirm(id, asked.stream, by).await;
+        let confirmed = custodian.confirm(id, asked.stream, by, context.actor()).await;
         confirmed.map_err(ApiError::Internal)?.ok_or_else(|| {
             ApiError::NothingToConfirm(format!("No full pass of '{name}' is refused."))
         })

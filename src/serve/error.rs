@@ -71,6 +71,8 @@ kinds! {
         "`detail` says whether it is unknown, expired or revoked; `iocgw key list` shows those there are.";
     SCOPE_MISSING "scope-missing" FORBIDDEN "The key opens other things"
         "`detail` names the scopes that it lacks; whoever administers the gateway makes a key with `iocgw key create --scope`.";
+    TOO_OFTEN "too-often" TOO_MANY_REQUESTS "Too many requests"
+        "Ask again after the seconds of `Retry-After`; `RateLimit` tells what is left. `/v1/query` asks many things at once, `/v1/events` tells by itself.";
     BEYOND_REACH "beyond-reach" FORBIDDEN "The key does not reach so far"
         "The key is limited to communes or units; `detail` says what was asked beyond them. What other units answer for is not there for it at all.";
     MEDIA_TYPE "media-type" UNSUPPORTED_MEDIA_TYPE "The body is not application/json"
@@ -152,6 +154,8 @@ pub(super) enum ApiError {
     UnknownRecord(String),
     #[error("{}", why_denied(*.0))]
     Denied(Denied),
+    #[error("There were more requests than may be made; the next one may be made in {0} s.")]
+    TooOften(u64),
     #[error("The key lacks the scope {0}.")]
     ScopeMissing(String),
     #[error("{0}")]
@@ -267,6 +271,7 @@ impl ApiError {
             Self::UnknownRecord(_) => &UNKNOWN_RECORD,
             Self::MethodNotAllowed { allowed } if allowed == "POST" => &ONLY_POST,
             Self::NotAcceptable(_) => &NOT_ACCEPTABLE,
+            Self::TooOften(_) | Self::Denied(Denied::Rate) => &TOO_OFTEN,
             Self::Denied(Denied::Missing) => &KEY_NEEDED,
             Self::Denied(Denied::Scope) | Self::ScopeMissing(_) => &SCOPE_MISSING,
             Self::Denied(Denied::Reach) | Self::BeyondReach(_) => &BEYOND_REACH,
@@ -298,6 +303,7 @@ impl ApiError {
         match self {
             Self::Denied(reason) => Some(*reason),
             Self::ScopeMissing(_) => Some(Denied::Scope),
+            Self::TooOften(_) => Some(Denied::Rate),
             Self::BeyondReach(_) => Some(Denied::Reach),
             _ => None,
         }
@@ -363,6 +369,9 @@ impl ApiError {
             Self::NotReady(_) | Self::TooManyListeners => {
                 response.insert_header((header::RETRY_AFTER, "5"));
             }
+            Self::TooOften(seconds) => {
+                response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+            }
             Self::Delivery(Refused::TooMany { after }) => {
                 response.insert_header((header::RETRY_AFTER, after.to_string()));
             }
@@ -417,6 +426,7 @@ fn why_denied(reason: Denied) -> &'static str {
         Denied::Revoked => "The key was revoked.",
         Denied::Scope => "The key opens other things.",
         Denied::Reach => "The key does not reach so far.",
+        Denied::Rate => "There were more requests than may be made.",
     }
 }
 

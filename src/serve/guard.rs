@@ -14,6 +14,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use tokio::time::Instant;
 
+use super::access::origin;
 use super::answer::{VARY, mark_compressed};
 use super::context::in_use;
 use super::error::ApiError;
@@ -43,7 +44,12 @@ pub(super) async fn guard<B: MessageBody + 'static>(
     let begun = Instant::now();
     let context = in_use(request.request());
     let method = label(request.method());
+    let from = context.as_ref().and_then(|context| {
+        origin::listed(&context.access.origins, request.headers()).map(str::to_owned)
+    });
+    let is_question = from.is_some() && origin::is_question(request.method(), request.headers());
     let mut response = match refusal(&request) {
+        None if is_question => request.into_response(origin::yes()).map_into_right_body(),
         Some(refusal) => {
             let response = refusal.response(request.path());
             request.into_response(response).map_into_right_body()
@@ -51,6 +57,9 @@ pub(super) async fn guard<B: MessageBody + 'static>(
         None => with_problem(next.call(request).await?),
     };
     finish(response.headers_mut());
+    if let Some(origin) = &from {
+        origin::open(response.headers_mut(), origin);
+    }
     if let Some(context) = context {
         let route = response.request().match_pattern();
         let route = route.as_deref().unwrap_or("unmatched");

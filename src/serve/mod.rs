@@ -11,6 +11,7 @@
 
 mod access;
 mod answer;
+mod audit;
 mod batch;
 mod breaches;
 mod breakdown;
@@ -50,7 +51,11 @@ mod tests;
 mod units;
 mod value;
 
-pub use access::{Access, AccessSettings, Anonymous, Denied, Holder, Keyring, WatchDenied};
+pub use access::{
+    Access, AccessSettings, Anonymous, Denied, Holder, Keyring, Limiter, Rate, RateLimits, Refusal,
+    WatchDenied, check_origin,
+};
+pub use audit::AuditReader;
 pub use context::{
     Check, Context, Contexts, Definitions, Learned, NoVintage, Observe, Province, SourceFacts,
     StreamFacts, Vintage, Vintages,

@@ -7,12 +7,13 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::load::Loaded;
 use super::sqlite::failure;
-use super::{Store, StoreError, quarantine};
+use super::{Store, StoreError, audit, quarantine};
 use crate::model::access::{ApiKey, Grant};
+use crate::model::audit::{Action, Actor, Deed};
 use crate::model::time::Stamp;
 
 /// Made when a store without it is opened.
@@ -88,6 +89,8 @@ impl KeyWriter {
                 "INSERT INTO api_key VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL)",
                 params![key.id, hash, key.name, grant, key.created.0, key.expires.0],
             )?;
+            let detail = format!("{}; {grant}; until {}", key.name, key.expires);
+            by_hand(&transaction, Action::KeyCreated, (&key.id, &detail), key.created)?;
             transaction.commit().map(|()| true)
         };
         match work(&mut self.0).map_err(|error| failure(&error))? {
@@ -110,6 +113,7 @@ impl KeyWriter {
                 Some(None) => {
                     let revoke = "UPDATE api_key SET revoked = ?2 WHERE id = ?1";
                     transaction.execute(revoke, params![id, at.0])?;
+                    by_hand(&transaction, Action::KeyRevoked, (id, ""), at)?;
                     Revoked::Now
                 }
             };
@@ -138,6 +142,17 @@ impl KeyReader {
         self.seen = Some(now);
         Ok(keys)
     }
+}
+
+/// Writes down what somebody does at the command line.
+fn by_hand(
+    transaction: &Transaction<'_>,
+    action: Action,
+    (id, detail): (&str, &str),
+    at: Stamp,
+) -> Loaded<()> {
+    let deed = Deed::new(Actor::at_the_command_line(), action, id, detail);
+    audit::append(transaction, &deed, at)
 }
 
 /// Whether there is a store that keeps keys already: then nobody needs to own it for a moment.

@@ -5,7 +5,7 @@ use prometheus::IntCounterVec;
 use super::metrics::Maker;
 
 /// Why somebody is refused.
-const REASONS: [&str; 6] = ["missing", "unknown", "expired", "revoked", "scope", "reach"];
+const REASONS: [&str; 7] = ["missing", "unknown", "expired", "revoked", "scope", "reach", "rate"];
 
 /// The families, every label set at zero from the start.
 pub struct Denials {
@@ -16,7 +16,7 @@ impl Denials {
     pub(super) fn new(make: &Maker<'_>) -> Self {
         let failures = make.counters(
             "auth_failures_total",
-            "Requests refused: missing, unknown, expired, revoked, scope, reach.",
+            "Requests refused: missing, unknown, expired, revoked, scope, reach, rate.",
             &["reason"],
         );
         for reason in REASONS {

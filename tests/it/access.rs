@@ -202,3 +202,60 @@ fn what_the_configuration_opens_is_open_and_its_slips_are_told_with_their_places
     );
     assert!(said.contains("iocgw.yaml:6:") && said.contains("there is no unit 'x'"), "{said}");
 }
+
+/// The audit log as the API tells it: actor, action, object, the newest first.
+fn audit(gateway: &Gateway, key: &str) -> Vec<[String; 3]> {
+    let headers = [("Authorization", &*format!("Bearer {key}"))];
+    let log = gateway.ask("GET", "/v1/audit?limit=1000", &headers);
+    assert_eq!(log.status, 200, "{}", log.body);
+    let items = log.json()["items"].as_array().unwrap().clone();
+    let text = |item: &serde_json::Value, name: &str| item[name].as_str().unwrap().to_owned();
+    items.iter().map(|item| ["actor", "action", "object"].map(|name| text(item, name))).collect()
+}
+
+#[test]
+fn what_was_done_by_whom_stands_in_the_audit_log_and_tampering_with_it_is_told() {
+    let world = World::new();
+    let seed = world.overlay.folder().join("secrets/audit_key");
+    std::fs::write(&seed, "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=\n").unwrap();
+    let gateway = world.start();
+    let (id, key) = world.make(&["--scope", "operate", "--scope", "admin", "--scope", "sources"]);
+    wait_for(&gateway, "/v1/audit", &key, 200);
+    std::fs::write(world.overlay.folder().join("ops.key"), &key).unwrap();
+    let url = format!("http://{}", gateway.address);
+    let remote = ["--url", &url, "--token-file", "ops.key"];
+    let pause = ["source", "pause", "points", "--by", "a steward", "--why", "its owner asked"];
+    let (code, _, said) = world.run(&[&pause[..], &remote].concat());
+    assert_eq!(code, Some(0), "{said}");
+    let resume = ["source", "resume", "points", "--by", "a steward"];
+    assert_eq!(world.run(&[&resume[..], &remote].concat()).0, Some(0));
+    // Refused before it is asked: that nobody may stands in the log as well, once the minute is over.
+    assert_eq!(gateway.get(CATALOGUE).status, 401);
+    let told = audit(&gateway, &key);
+    let actor = format!("key:{id}");
+    let expected = [
+        [actor.as_str(), "source_resumed", "points"],
+        [&actor, "source_paused", "points"],
+        ["command_line", "key_created", &id],
+    ];
+    assert_eq!(told[..3], expected.map(|entry| entry.map(str::to_owned)), "{told:?}");
+    let begun: Vec<_> = told[3..].iter().map(|entry| entry[1].as_str()).collect();
+    assert_eq!(begun, ["gateway_started", "configuration_taken"]);
+    assert_eq!(ask(&gateway, "/v1/audit?action=key_created&limit=1", &key), 200);
+    gateway.stop();
+
+    let (code, said, _) = world.run(&["audit", "verify"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.starts_with("sound: ") && !said.contains(" 0 checkpoints"), "{said}");
+    let store = rusqlite::Connection::open(world.overlay.folder().join("iocgw.db")).unwrap();
+    let refusals =
+        "SELECT count(*) FROM audit WHERE action = 'access_denied' AND actor = 'anonymous'";
+    let count: i64 = store.query_row(refusals, [], |row| row.get(0)).unwrap();
+    assert!(count >= 1, "what was refused was written down at the end");
+    store
+        .execute("UPDATE audit SET detail = 'nothing' WHERE action = 'source_paused'", [])
+        .unwrap();
+    drop(store);
+    let (code, said, _) = world.run(&["audit", "verify"]);
+    assert!(code == Some(1) && said.starts_with("BROKEN  entry 4 "), "{said}");
+}

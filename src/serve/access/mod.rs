@@ -13,8 +13,12 @@
 //! province.
 
 mod credential;
+pub(super) mod origin;
+mod rate;
 mod settings;
 
+pub use origin::check_origin;
+pub use rate::{Limiter, Rate, RateLimits};
 pub use settings::{AccessSettings, Anonymous};
 
 use std::collections::BTreeSet;
@@ -22,10 +26,12 @@ use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 
 use self::credential::{Shown, shown};
+use self::rate::{Left, Whose};
 use super::context::{Context, in_use};
 use super::error::ApiError;
 use super::routes::{Operation, Route};
@@ -54,7 +60,7 @@ pub(super) enum Narrows {
 }
 
 /// Why a credential opens nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Denied {
     /// None was shown.
     Missing,
@@ -68,12 +74,21 @@ pub enum Denied {
     Scope,
     /// It reaches not as far as was asked.
     Reach,
+    /// They ask too often.
+    Rate,
 }
 
 impl Denied {
     /// Every reason.
-    pub const ALL: [Self; 6] =
-        [Self::Missing, Self::Unknown, Self::Expired, Self::Revoked, Self::Scope, Self::Reach];
+    pub const ALL: [Self; 7] = [
+        Self::Missing,
+        Self::Unknown,
+        Self::Expired,
+        Self::Revoked,
+        Self::Scope,
+        Self::Reach,
+        Self::Rate,
+    ];
 
     /// Its word, as metrics have it.
     pub const fn as_str(self) -> &'static str {
@@ -84,6 +99,7 @@ impl Denied {
             Self::Revoked => "revoked",
             Self::Scope => "scope",
             Self::Reach => "reach",
+            Self::Rate => "rate",
         }
     }
 }
@@ -106,8 +122,19 @@ pub trait Keyring: Send + Sync {
     fn is_good(&self, id: &str) -> bool;
 }
 
-/// Counts what was refused, by reason.
-pub type WatchDenied = dyn Fn(Denied) + Send + Sync;
+/// Somebody who was not let in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Denied,
+    /// The id of the key, where it is known whose it is.
+    pub key: Option<String>,
+    /// The template of the address.
+    pub route: &'static str,
+}
+
+/// Counts and writes down what was refused.
+pub type WatchDenied = dyn Fn(Refusal) + Send + Sync;
 
 /// Whom the gateway lets in.
 pub struct Access {
@@ -115,6 +142,10 @@ pub struct Access {
     pub anonymous: Option<Arc<Grant>>,
     /// The keys.
     pub keys: Arc<dyn Keyring>,
+    /// How often they may ask.
+    pub limiter: Arc<Limiter>,
+    /// Whose pages may read answers.
+    pub origins: Vec<String>,
     /// Counts refusals.
     pub watch: Arc<WatchDenied>,
 }
@@ -160,13 +191,28 @@ impl Access {
         }
     }
 
+    /// What is left in the bucket of whoever asks; nothing is taken for what needs no key.
+    fn meter(
+        &self,
+        request: &ServiceRequest,
+        to: &Operation,
+        reader: &Result<Reader, ApiError>,
+    ) -> Option<Left> {
+        if !matches!(to.door.needs, Needs::Scopes(_)) {
+            return None;
+        }
+        let key = reader.as_ref().ok().and_then(|reader| reader.key.clone());
+        let address = || Whose::Address(request.peer_addr().map(|address| address.ip()));
+        Some(self.limiter.take(key.map_or_else(address, Whose::Key)))
+    }
+
     /// Who asks, if they may do this.
-    fn admit(&self, request: &ServiceRequest, to: &Operation) -> Result<Reader, ApiError> {
+    fn admit(reader: Result<Reader, ApiError>, to: &Operation) -> Result<Reader, ApiError> {
         let needed = match to.door.needs {
             Needs::Nothing | Needs::SourceCredential => return Ok(Reader::nobody()),
             Needs::Scopes(scopes) => scopes,
         };
-        let reader = self.reader(request)?;
+        let reader = reader?;
         let lacking: Vec<&str> = needed
             .iter()
             .filter(|scope| !reader.may(**scope))
@@ -205,19 +251,34 @@ pub(super) async fn admit<B: MessageBody + 'static>(
         // A method that the address does not take: refused behind this layer, whoever asks.
         return Ok(next.call(request).await?.map_into_left_body());
     };
-    match context.access.admit(&request, operation) {
+    let access = &context.access;
+    let reader = access.reader(&request);
+    let key = reader.as_ref().ok().and_then(|reader| reader.key.clone());
+    let left = access.meter(&request, operation, &reader);
+    let admitted = match left {
+        Some(Left { is_let_in: false, seconds, .. }) => Err(ApiError::TooOften(seconds)),
+        _ => Access::admit(reader, operation),
+    };
+    let mut response = match admitted {
         Ok(reader) => {
             request.extensions_mut().insert(reader);
-            Ok(next.call(request).await?.map_into_left_body())
+            next.call(request).await?.map_into_left_body()
         }
         Err(refusal) => {
             if let Some(reason) = refusal.denied() {
-                (context.access.watch)(reason);
+                (access.watch)(Refusal { reason, key, route: route.path });
             }
             let response = refusal.response(request.path());
-            Ok(request.into_response(response).map_into_right_body())
+            request.into_response(response).map_into_right_body()
+        }
+    };
+    for (name, value) in left.into_iter().flat_map(Left::headers) {
+        let value = HeaderValue::try_from(value);
+        if let Ok(value) = value {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
         }
     }
+    Ok(response)
 }
 
 impl Context {

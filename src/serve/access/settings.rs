@@ -1,10 +1,12 @@
-//! `access:` in `iocgw.yaml`: what is opened to those who show no key.
+//! `access:` in `iocgw.yaml`: what is opened to those who show no key, how often may be asked, and whose
+//! pages may read answers.
 
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::rate::RateLimits;
 use crate::model::access::{Grant, Reach, Scope};
 use crate::model::audience::Audience;
 
@@ -14,6 +16,10 @@ use crate::model::audience::Audience;
 pub struct AccessSettings {
     /// What those may who show no key; nothing without it.
     pub anonymous: Option<Anonymous>,
+    /// How often may be asked.
+    pub rate_limits: RateLimits,
+    /// Whose pages may read answers in a browser: origins such as `https://ioc.example`; none without it.
+    pub origins: Vec<String>,
 }
 
 /// What those may who show no key.

@@ -243,11 +243,10 @@ impl Hub {
 
     /// Ends the streams whose key opens nothing any more: a key that is revoked is heard no longer
     /// than it would be let in.
-    pub(super) fn shut_out(&self, is_over: impl Fn(&str) -> bool) {
+    pub(super) fn shut_out(&self, is_over: impl Fn(Option<&str>) -> bool) {
         let listeners: Vec<Arc<Listener>> = held(&self.listeners).1.values().cloned().collect();
         let over = listeners.iter().filter(|each| {
-            each.key.as_deref().is_some_and(&is_over)
-                && !each.shut_out.swap(true, Ordering::Relaxed)
+            is_over(each.key.as_deref()) && !each.shut_out.swap(true, Ordering::Relaxed)
         });
         if over.count() > 0 {
             self.count(Streamed::Dropped("key"));

@@ -76,7 +76,12 @@ pub async fn tell(contexts: Arc<Contexts>) {
         }
         hub.drop_slow();
         let access = Arc::clone(&contexts.load().access);
-        hub.shut_out(|key| !access.keys.is_good(key));
+        hub.shut_out(|key| match key {
+            Some(key) => !access.keys.is_good(key),
+            None => {
+                access.anonymous.as_ref().is_none_or(|open| !open.scopes.contains(&Scope::Read))
+            }
+        });
         if !hub.is_heard() {
             hub.rest();
             continue;

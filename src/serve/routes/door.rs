@@ -48,6 +48,9 @@ pub(super) const GATEWAY_METRICS: Door = door(&[Scope::Metrics], Narrows::Never)
 /// Indicators as metrics.
 pub(super) const SAMPLES: Door = door(&[Scope::Metrics], Narrows::ToUnits);
 
+/// The audit log.
+pub(super) const AUDIT: Door = door(&[Scope::Admin], Narrows::Never);
+
 /// Pages for people: figures of the province, with how their sources fare.
 pub(super) const PAGES: Door = door(&[Scope::Read, Scope::Sources], Narrows::ToUnits);
 

@@ -1,12 +1,17 @@
 //! The addresses about the gateway itself: health, metrics, the reference, and the pages for people.
 
-use super::door::{FIGURES, GATEWAY_METRICS, HEALTH, PAGES, RECORD_PAGES, SAMPLES};
-use super::parameter::{AS_OF, ASSET, ASSET_VERSION, INDICATOR, PERIOD, PROBLEM_CODE, VERBOSE};
-use super::{Content, Operation, Route, Serves, Tag};
+use actix_web::web;
+
+use super::door::{AUDIT, FIGURES, GATEWAY_METRICS, HEALTH, PAGES, RECORD_PAGES, SAMPLES};
+use super::parameter::{
+    ACTION, AS_OF, ASSET, ASSET_VERSION, CURSOR, INDICATOR, PAGE_LIMIT, PERIOD, PROBLEM_CODE,
+    VERBOSE,
+};
+use super::{Content, Operation, Route, Serves, Tag, shape};
 use crate::serve::error::{NOT_READY, UNKNOWN_INDICATOR, UNKNOWN_PATH};
 use crate::serve::openapi::{self, shapes};
 use crate::serve::prometheus::subset;
-use crate::serve::{console, exposition, health};
+use crate::serve::{audit, console, exposition, health};
 
 const TAG: Tag = Tag::House;
 const PLAIN: Content = Content::Text("text/plain; charset=utf-8");
@@ -14,6 +19,24 @@ const PAGE: Content = Content::Text("text/html; charset=utf-8");
 const METRICS: Content = Content::Text(health::EXPOSITION);
 
 pub(super) const ROUTES: &[Route] = &[
+    Route {
+        path: "/v1/audit",
+        operations: &[Operation::read(
+            "listAudit",
+            TAG,
+            AUDIT,
+            Serves::Own(|| web::to(audit::list)),
+            Content::Listed(shape::<audit::Body>),
+        )
+        .called("Nhật ký kiểm toán", "The audit log: who did what")
+        .saying(
+            "Mới nhất trước. Mỗi dòng mang mã băm của mọi dòng trước nó; `iocgw audit verify` kiểm tra. \
+             Trang sau ở `next`.",
+            "The newest first. Each entry carries the hash of all before it; `iocgw audit verify` checks \
+             them. The next page is at `next`.",
+        )
+        .taking(&[&ACTION, &CURSOR, &PAGE_LIMIT])],
+    },
     Route {
         path: "/livez",
         operations: &[Operation::read(

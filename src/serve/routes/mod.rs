@@ -29,8 +29,8 @@ use super::access::{Needs, admit};
 use super::context::{Asked, Current, Question};
 use super::error::{
     ApiError, BAD_BODY, BAD_PARAMETER, BEYOND_REACH, BODY_NOT_ACCEPTED, INTERNAL, KEY_NEEDED,
-    KEY_REFUSED, Kind, MEDIA_TYPE, NO_VINTAGE, NOT_ACCEPTABLE, SCOPE_MISSING, UNKNOWN_PARAMETER,
-    URL_TOO_LONG, VINTAGE_COMPACTED,
+    KEY_REFUSED, Kind, MEDIA_TYPE, NO_VINTAGE, NOT_ACCEPTABLE, SCOPE_MISSING, TOO_OFTEN,
+    UNKNOWN_PARAMETER, URL_TOO_LONG, VINTAGE_COMPACTED,
 };
 use super::guard::has_body;
 use super::past::{self, Reader};
@@ -221,7 +221,7 @@ impl Operation {
             (takes("as_of"), &[&NO_VINTAGE, &VINTAGE_COMPACTED]),
             (is_read, &[&BODY_NOT_ACCEPTED]),
             (is_written, &[&MEDIA_TYPE, &BAD_BODY]),
-            (needs_key, &[&KEY_NEEDED, &KEY_REFUSED, &SCOPE_MISSING, &BEYOND_REACH]),
+            (needs_key, &[&KEY_NEEDED, &KEY_REFUSED, &SCOPE_MISSING, &BEYOND_REACH, &TOO_OFTEN]),
             (true, &[&URL_TOO_LONG, &INTERNAL]),
         ];
         let usual = usual.into_iter().filter(|(holds, _)| *holds).flat_map(|(_, kinds)| kinds);

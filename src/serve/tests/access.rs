@@ -17,10 +17,14 @@ use super::{Reply, send};
 use crate::model::access::{Grant, Reach, Scope};
 use crate::model::snapshot::MeasureKind;
 use crate::model::time::Day;
+use crate::model::units::Span;
 use crate::serve::access::Needs;
 use crate::serve::openapi::build;
 use crate::serve::routes::{Operation, Route};
-use crate::serve::{Access, Context, Denied, Holder, Keyring};
+use crate::serve::{Access, Context, Denied, Holder, Keyring, Limiter, Rate, RateLimits, Refusal};
+
+/// The origin whose pages may read.
+const ORIGIN: &str = "https://ioc.example";
 
 /// Keys by what their holders show.
 #[derive(Default)]
@@ -62,8 +66,10 @@ fn closed(mut world: Context) -> (Arc<Context>, Arc<Mutex<Vec<Denied>>>) {
     keys.0.insert("unit".to_owned(), grant(&Scope::ALL, unit));
     let denied = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&denied);
-    let watch = Arc::new(move |reason| noted.lock().unwrap().push(reason));
-    world.access = Arc::new(Access { anonymous: None, keys: Arc::new(keys), watch });
+    let watch = Arc::new(move |refusal: Refusal| noted.lock().unwrap().push(refusal.reason));
+    let limiter = Arc::new(Limiter::new(RateLimits::default()));
+    let (keys, origins) = (Arc::new(keys), vec![ORIGIN.to_owned()]);
+    world.access = Arc::new(Access { anonymous: None, keys, limiter, origins, watch });
     (Arc::new(world), denied)
 }
 
@@ -318,4 +324,70 @@ async fn c13_a_tag_of_one_reader_is_not_confirmed_to_another_one() {
     assert_eq!(send(&context, ask("all", &tag(&all))).await.status, 304);
     assert_eq!(send(&context, ask("commune", &tag(&all))).await.status, 200);
     assert_eq!(send(&context, ask("nobody's", &tag(&all))).await.status, 401);
+}
+
+#[actix_web::test]
+async fn c02_c10_who_asks_too_often_is_told_when_to_come_back_and_nobody_else_is() {
+    let (context, denied) = closed(bare());
+    let mut world = Context::clone(&context);
+    let rate = Rate { requests: 2, per: Span::seconds(3600) };
+    let limits = RateLimits { key: rate, address: rate };
+    let access = Access {
+        anonymous: None,
+        keys: Arc::clone(&world.access.keys),
+        limiter: Arc::new(Limiter::new(limits)),
+        origins: Vec::new(),
+        watch: Arc::clone(&world.access.watch),
+    };
+    world.access = Arc::new(access);
+    let context = Arc::new(world);
+    let first = read(&context, "read", "/v1/catalogue").await;
+    assert_eq!(first.status, 200);
+    assert_eq!(first.header("ratelimit-policy"), "\"default\";q=2;w=3600");
+    assert!(first.header("ratelimit").starts_with("\"default\";r=1;t="));
+    // A refusal by scope counts as well.
+    assert_eq!(read(&context, "read", "/v1/sources").await.status, 403);
+    let third = read(&context, "read", "/v1/catalogue").await;
+    problem(&third, 429, "too-often");
+    assert!(third.header("retry-after").parse::<u64>().unwrap() > 0);
+    assert_eq!(third.header("x-content-type-options"), "nosniff");
+    assert_eq!(denied.lock().unwrap().last(), Some(&Denied::Rate));
+    assert_eq!(read(&context, "all", "/v1/catalogue").await.status, 200);
+    // Whoever guesses keys pays from the bucket of their address.
+    let guesses = [401, 401, 429];
+    for status in guesses {
+        assert_eq!(read(&context, "guessed", "/v1/catalogue").await.status, status);
+    }
+    for _ in 0..3 {
+        assert_eq!(send(&context, TestRequest::get().uri("/livez")).await.status, 200);
+    }
+}
+
+#[actix_web::test]
+async fn pages_of_listed_origins_may_read_and_no_others() {
+    let (context, _) = closed(bare());
+    let from = |request: TestRequest, origin: &'static str| {
+        request.uri("/v1/catalogue").insert_header((header::ORIGIN, origin))
+    };
+    let asking = |origin| {
+        let asking = TestRequest::default().method(actix_web::http::Method::OPTIONS);
+        from(asking, origin).insert_header((header::ACCESS_CONTROL_REQUEST_METHOD, "GET"))
+    };
+    let yes = send(&context, asking(ORIGIN)).await;
+    assert_eq!(yes.status, 204);
+    assert_eq!(yes.header("access-control-allow-origin"), ORIGIN);
+    assert!(yes.header("access-control-allow-headers").contains("Authorization"));
+    assert_eq!(yes.header("access-control-allow-credentials"), "");
+    let no = send(&context, asking("https://evil.example")).await;
+    assert_eq!((no.status, no.header("access-control-allow-origin")), (405, ""));
+    let read = send(&context, with(from(TestRequest::get(), ORIGIN), "read")).await;
+    assert_eq!((read.status, read.header("access-control-allow-origin")), (200, ORIGIN));
+    assert!(read.header("access-control-expose-headers").contains("ETag"));
+    assert!(read.header("vary").contains("Origin"));
+    // A refusal can be read by the page too, or nobody would know what went wrong.
+    let refused = send(&context, from(TestRequest::get(), ORIGIN)).await;
+    assert_eq!((refused.status, refused.header("access-control-allow-origin")), (401, ORIGIN));
+    let other =
+        send(&context, with(from(TestRequest::get(), "https://evil.example"), "read")).await;
+    assert_eq!((other.status, other.header("access-control-allow-origin")), (200, ""));
 }

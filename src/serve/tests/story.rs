@@ -189,6 +189,7 @@ impl Story {
             fleets: Arc::clone(&old.fleets),
             intake: Arc::clone(&old.intake),
             quarantine: Arc::clone(&old.quarantine),
+            audit: Arc::clone(&old.audit),
             custodian: Arc::clone(&old.custodian),
             access: Arc::clone(&old.access),
             reach: old.reach.clone(),

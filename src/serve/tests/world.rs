@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::indicator::{Catalogue, ContractFacts, KnownMeasure, Settings, UnitName};
 use crate::model::access::{Grant, Reach, Scope};
 use crate::model::area::{AreaList, Areas};
+use crate::model::audit::{AuditEntry, AuditFilter};
 use crate::model::cube::{Cube, Dimension, cell, settle};
 use crate::model::dictionary::Dictionaries;
 use crate::model::intake::{Pushed, Refused, Taken};
@@ -25,9 +26,9 @@ use crate::model::text::Bilingual;
 use crate::model::time::{Day, Stamp};
 use crate::model::units::Span;
 use crate::serve::{
-    Access, Context, Definitions, Denied, EventSettings, FleetFacts, Fleets, Holder, Hub, Intake,
-    Keyring, Learned, NoVintage, Province, QuarantineReader, SourceFacts, StreamFacts, TargetFacts,
-    TargetState, Vintage, Vintages,
+    Access, AuditReader, Context, Definitions, Denied, EventSettings, FleetFacts, Fleets, Holder,
+    Hub, Intake, Keyring, Learned, Limiter, NoVintage, Province, QuarantineReader, RateLimits,
+    SourceFacts, StreamFacts, TargetFacts, TargetState, Vintage, Vintages,
 };
 
 pub(super) const AREAS: &str = "code,name\n16663,Phường B\n16681,Phường A\n17000,Xã C\n";
@@ -234,8 +235,9 @@ impl Ground {
             fleets: Arc::new(Kiosks),
             intake: Arc::new(Doors),
             quarantine: Arc::new(Listed(Vec::new())),
+            audit: Arc::new(Nothing),
             custodian: Arc::new(Noting::default()),
-            access: access([Scope::Read, Scope::Sources, Scope::Metrics]),
+            access: access([Scope::Read, Scope::Sources, Scope::Metrics, Scope::Admin]),
             reach: Reach::default(),
             metrics: Arc::new(|| "# TYPE iocgw_x gauge\niocgw_x 1\n".to_owned()),
             exposition: Arc::default(),
@@ -255,7 +257,26 @@ impl Ground {
 pub(super) fn access(open: impl IntoIterator<Item = Scope>) -> Arc<Access> {
     let grant = Grant { scopes: open.into_iter().collect(), reach: Reach::default() };
     let anonymous = Some(Arc::new(grant));
-    Arc::new(Access { anonymous, keys: Arc::new(NoKeys), watch: Arc::new(|_| {}) })
+    let limiter = Arc::new(Limiter::new(RateLimits::default()));
+    let (keys, origins) = (Arc::new(NoKeys), Vec::new());
+    Arc::new(Access { anonymous, keys, limiter, origins, watch: Arc::new(|_| {}) })
+}
+
+/// A log in which one thing stands.
+struct Nothing;
+
+impl AuditReader for Nothing {
+    fn entries(&self, _: &AuditFilter) -> Result<Vec<AuditEntry>, String> {
+        Ok(vec![AuditEntry {
+            number: 1,
+            at: now(),
+            actor: "gateway".to_owned(),
+            action: "gateway_started".to_owned(),
+            object: "0.1.0".to_owned(),
+            detail: String::new(),
+            hash: [7; 32],
+        }])
+    }
 }
 
 /// A gateway for which nobody has made a key.
