@@ -53,7 +53,8 @@ pub fn make_key(store: &Path, new: NewKey, now: Stamp) -> anyhow::Result<(String
     let drawn = SystemRandom::new().fill(&mut random);
     drawn.map_err(|_| anyhow!("the machine gives no random numbers"))?;
     let (id, secret) = random.split_at(ID_LENGTH / 2);
-    let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = id.iter().fold(0_u64, |id, byte| (id << 8) | u64::from(*byte));
+    let id = format!("{id:016x}");
     let key = format!("{PREFIX}{id}_{}", URL_SAFE_NO_PAD.encode(secret));
     let NewKey { name, grant, expires } = new;
     let stored = StoredKey {

@@ -121,20 +121,15 @@ fn make(create: &Create) -> anyhow::Result<u8> {
     let expires = Stamp(now.0 + create.expires_in.as_seconds());
     let new = NewKey { name: name.to_owned(), grant, expires };
     let (id, key) = make_key(&create.store.store, new, now)?;
-    match (out, &create.out) {
-        (Some(mut file), Some(path)) => {
-            writeln!(file, "{key}").with_context(|| format!("cannot write {}", path.display()))?;
-            terminal::message(&format!(
-                "{id}: good until {expires}; written to {}",
-                path.display()
-            ));
-        }
-        _ => {
-            terminal::message(&format!(
-                "{id}: good until {expires}; this is the only time it is shown"
-            ));
-            terminal::data(&key);
-        }
+    if let (Some(mut file), Some(path)) = (out, &create.out) {
+        writeln!(file, "{key}").with_context(|| format!("cannot write {}", path.display()))?;
+        let path = path.display();
+        terminal::message(&format!("{id}: good until {expires}; written to {path}"));
+    } else {
+        terminal::message(&format!(
+            "{id}: good until {expires}; this is the only time it is shown"
+        ));
+        terminal::data(&key);
     }
     Ok(0)
 }

@@ -93,10 +93,10 @@ impl KeyWriter {
             by_hand(&transaction, Action::KeyCreated, (&key.id, &detail), key.created)?;
             transaction.commit().map(|()| true)
         };
-        match work(&mut self.0).map_err(|error| failure(&error))? {
-            true => Ok(()),
-            false => Err(StoreError::Foreign(format!("a store keeps at most {MOST_KEYS} keys"))),
+        if work(&mut self.0).map_err(|error| failure(&error))? {
+            return Ok(());
         }
+        Err(StoreError::Foreign(format!("a store keeps at most {MOST_KEYS} keys")))
     }
 
     /// Revokes a key for good.

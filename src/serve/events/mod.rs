@@ -218,12 +218,12 @@ fn wanted(asked: &Asked<'_>, query: &Query, reader: &Reader) -> Result<Wanted, A
         let own: BTreeSet<String> = catalogue.iter().map(|each| each.id.clone()).collect();
         own
     });
-    let sources = reader
-        .may(Scope::Sources)
-        .then(|| asked.context.sources.keys().cloned().collect())
-        .unwrap_or_default();
-    let is_whole = asked.context.reach.units.is_none() && reader.may(Scope::Sources);
-    Ok(Wanted { indicators, areas, of_units, sources: (!is_whole).then_some(sources) })
+    let sources = match (reader.may(Scope::Sources), &asked.context.reach.units) {
+        (false, _) => Some(BTreeSet::new()),
+        (true, None) => None,
+        (true, Some(_)) => Some(asked.context.sources.keys().cloned().collect()),
+    };
+    Ok(Wanted { indicators, areas, of_units, sources })
 }
 
 impl Wanted {
