@@ -27,6 +27,9 @@ use crate::model::snapshot::Paused;
 /// The largest body, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
 
+/// How long a body may take: who drips holds nothing up.
+const WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// The most records named by number in one request.
 const MOST_IDS: usize = 1000;
 
@@ -213,6 +216,19 @@ pub(super) async fn object<T: DeserializeOwned>(
     if !essence.eq_ignore_ascii_case("application/json") {
         return Err(ApiError::MediaType);
     }
+    let body = tokio::time::timeout(WITHIN, whole(&mut payload)).await;
+    let body = body.map_err(|_| bad(&format!("The body took more than {WITHIN:?}.")))??;
+    // A list would be taken for an object's values in their order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(bad("The body is one JSON object."));
+    }
+    let read = serde_json::from_slice(&body);
+    // The parser's words name fields and places, and a value only where it stands for a field.
+    read.map_err(|error| bad(&super::error::brief(&error.to_string())))
+}
+
+/// The whole body, as long as it is no longer than it may be.
+async fn whole(payload: &mut web::Payload) -> Result<Vec<u8>, ApiError> {
     let mut body = Vec::new();
     while let Some(piece) = payload.next().await {
         let piece = piece.map_err(|_| bad("The body broke off."))?;
@@ -221,13 +237,7 @@ pub(super) async fn object<T: DeserializeOwned>(
         }
         body.extend_from_slice(&piece);
     }
-    // A list would be taken for an object's values in their order.
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(bad("The body is one JSON object."));
-    }
-    let read = serde_json::from_slice(&body);
-    // The parser's words name fields and places, and a value only where it stands for a field.
-    read.map_err(|error| bad(&super::error::brief(&error.to_string())))
+    Ok(body)
 }
 
 impl Chosen {

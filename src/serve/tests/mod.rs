@@ -12,6 +12,7 @@ mod console;
 mod custody;
 mod events;
 mod gallery;
+mod hostile;
 mod intake;
 mod lateness;
 mod lineage;
