@@ -4,27 +4,32 @@
 //! turns → drain HTTP → close store; while it waits, another configuration as often as one is asked
 //! for. Whoever calls brings the socket and the stop signal, so a test brings port 0 and its own.
 
+mod audit;
 mod clients;
 mod custody;
 mod fleets;
 mod intake;
+mod keys;
 mod past;
 mod reload;
 mod steering;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Options, Problem};
 use crate::lateness::AgeLimit;
+use crate::model::access::{Reach, Scope};
+use crate::model::audit::Action;
 use crate::model::contract::Otherwise;
 use crate::model::dictionary::Dictionaries;
 use crate::model::nearest::nearest;
@@ -36,8 +41,11 @@ use crate::pull;
 use crate::serve;
 use crate::store::{Epoch, KeyIds, Opened, Parts, Report, Store, StreamName};
 use crate::telemetry::{Metrics, SourceLabels, StreamLabels};
+pub use audit::AUDIT_KEY;
 use clients::{AllStreams, Client, streams};
 pub use clients::{outbound, puller, puller_of};
+use keys::Keys;
+pub use keys::{NewKey, make_key};
 use past::Past;
 use reload::Pulling;
 
@@ -93,7 +101,14 @@ pub struct Gateway {
     clients: BTreeMap<String, Client>,
     /// Those who listen, whatever the configuration.
     hub: Arc<serve::Hub>,
-    allows_writes: bool,
+    /// What those may who show no key, besides what the configuration opens.
+    opened: BTreeSet<Scope>,
+    /// Refusals that the audit log has not got yet.
+    gathered: Arc<audit::Gathered>,
+    /// The store as it is in use now, for what goes on through every reload.
+    in_use: Arc<ArcSwap<Store>>,
+    /// The keys, as the store has them.
+    keys: Arc<Keys>,
     /// Since when whoever pushes can be heard.
     listening_since: Stamp,
     /// Each message asks to read the configuration again.
@@ -160,7 +175,12 @@ impl Gateway {
             Box::new(move |what| streamed(&counted, what)),
             stop.clone(),
         ));
+        let keys = Arc::new(Keys::of(store.path(), clock.clone())?);
+        let in_use = Arc::new(ArcSwap::from_pointee(store.clone()));
         Ok(Self {
+            in_use,
+            gathered: Arc::default(),
+            keys,
             settings: settings.clone(),
             config,
             store,
@@ -172,7 +192,7 @@ impl Gateway {
             context,
             clients,
             hub,
-            allows_writes: false,
+            opened: BTreeSet::new(),
             reloads: None,
         })
     }
@@ -214,10 +234,10 @@ impl Gateway {
         &self.store
     }
 
-    /// Lets the API's few writes in.
+    /// Opens this to those who show no key too, besides what the configuration opens.
     #[must_use]
-    pub fn allowing_writes(mut self, allows: bool) -> Self {
-        self.allows_writes = allows;
+    pub fn opening(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {
+        self.opened.extend(scopes);
         self
     }
 
@@ -238,6 +258,16 @@ impl Gateway {
         let address = listener.local_addr().context("the listening socket has no address")?;
         let contexts = Arc::new(serve::Contexts::from_pointee(self.serving()));
         let telling = tokio::spawn(serve::tell(Arc::clone(&contexts)));
+        let looking = tokio::spawn(keys::look(Arc::clone(&self.keys), self.stop.clone()));
+        self.tell_what_is_open();
+        self.note(Action::GatewayStarted, env!("CARGO_PKG_VERSION"), &self.what_is_open()).await;
+        let signing = audit::signing_key(&self.settings)?;
+        let keeping = tokio::spawn(audit::keep(
+            Arc::clone(&self.in_use),
+            Arc::clone(&self.gathered),
+            signing,
+            self.stop.clone(),
+        ));
         let server = serve::bind(Arc::clone(&contexts), listener, 2)
             .context("cannot serve on the listening socket")?;
         let handle = server.handle();
@@ -259,6 +289,8 @@ impl Gateway {
         handle.stop(true).await;
         let _ = serving.await;
         let _ = telling.await;
+        let _ = looking.await;
+        let _ = keeping.await;
         self.store.close().await;
         match failed {
             None => Ok(()),
@@ -299,7 +331,10 @@ impl Gateway {
                 runtime: tokio::runtime::Handle::current(),
             }),
             quarantine: Arc::new(custody::Quarantine(self.store.clone())),
-            custodian: self.allows_writes.then(|| self.custodian()),
+            audit: Arc::new(audit::Log(self.store.clone())),
+            custodian: self.custodian(),
+            access: self.access(),
+            reach: Reach::default(),
             metrics: Arc::new(move || {
                 metrics.render(&store.snapshot(), store.path(), store.failures().borrow().is_none())
             }),

@@ -8,6 +8,7 @@ use futures_util::FutureExt as _;
 
 use super::Gateway;
 use crate::clock::Clock;
+use crate::model::audit::{Action, Actor, Deed};
 use crate::model::quarantine::{Filter, Group, Quarantined, ReplaySummary};
 use crate::model::snapshot::Paused;
 use crate::pipeline::{self, Shared, Stream};
@@ -34,8 +35,8 @@ pub(super) struct Custodian {
 }
 
 impl serve::Custodian for Custodian {
-    fn replay(&self, filter: Filter) -> serve::Pending<ReplaySummary> {
-        let (streams, shared) = (self.streams.clone(), self.shared.clone());
+    fn replay(&self, filter: Filter, who: Actor) -> serve::Pending<ReplaySummary> {
+        let (streams, shared) = (self.streams.clone(), replaying(&self.shared, &filter, who));
         async move {
             let done = pipeline::replay(&streams, &shared, &filter).await;
             done.map_err(|error| error.to_string())
@@ -43,8 +44,9 @@ impl serve::Custodian for Custodian {
         .boxed()
     }
 
-    fn discard(&self, filter: Filter, by: String, why: String) -> serve::Pending<u64> {
-        let (store, at) = (self.shared.store.clone(), self.clock.now());
+    fn discard(&self, filter: Filter, by: String, why: String, who: Actor) -> serve::Pending<u64> {
+        let deed = discarding(&filter, (&by, &why), who);
+        let (store, at) = (self.shared.store.on_behalf_of(deed), self.clock.now());
         async move {
             let done = store.discard(Discard { filter, by, why, at }).await;
             done.map_err(|error| error.to_string())
@@ -57,8 +59,10 @@ impl serve::Custodian for Custodian {
         source: String,
         stream: String,
         by: String,
+        who: Actor,
     ) -> serve::Pending<Option<serve::Confirmed>> {
-        let (store, at) = (self.shared.store.clone(), self.clock.now());
+        let deed = confirming(&source, &stream, &by, who);
+        let (store, at) = (self.shared.store.on_behalf_of(deed), self.clock.now());
         let of = self.streams.iter().find(|of| of.source == source && of.name == stream);
         let index = of.map(|stream| stream.index);
         async move {
@@ -69,13 +73,42 @@ impl serve::Custodian for Custodian {
         .boxed()
     }
 
-    fn pull(&self, source: &str, streams: &[String]) {
+    fn pull(&self, source: &str, streams: &[String], who: Actor) -> serve::Pending<()> {
+        let deed = Deed::new(who, Action::PullRequested, source, &streams.join(", "));
+        let store = self.shared.store.clone();
         self.wake(source, streams);
+        async move { store.note(deed).await.map_err(|error| error.to_string()) }.boxed()
     }
 
-    fn pause(&self, source: String, paused: Option<Paused>) -> serve::Pending<()> {
-        self.note_pause(source, paused)
+    fn pause(&self, source: String, paused: Option<Paused>, who: Actor) -> serve::Pending<()> {
+        self.note_pause(source, paused, who)
     }
+}
+
+/// Which records, in words.
+fn chosen(filter: &Filter) -> String {
+    let named = [&filter.source, &filter.stream, &filter.contract, &filter.reason, &filter.rule];
+    let named: Vec<&str> = named.into_iter().flatten().map(String::as_str).collect();
+    match (named.is_empty(), filter.ids.is_empty()) {
+        (true, true) => "all".to_owned(),
+        (true, false) => format!("{} by number", filter.ids.len()),
+        _ => named.join(" "),
+    }
+}
+
+/// The same, with a store that writes down who sends records again.
+fn replaying(shared: &Shared, filter: &Filter, who: Actor) -> Shared {
+    let deed = Deed::new(who, Action::RecordsReplayed, &chosen(filter), "");
+    Shared { store: shared.store.on_behalf_of(deed), ..shared.clone() }
+}
+
+fn discarding(filter: &Filter, (by, why): (&str, &str), who: Actor) -> Deed {
+    Deed::new(who, Action::RecordsDiscarded, &chosen(filter), &format!("by {by}: {why}"))
+}
+
+fn confirming(source: &str, stream: &str, by: &str, who: Actor) -> Deed {
+    let object = format!("{source}.{stream}");
+    Deed::new(who, Action::RetractionsConfirmed, &object, &format!("by {by}"))
 }
 
 impl Gateway {
@@ -86,7 +119,8 @@ impl Gateway {
 
     /// Sends held records through their present contracts.
     pub async fn replay(&self, filter: &Filter) -> Result<ReplaySummary, StoreError> {
-        pipeline::replay(&self.streams, &self.shared(), filter).await
+        let shared = replaying(&self.shared(), filter, Actor::at_the_command_line());
+        pipeline::replay(&self.streams, &shared, filter).await
     }
 
     /// Marks held records as discarded; yields how many.
@@ -96,7 +130,9 @@ impl Gateway {
         by: String,
         why: String,
     ) -> Result<u64, StoreError> {
-        self.store.discard(Discard { filter, by, why, at: self.clock.now() }).await
+        let deed = discarding(&filter, (&by, &why), Actor::at_the_command_line());
+        let store = self.store.on_behalf_of(deed);
+        store.discard(Discard { filter, by, why, at: self.clock.now() }).await
     }
 
     /// Confirms what a stream's refused full pass missed; `None` if there is no such stream or pass.
@@ -108,6 +144,7 @@ impl Gateway {
     ) -> Result<Option<u64>, StoreError> {
         let of = self.streams.iter().find(|of| of.source == source && of.name == stream);
         let Some(of) = of else { return Ok(None) };
-        self.store.confirm(of.index, by, self.clock.now()).await
+        let deed = confirming(source, stream, &by, Actor::at_the_command_line());
+        self.store.on_behalf_of(deed).confirm(of.index, by, self.clock.now()).await
     }
 }

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::config::{self, Config};
 use crate::failpoint;
+use crate::model::audit::Action;
 use crate::model::snapshot::Outcome;
 use crate::model::time::Stamp;
 use crate::pipeline::{self, Stream};
@@ -104,6 +105,7 @@ impl Gateway {
             Ok(good) => good,
             Err(error) => {
                 self.refuse(&error);
+                self.note(Action::ConfigurationRefused, "", "").await;
                 return pulling;
             }
         };
@@ -127,6 +129,7 @@ impl Gateway {
             }
             Err(error) => {
                 self.refuse(&error);
+                self.note(Action::ConfigurationRefused, "", "").await;
                 if !cut.is_empty() {
                     (self.streams, self.clients) = spare;
                 }
@@ -209,6 +212,7 @@ impl Gateway {
         let snapshot = self.store.snapshot();
         let all = streams(&config, &self.settings.config, &context, known, &snapshot)?;
         self.store = self.store.reload(parts).await?;
+        self.in_use.store(Arc::new(self.store.clone()));
         self.metrics.adopt(source_labels(&config));
         (self.streams, self.clients) = all;
         self.context = context;

@@ -6,6 +6,7 @@ use futures_util::FutureExt as _;
 
 use super::Gateway;
 use super::custody::Custodian;
+use crate::model::audit::{Action, Actor, Deed};
 use crate::model::snapshot::Paused;
 use crate::pipeline;
 use crate::serve;
@@ -19,8 +20,14 @@ impl Custodian {
         }
     }
 
-    pub(super) fn note_pause(&self, source: String, paused: Option<Paused>) -> serve::Pending<()> {
-        let (streams, store) = (self.streams.clone(), self.shared.store.clone());
+    pub(super) fn note_pause(
+        &self,
+        source: String,
+        paused: Option<Paused>,
+        who: Actor,
+    ) -> serve::Pending<()> {
+        let store = self.shared.store.on_behalf_of(pausing(&source, paused.as_ref(), who));
+        let streams = self.streams.clone();
         async move {
             told(&source, paused.as_ref());
             let noted = store.pause(source.clone(), paused).await;
@@ -31,6 +38,15 @@ impl Custodian {
             noted.map_err(|error| error.to_string())
         }
         .boxed()
+    }
+}
+
+fn pausing(source: &str, paused: Option<&Paused>, who: Actor) -> Deed {
+    match paused {
+        Some(Paused { by, why, .. }) => {
+            Deed::new(who, Action::SourcePaused, source, &format!("by {by}: {why}"))
+        }
+        None => Deed::new(who, Action::SourceResumed, source, ""),
     }
 }
 
@@ -58,6 +74,7 @@ impl Gateway {
     /// Notes in the store that a source is paused, or no longer.
     pub async fn pause(&self, source: &str, paused: Option<Paused>) -> Result<(), StoreError> {
         told(source, paused.as_ref());
-        self.store.pause(source.to_owned(), paused).await
+        let deed = pausing(source, paused.as_ref(), Actor::at_the_command_line());
+        self.store.on_behalf_of(deed).pause(source.to_owned(), paused).await
     }
 }

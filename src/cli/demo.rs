@@ -17,6 +17,7 @@ use super::serve::{cancel_on_signal, listen, raise_open_files};
 use super::terminal;
 use crate::app::{Gateway, IDENTIFIER_KEY, OUTBOUND_ALLOW, Settings};
 use crate::clock::Clock;
+use crate::model::access::Scope;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Stamp;
 use crate::province::{self, Now, Province};
@@ -25,6 +26,9 @@ use crate::telemetry::log::{self, LogFormat};
 
 /// Where the demo listens unless told otherwise.
 const DEFAULT: &str = "127.0.0.1:8080";
+
+/// What everybody may who reaches the demonstration.
+const OPEN: [Scope; 3] = [Scope::Read, Scope::Sources, Scope::Metrics];
 
 /// Steps of the progress bar.
 const STEPS: u64 = 1000;
@@ -60,7 +64,8 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     };
     let folder = Folder::new(arguments.keep.as_deref())?;
     let (settings, systems) = province(arguments, &folder.path, &stop)?;
-    let gateway = Gateway::open(&settings, Clock::System, stop.clone())?;
+    // A demonstration is for looking at: reading is open, and the guide says so.
+    let gateway = Gateway::open(&settings, Clock::System, stop.clone())?.opening(OPEN);
     let address = listener.local_addr()?;
     let store = gateway.store().clone();
     let indicators: Vec<String> =
@@ -185,6 +190,7 @@ fn guide(address: std::net::SocketAddr, indicators: usize, records: u64, began: 
         format!("  Nguồn dữ liệu / sources       http://{address}/v1/sources"),
         format!("  Prometheus                    http://{address}/metrics"),
         String::new(),
+        "Bản trình diễn mở quyền đọc cho mọi người; bản thật chỉ trả lời người có khóa / the demo is open to read, a real gateway answers only those with a key: iocgw key create".to_owned(),
         "Ctrl-C để dừng / Ctrl-C stops.".to_owned(),
     ];
     lines.iter().for_each(|line| terminal::message(line));

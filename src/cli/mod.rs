@@ -4,12 +4,14 @@
 //! problem, 2 wrong usage, 69 a service cannot be reached, 75 try again later, 78 the configuration
 //! is invalid.
 
+mod audit;
 mod config;
 mod contract;
 mod demo;
 mod fsck;
 mod health;
 mod indicator;
+mod key;
 mod measure;
 mod quarantine;
 mod register;
@@ -80,6 +82,12 @@ enum Command {
     /// List, replay and discard records that broke their contract
     #[command(subcommand)]
     Quarantine(quarantine::Command),
+    /// Make, list and revoke keys of the API
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Check the audit log
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Look at the cubes of a store that no gateway is using
     #[command(subcommand)]
     Measure(measure::Command),
@@ -151,6 +159,8 @@ pub fn run() -> ExitCode {
             Command::Register(arguments) => register::run(&arguments),
             Command::Source(command) => source::run(&command).await,
             Command::Quarantine(command) => quarantine::run(&command).await,
+            Command::Audit(command) => audit::run(&command),
+            Command::Key(command) => key::run(&command),
             Command::Measure(command) => measure::run(&command).await,
             Command::Test(arguments) => test::run(&arguments),
             Command::Fsck(arguments) => fsck::check(&arguments),

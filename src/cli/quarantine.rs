@@ -95,6 +95,9 @@ pub(super) struct Whose {
     /// The running gateway's address
     #[arg(long)]
     url: Option<Url>,
+    /// The file with the key to show to it, of `iocgw key create --out`
+    #[arg(long, value_name = "FILE", env = "IOCGW_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
     #[command(flatten)]
     place: Place,
     /// The store's file; no gateway may be using it
@@ -105,7 +108,7 @@ pub(super) struct Whose {
 impl Whose {
     /// The running gateway, if one is named.
     pub(super) fn remote(&self) -> anyhow::Result<Option<Remote>> {
-        self.url.as_ref().map(Remote::new).transpose()
+        self.url.as_ref().map(|url| Remote::new(url, self.token_file.as_deref())).transpose()
     }
 
     /// Where the store and its things are.

@@ -1,5 +1,6 @@
 //! A running gateway, asked over its API by a command.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -13,6 +14,19 @@ const PATIENCE: Duration = Duration::from_mins(10);
 pub(super) struct Remote {
     client: reqwest::Client,
     base: Url,
+    /// The key to show, if one was given; it must not be printed.
+    key: Option<String>,
+}
+
+/// The key that a file holds.
+fn key_in(path: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the key in {}", path.display()))?;
+    let key = text.trim();
+    if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(anyhow!("{} holds no key", path.display()));
+    }
+    Ok(key.to_owned())
 }
 
 /// The gateway cannot be reached.
@@ -23,7 +37,9 @@ pub(super) struct Remote {
 pub(super) struct Unreachable(String);
 
 impl Remote {
-    pub(super) fn new(base: &Url) -> anyhow::Result<Self> {
+    /// Asks with the key in `key_file`, if there is one.
+    pub(super) fn new(base: &Url, key_file: Option<&Path>) -> anyhow::Result<Self> {
+        let key = key_file.map(key_in).transpose()?;
         // Someone else may have installed it before; any provider does.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
@@ -35,7 +51,7 @@ impl Remote {
             builder = builder.tls_certs_only([]);
         }
         let client = builder.build().context("no HTTP client can be made")?;
-        Ok(Self { client, base: base.clone() })
+        Ok(Self { client, base: base.clone(), key })
     }
 
     /// Reads a path with query parameters.
@@ -67,6 +83,10 @@ impl Remote {
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+        let request = match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        };
         let answer =
             request.send().await.map_err(|_| Unreachable(self.base.as_str().to_owned()))?;
         let status = answer.status();

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Place;
 use crate::app::Gateway;
 use crate::clock::Clock;
+use crate::model::access::Scope;
 use crate::telemetry::log::{self, LogFormat};
 
 /// The most open files that are asked for.
@@ -28,10 +29,10 @@ pub(super) struct Arguments {
     /// How log lines are written: text or json
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
     log_format: String,
-    /// Let the API replay and discard quarantined records and confirm retractions; there is no access
-    /// control yet, so only where the address is reached by those who may
-    #[arg(long)]
-    allow_writes: bool,
+    /// Open this to everybody who reaches the address, besides what `access.anonymous` of iocgw.yaml
+    /// opens: for a trial on one machine
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',', value_parser = super::key::scope)]
+    anonymous: Vec<Scope>,
 }
 
 pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
@@ -48,7 +49,7 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     )?;
     let listener = listen(&arguments.listen)?;
     cancel_on_signal(stop)?;
-    let gateway = gateway.reloading_on(hangups()?).allowing_writes(arguments.allow_writes);
+    let gateway = gateway.reloading_on(hangups()?).opening(arguments.anonymous.iter().copied());
     gateway.serve(listener).await?;
     Ok(0)
 }

@@ -43,6 +43,7 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
     let outbound = gateway.as_ref().map(|read| read.value.outbound.clone()).unwrap_or_default();
     let units = units(&mut files);
     let (province, areas) = areas(&mut files, &mut words);
+    let access = super::access::checked(&mut files, gateway.as_ref(), (areas.as_ref(), &units));
     let mut lists = lists(&mut files, &mut words);
     list_units(&units, &mut lists, &mut words);
     let calendars = calendars(&mut files);
@@ -92,6 +93,7 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
                     .map(|read| read.value.indicator_metrics)
                     .unwrap_or_default(),
                 outbound,
+                access,
                 hash,
                 files,
             })

@@ -5,6 +5,7 @@
 //! column. All problems are reported together, and unknown keys are problems. Nothing here touches the
 //! network, and no file of the secrets folder but the identifier key is read.
 
+mod access;
 mod between;
 mod compile;
 mod deadlines;
@@ -36,7 +37,7 @@ use crate::model::units::Span;
 use crate::normalise::Normaliser;
 use crate::pipeline::{Cursor, DataThrough, Gate, Parent, Target};
 use crate::pull;
-use crate::serve::{EventSettings, IndicatorMetrics, Tracker};
+use crate::serve::{AccessSettings, EventSettings, IndicatorMetrics, Tracker};
 
 pub use files::yaml_files;
 pub use written::{ErrorHandler, Province, Source, Stream, Unit};
@@ -89,6 +90,8 @@ pub struct Config {
     pub indicator_metrics: IndicatorMetrics,
     /// Who may listen to events.
     pub events: EventSettings,
+    /// Whom the API lets in without a key.
+    pub access: AccessSettings,
     /// What all sources share on their way out.
     pub outbound: pull::OutboundSettings,
     /// A short hash over all files.

@@ -19,7 +19,7 @@ use crate::pull::{
     Authenticator, Body, CircuitBreaker, Header, Method, OutboundSettings, Paginator, Requester,
     Retry, Rule, Scalar, SourceRate,
 };
-use crate::serve::{EventSettings, IndicatorMetrics};
+use crate::serve::{AccessSettings, EventSettings, IndicatorMetrics};
 
 /// `iocgw.yaml`
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -39,6 +39,9 @@ pub(super) struct Gateway {
     /// What all sources share on their way out.
     #[serde(default)]
     pub(super) outbound: OutboundSettings,
+    /// Whom the API lets in without a key; nobody without it.
+    #[serde(default)]
+    pub(super) access: AccessSettings,
 }
 
 /// What is remembered of earlier figures.

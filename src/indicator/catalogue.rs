@@ -65,10 +65,12 @@ pub struct UnitName {
     pub role: String,
 }
 
-/// All indicators, by id.
+/// All indicators, by id, or as many of them as a reader may know of.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
-    definitions: BTreeMap<String, Definition>,
+    definitions: Arc<BTreeMap<String, Definition>>,
+    /// The units whose indicators are shown; all of them without a set.
+    units: Option<BTreeSet<String>>,
 }
 
 impl Catalogue {
@@ -80,18 +82,18 @@ impl Catalogue {
         units: &BTreeMap<String, UnitName>,
     ) -> Result<Self, Vec<At>> {
         let mut problems = Vec::new();
-        let mut catalogue = Self::default();
+        let mut definitions = BTreeMap::new();
         for (id, entry) in settings {
             let mut check = Check::new(id, entry, Inputs { known, words });
             match check.all(settings, units) {
                 Some((plan, expectation)) => {
                     let definition = define(id, entry, plan, expectation, known);
-                    catalogue.definitions.insert(id.clone(), definition);
+                    definitions.insert(id.clone(), definition);
                 }
                 None => problems.append(&mut check.problems),
             }
         }
-        problems.extend(catalogue.same_families());
+        problems.extend(same_families(&definitions));
         for id in settings.keys().filter(|id| returns_to(id, settings)) {
             problems.push((
                 format!("indicators.{id}.components"),
@@ -101,76 +103,91 @@ impl Catalogue {
         if !problems.is_empty() {
             return Err(problems);
         }
-        catalogue.gather();
-        Ok(catalogue)
+        gather(&mut definitions);
+        Ok(Self { definitions: Arc::new(definitions), units: None })
     }
 
-    /// Indicators that would have the name of another one's metric family.
-    fn same_families(&self) -> Vec<At> {
-        let mut names: BTreeMap<String, &str> = BTreeMap::new();
-        let mut problems = Vec::new();
-        for definition in self.definitions.values() {
-            for scope in [Scope::Communes, Scope::Province] {
-                let name = definition.family(scope);
-                if let Some(other) = names.insert(name.clone(), &definition.id) {
-                    let problem = format!(
-                        "'{}' and '{other}' would both be the metric '{name}'; rename one of them",
-                        definition.id
-                    );
-                    problems.push((format!("indicators.{}", definition.id), problem));
-                }
-            }
-        }
-        problems
+    /// The same without the indicators that none of these units answers for. They still are parts of
+    /// others.
+    #[must_use]
+    pub fn within(&self, units: &BTreeSet<String>) -> Self {
+        Self { definitions: Arc::clone(&self.definitions), units: Some(units.clone()) }
+    }
+
+    fn shows(&self, definition: &Definition) -> bool {
+        self.units.as_ref().is_none_or(|units| units.contains(&definition.accountable.unit))
     }
 
     /// An indicator by id.
     pub fn get(&self, id: &str) -> Option<&Definition> {
+        self.definitions.get(id).filter(|definition| self.shows(definition))
+    }
+
+    /// A part of an indicator, whoever may know of it.
+    pub(super) fn part(&self, id: &str) -> Option<&Definition> {
         self.definitions.get(id)
     }
 
     /// All indicators, by id.
     pub fn iter(&self) -> impl Iterator<Item = &Definition> {
-        self.definitions.values()
+        self.definitions.values().filter(|definition| self.shows(definition))
     }
 
     /// How many indicators there are.
     pub fn len(&self) -> usize {
-        self.definitions.len()
+        self.iter().count()
     }
 
     /// Whether there is no indicator.
     pub fn is_empty(&self) -> bool {
-        self.definitions.is_empty()
+        self.iter().next().is_none()
     }
+}
 
-    /// Adds what stands behind the components to what stands behind a composite.
-    fn gather(&mut self) {
-        let ids: Vec<String> = self.definitions.keys().cloned().collect();
-        let mut gathered = Vec::new();
-        for id in &ids {
-            let (mut measures, mut contracts) = (BTreeSet::new(), BTreeSet::new());
-            let (mut open, mut seen) = (vec![id.as_str()], BTreeSet::new());
-            while let Some(next) = open.pop() {
-                let Some(definition) = self.definitions.get(next).filter(|_| seen.insert(next))
-                else {
-                    continue;
-                };
-                measures.extend(definition.measures.iter().cloned());
-                contracts.extend(definition.contracts.iter().cloned());
-                let components = definition.plan.components().iter();
-                open.extend(components.map(|component| component.indicator.as_str()));
+/// Indicators that would have the name of another one's metric family.
+fn same_families(definitions: &BTreeMap<String, Definition>) -> Vec<At> {
+    let mut names: BTreeMap<String, &str> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for definition in definitions.values() {
+        for scope in [Scope::Communes, Scope::Province] {
+            let name = definition.family(scope);
+            if let Some(other) = names.insert(name.clone(), &definition.id) {
+                let problem = format!(
+                    "'{}' and '{other}' would both be the metric '{name}'; rename one of them",
+                    definition.id
+                );
+                problems.push((format!("indicators.{}", definition.id), problem));
             }
-            let parts: Vec<&str> =
-                seen.iter().map(|part| self.definitions[*part].version.as_str()).collect();
-            let version = if parts.len() > 1 { hash(&parts) } else { parts.concat() };
-            gathered.push((measures, contracts, version));
         }
-        for (id, (measures, contracts, version)) in ids.iter().zip(gathered) {
-            if let Some(definition) = self.definitions.get_mut(id) {
-                (definition.measures, definition.contracts) = (measures, contracts);
-                definition.version = version;
-            }
+    }
+    problems
+}
+
+/// Adds what stands behind the components to what stands behind a composite.
+fn gather(definitions: &mut BTreeMap<String, Definition>) {
+    let ids: Vec<String> = definitions.keys().cloned().collect();
+    let mut gathered = Vec::new();
+    for id in &ids {
+        let (mut measures, mut contracts) = (BTreeSet::new(), BTreeSet::new());
+        let (mut open, mut seen) = (vec![id.as_str()], BTreeSet::new());
+        while let Some(next) = open.pop() {
+            let Some(definition) = definitions.get(next).filter(|_| seen.insert(next)) else {
+                continue;
+            };
+            measures.extend(definition.measures.iter().cloned());
+            contracts.extend(definition.contracts.iter().cloned());
+            let components = definition.plan.components().iter();
+            open.extend(components.map(|component| component.indicator.as_str()));
+        }
+        let parts: Vec<&str> =
+            seen.iter().map(|part| definitions[*part].version.as_str()).collect();
+        let version = if parts.len() > 1 { hash(&parts) } else { parts.concat() };
+        gathered.push((measures, contracts, version));
+    }
+    for (id, (measures, contracts, version)) in ids.iter().zip(gathered) {
+        if let Some(definition) = definitions.get_mut(id) {
+            (definition.measures, definition.contracts) = (measures, contracts);
+            definition.version = version;
         }
     }
 }

@@ -3,13 +3,13 @@
 //! Everything is computed from the one snapshot in [`World`], so the parts of an answer belong
 //! together: the communes of a breakdown add up to the reading beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::indicator::catalogue::{Catalogue, ContractFacts, UnitName};
 use crate::indicator::definition::Definition;
 use crate::indicator::points::{Found, Question, points};
 use crate::indicator::quality;
-use crate::indicator::reading::{Accountable, Period, Point, Reading};
+use crate::indicator::reading::{Accountable, Completeness, Period, Point, Reading};
 use crate::indicator::running::running;
 use crate::indicator::sum::Slots;
 use crate::model::area::Areas;
@@ -38,6 +38,8 @@ pub struct World<'a> {
     pub province_code: &'a str,
     /// The present.
     pub now: Stamp,
+    /// The codes of today's communes that the reader may read of; everything without a set.
+    pub within: Option<&'a BTreeSet<String>>,
 }
 
 /// Where a value is asked for, on today's boundaries; for others see [`crate::indicator::layout`].
@@ -147,6 +149,7 @@ pub(super) fn reading(
     let question =
         Question { world, periods: std::slice::from_ref(period), slots, columns: &[column] };
     let found = only(points(question, definition));
+    let is_seen = slots.is_seen(column, world);
     let unit = &definition.accountable.unit;
     let name = world.units.get(unit).map(|unit| unit.name.clone());
     Reading {
@@ -155,7 +158,11 @@ pub(super) fn reading(
         closed: period.end.start() <= world.now,
         area: area.to_owned(),
         freshness: quality::freshness(world, definition),
-        completeness: quality::completeness(world, definition, period, (slots, column)),
+        completeness: if is_seen {
+            quality::completeness(world, definition, period, (slots, column))
+        } else {
+            Completeness::of_nothing(definition.completeness.as_str())
+        },
         target: quality::target(world, definition, period, found.point.value),
         point: found.point,
         final_at: quality::final_at(world, definition, period),

@@ -286,7 +286,7 @@ impl Ends {
             _ => (false, false),
         };
         let component = |id: &str| {
-            let definition = world.catalogue.get(id);
+            let definition = world.catalogue.part(id);
             definition.is_some_and(|definition| Self::of(definition, world).value)
         };
         // A running total stands at the end, too.

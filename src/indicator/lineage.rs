@@ -144,7 +144,7 @@ impl Lineage {
         };
         let id = self.add(None, node);
         let components: Vec<&Definition> =
-            one.components().filter_map(|name| ground.catalogue.get(name)).collect();
+            one.components().filter_map(|name| ground.catalogue.part(name)).collect();
         for component in &components {
             let below = self.add_indicator(ground, component);
             self.edges.insert((id.clone(), below));

@@ -66,7 +66,7 @@ impl Raw {
 pub(super) fn points(question: Question<'_>, definition: &Definition) -> Vec<Found> {
     let Question { world, periods, slots, columns } = question;
     if !rebuilding(world, definition).is_empty() {
-        return vec![unreadable(); periods.len() * columns.len()];
+        return vec![unreadable(NoValue::Rebuilding); periods.len() * columns.len()];
     }
     // A running total is asked for a longer stretch than the period at whose end it stands.
     let stretches = definition.stretches(world, periods);
@@ -87,6 +87,10 @@ pub(super) fn points(question: Question<'_>, definition: &Definition) -> Vec<Fou
             let mut raw = raw.next().expect("there is a raw value for each period and column");
             if column.is_some_and(|slot| slot >= slots.width()) {
                 raw = Raw::only(Err(NoValue::NotReported), false);
+            }
+            if !slots.is_seen(*column, world) {
+                found.push(unreadable(NoValue::OutOfReach));
+                continue;
             }
             let share = completion.share(i, *column);
             if share.nobody_reported {
@@ -111,14 +115,15 @@ pub(super) fn points(question: Question<'_>, definition: &Definition) -> Vec<Fou
     found
 }
 
-/// What is read while a measure is being rebuilt: a part of it would be a wrong figure.
-const fn unreadable() -> Found {
+/// What is read where there must be no value: while a measure is being rebuilt (a part of it would be
+/// a wrong figure), or beyond what the reader may know. Everything that reads cells passes here.
+const fn unreadable(reason: NoValue) -> Found {
     let point = Point {
         value: None,
         numerator: None,
         denominator: None,
         status: Status::Missing,
-        reason: Some(NoValue::Rebuilding),
+        reason: Some(reason),
         completeness_ratio: None,
     };
     Found { point, occurs: false }
@@ -250,7 +255,7 @@ fn ratio(
 
 /// The score, 0 to 1, of a component wherever it has a value, and whether anything was counted.
 fn scores(question: Question<'_>, part: &Component) -> Vec<(Option<f64>, bool)> {
-    let Some(definition) = question.world.catalogue.get(&part.indicator) else {
+    let Some(definition) = question.world.catalogue.part(&part.indicator) else {
         return vec![(None, false); question.periods.len() * question.columns.len()];
     };
     let score =

@@ -28,6 +28,8 @@ pub enum NoValue {
     NotInForce,
     /// A measure behind it is being rebuilt from the records.
     Rebuilding,
+    /// The area lies beyond what the reader's key reaches.
+    OutOfReach,
 }
 
 /// How settled a value is.
@@ -120,6 +122,14 @@ pub struct Completeness {
     /// Codes of communes that are missing, for `of: areas`, or from which reports are missing, for
     /// `of: measures`; none for `period`.
     pub missing: Vec<String>,
+}
+
+impl Completeness {
+    /// Where the reader may not know who reported.
+    pub(super) fn of_nothing(of: &str) -> Self {
+        let (expected, reported) = (0.0, 0.0);
+        Self { ratio: None, expected, reported, of: of.to_owned(), missing: Vec::new() }
+    }
 }
 
 /// How the value stands against the target in force, which [`crate::indicator::target::judge`] says.

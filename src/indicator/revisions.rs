@@ -343,7 +343,7 @@ fn row(sheet: &Sheet, day: crate::model::time::Day, stock: bool) -> Option<usize
 fn gather(definition: &Definition, world: &World<'_>, inputs: &mut Vec<Input>) {
     inputs.extend(definition.plan.inputs().chain(definition.expectation.inputs()).cloned());
     for part in definition.plan.components() {
-        if let Some(component) = world.catalogue.get(&part.indicator) {
+        if let Some(component) = world.catalogue.part(&part.indicator) {
             gather(component, world, inputs);
         }
     }

@@ -6,6 +6,7 @@
 //! parts always add up to the province. All sums are whole numbers of 128 bits.
 
 use crate::indicator::definition::{Amount, Input};
+use crate::indicator::evaluate::World;
 use crate::indicator::reading::Period;
 use crate::model::area::{Areas, List, MAX_AREAS};
 use crate::model::cube::{Cube, Dimension, area_of};
@@ -96,6 +97,15 @@ impl Slots {
     /// How many slots there are.
     pub(super) fn width(&self) -> usize {
         self.width
+    }
+
+    /// Whether the reader may read of a column: everything, or today's communes that are named.
+    pub(super) fn is_seen(&self, column: Option<usize>, world: &World<'_>) -> bool {
+        let Some(within) = world.within else { return true };
+        let is_today = self.kind == Kind::Communes && self.list == today(world.areas);
+        let number = column.filter(|_| is_today).and_then(|at| world.areas.current().get(at));
+        let area = number.and_then(|number| world.areas.get(*number));
+        area.is_some_and(|area| within.contains(&area.code))
     }
 
     /// Whether the slots are values of a dimension and not places.

@@ -2,7 +2,10 @@
 //!
 //! This is the bottom of the house. It has no I/O, no clock and no knowledge of any stage above.
 
+pub mod access;
 pub mod area;
+pub mod audience;
+pub mod audit;
 pub mod calendar;
 pub mod contract;
 pub mod cube;

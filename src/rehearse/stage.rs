@@ -101,6 +101,7 @@ impl<'a> Stage<'a> {
             units: &self.units,
             province_code: &self.config.province.code,
             now: self.now,
+            within: None,
         }
     }
 

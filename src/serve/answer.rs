@@ -1,16 +1,20 @@
 //! From a finished body to a response: content type, caching, conditional requests.
 //!
-//! The ETag is strong: it is a hash of the very bytes. What changes in a body without a commit is
+//! The ETag is strong: it is a hash of the very bytes and of what their reader may see. What changes in a body without a commit is
 //! only what is reckoned from "now", and that stands still for a minute
 //! ([`super::context::Asked::now`]), so a poller of an unchanged revision gets 304 for that long.
 //! The compressed form of a body gets its own tag (`-gzip`), as a strong tag demands.
 
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use serde::Serialize;
 
+use super::access::Reader;
 use super::error::ApiError;
 use super::format::Format;
+
+/// What an answer depends on besides its address.
+pub(super) const VARY: &str = "Accept, Accept-Encoding, Authorization, Origin";
 
 /// What is added to the tag of a compressed body.
 pub(super) const GZIP_MARK: &str = "-gzip\"";
@@ -79,8 +83,9 @@ impl Answer {
         let mut response = HttpResponse::Ok();
         response.insert_header((header::CACHE_CONTROL, self.keep.directive()));
         if self.keep != Keep::Never {
-            response.insert_header((header::VARY, "Accept, Accept-Encoding"));
-            let tag = tag(&self.body);
+            response.insert_header((header::VARY, VARY));
+            let reader = request.extensions().get::<Reader>().map(Reader::mark);
+            let tag = tag(&self.body, reader.as_deref().unwrap_or_default());
             if let Some(known) = known_tag(request.headers(), &tag) {
                 response.status(actix_web::http::StatusCode::NOT_MODIFIED);
                 return response.insert_header((header::ETAG, known)).finish();
@@ -106,9 +111,12 @@ impl Keep {
     }
 }
 
-/// The strong tag of a body.
-fn tag(body: &[u8]) -> String {
-    format!("\"{}\"", &blake3::hash(body).to_hex()[..32])
+/// The strong tag of a body for readers of one kind: what one of them has is never confirmed to
+/// another one.
+fn tag(body: &[u8], reader: &str) -> String {
+    let mut hash = blake3::Hasher::new();
+    hash.update(&(reader.len() as u64).to_le_bytes()).update(reader.as_bytes()).update(body);
+    format!("\"{}\"", &hash.finalize().to_hex()[..32])
 }
 
 /// The tag to repeat in a 304, if the client names `tag`, its compressed form or any (`*`).
@@ -168,7 +176,8 @@ mod tests {
 
     #[test]
     fn different_bodies_have_different_tags() {
-        assert_ne!(tag(b"{}"), tag(b"{ }"));
-        assert_eq!(tag(b"{}"), tag(b"{}"));
+        assert_ne!(tag(b"{}", ""), tag(b"{ }", ""));
+        assert_eq!(tag(b"{}", "a"), tag(b"{}", "a"));
+        assert_ne!(tag(b"{}", "a"), tag(b"{}", "b"), "another reader");
     }
 }

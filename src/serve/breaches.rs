@@ -88,7 +88,8 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         .values()
         .flat_map(|stream| &stream.register.breaches)
         .filter(|breach| {
-            source.is_none_or(|source| breach.source == source)
+            asked.sees_unit(&breach.accountable_unit)
+                && source.is_none_or(|source| breach.source == source)
                 && unit.is_none_or(|unit| breach.accountable_unit == unit)
                 && state.is_none_or(|state| breach.state == state)
                 && grade.is_none_or(|grade| breach.grade == grade)
@@ -105,7 +106,9 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 /// Breaches that go on, the breaking ones first, then the oldest first; for the console.
 pub(super) fn open<'a>(asked: &'a Asked<'_>) -> Vec<Item<'a>> {
     let streams = asked.snapshot.streams.values();
-    let mut breaches: Vec<&Breach> = streams.flat_map(|stream| stream.register.open()).collect();
+    let open = streams.flat_map(|stream| stream.register.open());
+    let mut breaches: Vec<&Breach> =
+        open.filter(|breach| asked.sees_unit(&breach.accountable_unit)).collect();
     breaches.sort_by_key(|b| (std::cmp::Reverse(b.grade), b.first_seen, b.id));
     breaches.into_iter().map(|breach| item(asked, breach)).collect()
 }

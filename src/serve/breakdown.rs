@@ -16,7 +16,7 @@ use super::envelope::Envelope;
 use super::error::ApiError;
 use super::number::Number;
 use super::period::asked_period;
-use super::place::{self, Area, Boundaries, asked_area, layout_by};
+use super::place::{self, Area, Boundaries, layout_by};
 use super::query::refused;
 use super::table::Columns;
 use super::value::Spot;
@@ -89,7 +89,7 @@ pub(super) fn breakdown(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let limit = query.count("limit", LIMIT, LIMIT)?;
     let period = asked_period(asked, definition, &query)?;
     let by = query.get("by").unwrap_or("commune");
-    let (_, boundaries) = asked_area(asked, &query)?;
+    let boundaries = place::boundaries(asked, &query)?;
     let mut rows = match by {
         "commune" => units(asked, definition, &period, (Level::Commune, boundaries))?,
         "district" => units(asked, definition, &period, (Level::District, boundaries))?,
@@ -111,7 +111,7 @@ pub(super) fn breakdown(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 /// How many points a breakdown costs: all communes, whatever the limit leaves of them.
 pub(super) fn cost(asked: &Asked<'_>) -> Result<usize, ApiError> {
     asked.definition()?;
-    Ok(place::all_of_today(&asked.definitions.areas).len())
+    Ok(place::all_of_today(&asked.world()).len())
 }
 
 /// The communes or districts.

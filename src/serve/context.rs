@@ -12,9 +12,11 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::{Uri, header};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use arc_swap::ArcSwap;
 
+use super::access::{Access, Reader};
+use super::audit::AuditReader;
 use super::custody::{Custodian, QuarantineReader};
 use super::error::ApiError;
 use super::events::Hub;
@@ -28,7 +30,9 @@ use super::targets::Fleets;
 use super::trackers::Tracker;
 use crate::clock::Clock;
 use crate::indicator::{Catalogue, ContractFacts, UnitName, World};
+use crate::model::access::Reach;
 use crate::model::area::Areas;
+use crate::model::audit::Actor;
 use crate::model::dictionary::Dictionaries;
 use crate::model::revision::Cause;
 use crate::model::schema::Lists;
@@ -46,6 +50,7 @@ pub type Observe = dyn Fn(&str, &str, u16, Duration) + Send + Sync;
 pub type Check = (&'static str, Result<(), String>);
 
 /// Everything the server needs.
+#[derive(Clone)]
 pub struct Context {
     /// The newest picture of everything; swapped after each commit.
     pub snapshot: Arc<ArcSwap<Snapshot>>,
@@ -63,8 +68,14 @@ pub struct Context {
     pub intake: Arc<dyn Intake>,
     /// Lists quarantined records.
     pub quarantine: Arc<dyn QuarantineReader>,
-    /// Carries out what people decide; `None` refuses every write.
-    pub custodian: Option<Arc<dyn Custodian>>,
+    /// Reads the audit log.
+    pub audit: Arc<dyn AuditReader>,
+    /// Carries out what people decide.
+    pub custodian: Arc<dyn Custodian>,
+    /// Whom it lets in.
+    pub access: Arc<Access>,
+    /// How far the answers of this context reach; everywhere until a reader is known.
+    pub reach: Reach,
     /// The text of `/metrics`.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// What `/metrics/indicators` shows.
@@ -82,15 +93,22 @@ pub struct Context {
 /// What is in use now: another configuration brings another context, whole.
 pub type Contexts = ArcSwap<Context>;
 
-/// The context of one request, the same from its beginning to its end.
+/// The context in use, as nobody in particular may know it.
+pub(super) fn in_use(request: &HttpRequest) -> Option<Arc<Context>> {
+    Some(request.app_data::<web::Data<Contexts>>()?.load_full())
+}
+
+/// The context of one request as its reader may know it, the same from its beginning to its end.
 #[derive(Clone)]
-pub(super) struct Current(Arc<Context>);
+pub(super) struct Current {
+    context: Arc<Context>,
+    pub(super) reader: Reader,
+}
 
 impl Current {
-    /// The one in use when the request is looked at first.
-    pub(super) fn of(request: &HttpRequest) -> Option<Self> {
-        let contexts = request.app_data::<web::Data<Contexts>>()?;
-        Some(Self(contexts.load_full()))
+    /// Who asks, as the audit log has it.
+    pub(super) fn actor(&self) -> Actor {
+        Actor::with_key(self.reader.key.as_deref())
     }
 }
 
@@ -98,7 +116,7 @@ impl std::ops::Deref for Current {
     type Target = Context;
 
     fn deref(&self) -> &Context {
-        &self.0
+        &self.context
     }
 }
 
@@ -107,8 +125,13 @@ impl FromRequest for Current {
     type Future = std::future::Ready<Result<Self, Self::Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let missing = || actix_web::error::ErrorInternalServerError("no context is in use");
-        std::future::ready(Self::of(request).ok_or_else(missing))
+        // Nobody comes here past the layer that lets readers in: without one there is no answer.
+        let missing = || actix_web::error::ErrorInternalServerError("no reader was let in");
+        let reader = request.extensions().get::<Reader>().cloned();
+        let current = in_use(request)
+            .zip(reader)
+            .map(|(context, reader)| Self { context: context.of_reader(&reader), reader });
+        std::future::ready(current.ok_or_else(missing))
     }
 }
 
@@ -140,6 +163,17 @@ pub struct Definitions {
     pub units: BTreeMap<String, UnitName>,
     /// The province itself.
     pub province: Province,
+}
+
+impl Definitions {
+    /// The same as far as these limits reach: other units and their indicators do not occur.
+    pub(super) fn within(self: &Arc<Self>, reach: &Reach) -> Arc<Self> {
+        let Some(units) = &reach.units else { return Arc::clone(self) };
+        let mut narrow = Self::clone(self);
+        narrow.catalogue = self.catalogue.within(units);
+        narrow.units.retain(|id, _| units.contains(id));
+        Arc::new(narrow)
+    }
 }
 
 /// What was known at a moment: the figures of that revision and the definitions then in force.
@@ -317,6 +351,7 @@ impl<'a> Asked<'a> {
         at: Stamp,
     ) -> Self {
         let Vintage { snapshot, definitions } = vintage;
+        let definitions = definitions.within(&context.reach);
         Self { request, context, snapshot, definitions, now: at, as_of: Some(at) }
     }
 
@@ -358,7 +393,13 @@ impl<'a> Asked<'a> {
             units: &self.definitions.units,
             province_code: &self.definitions.province.code,
             now: self.now,
+            within: self.context.areas_within(),
         }
+    }
+
+    /// Whether the reader may know of what a unit answers for.
+    pub(super) fn sees_unit(&self, unit: &str) -> bool {
+        self.context.reach.sees_unit(unit)
     }
 
     /// The name of a unit; its id in both languages if the configuration has no name for it.

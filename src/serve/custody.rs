@@ -1,10 +1,10 @@
 //! The few writes: send held records through their contract again, discard them, confirm that records
 //! have vanished.
 //!
-//! There is no access control yet, so they are refused unless the program was started to allow them
-//! ([`Context::custodian`]). A page of another site cannot write through somebody's browser: only a
-//! body of type `application/json` is taken, which a browser does not send across sites without
-//! asking first, and nothing here answers that question. All three are idempotent by nature: doing
+//! They need the scope `operate` ([`super::access`]). A page of another site cannot write through
+//! somebody's browser, though that sends a key that was typed into it: only a body of type
+//! `application/json` is taken, which a browser does not send across sites without asking first, and
+//! nothing here answers that question. All three are idempotent by nature: doing
 //! them twice finds nothing left to do. Every decision carries who made it, and a discard why.
 
 use actix_web::http::header;
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::context::{Context, Current, SourceFacts};
 use super::error::ApiError;
 use super::query::Query;
+use crate::model::audit::Actor;
 use crate::model::nearest::nearest;
 use crate::model::observation::Reason;
 use crate::model::quarantine::{Filter, Group, Quarantined, ReplaySummary, State};
@@ -25,6 +26,9 @@ use crate::model::snapshot::Paused;
 
 /// The largest body, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
+
+/// How long a body may take: who drips holds nothing up.
+const WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// The most records named by number in one request.
 const MOST_IDS: usize = 1000;
@@ -41,23 +45,29 @@ pub trait QuarantineReader: Send + Sync {
 /// An answer to wait for; the error is for the log.
 pub type Pending<T> = BoxFuture<'static, Result<T, String>>;
 
-/// Carries out what people decide.
+/// Carries out what people decide, and writes down who did, in the same transaction.
 pub trait Custodian: Send + Sync {
     /// Sends held records through their contract again.
-    fn replay(&self, filter: Filter) -> Pending<ReplaySummary>;
+    fn replay(&self, filter: Filter, who: Actor) -> Pending<ReplaySummary>;
 
     /// Marks held records as discarded; yields how many.
-    fn discard(&self, filter: Filter, by: String, why: String) -> Pending<u64>;
+    fn discard(&self, filter: Filter, by: String, why: String, who: Actor) -> Pending<u64>;
 
     /// Confirms that the records that a refused full pass missed have really vanished; `None` if no
     /// pass of the stream is refused.
-    fn confirm(&self, source: String, stream: String, by: String) -> Pending<Option<Confirmed>>;
+    fn confirm(
+        &self,
+        source: String,
+        stream: String,
+        by: String,
+        who: Actor,
+    ) -> Pending<Option<Confirmed>>;
 
     /// Lets these streams of a source take a turn as soon as they can.
-    fn pull(&self, source: &str, streams: &[String]);
+    fn pull(&self, source: &str, streams: &[String], who: Actor) -> Pending<()>;
 
     /// Notes that a source is paused, or no longer.
-    fn pause(&self, source: String, paused: Option<Paused>) -> Pending<()>;
+    fn pause(&self, source: String, paused: Option<Paused>, who: Actor) -> Pending<()>;
 }
 
 /// What was confirmed.
@@ -115,7 +125,7 @@ pub(super) async fn replay(
     let work = async {
         let (custodian, chosen) = admit::<Chosen>(&request, &context, body).await?;
         let filter = chosen.filter(&context)?;
-        custodian.replay(filter).await.map_err(ApiError::Internal)
+        custodian.replay(filter, context.actor()).await.map_err(ApiError::Internal)
     };
     done(&request, work.await)
 }
@@ -139,7 +149,8 @@ pub(super) async fn discard(
             return Err(bad("A filter that chooses everything is taken for a slip: narrow it."));
         }
         let filter = Filter { state: Some(State::Held), ..chosen.filter(&context)? };
-        let discarded = custodian.discard(filter, by, why).await.map_err(ApiError::Internal)?;
+        let discarded = custodian.discard(filter, by, why, context.actor());
+        let discarded = discarded.await.map_err(ApiError::Internal)?;
         Ok(Discarded { discarded })
     };
     done(&request, work.await)
@@ -158,7 +169,7 @@ pub(super) async fn confirm(
         let by = said("by", &asked.by, 100)?;
         check_stream(facts, &asked.stream)?;
         let name = format!("{id}.{}", asked.stream);
-        let confirmed = custodian.confirm(id, asked.stream, by).await;
+        let confirmed = custodian.confirm(id, asked.stream, by, context.actor()).await;
         confirmed.map_err(ApiError::Internal)?.ok_or_else(|| {
             ApiError::NothingToConfirm(format!("No full pass of '{name}' is refused."))
         })
@@ -184,15 +195,14 @@ pub(super) fn check_stream(facts: &SourceFacts, stream: &str) -> Result<(), ApiE
     Err(bad(&format!("'stream' is one of: {}.", names.join(", "))))
 }
 
-/// Lets a write in: switched on, of the right type, readable.
+/// Lets a write in: of the right type, readable.
 pub(super) async fn admit<T: DeserializeOwned>(
     request: &HttpRequest,
     context: &Context,
     payload: web::Payload,
 ) -> Result<(std::sync::Arc<dyn Custodian>, T), ApiError> {
-    let custodian = context.custodian.clone().ok_or(ApiError::WritesAreOff)?;
     Query::read(request.query_string(), &[])?;
-    Ok((custodian, object(request, payload).await?))
+    Ok((context.custodian.clone(), object(request, payload).await?))
 }
 
 /// The JSON object in a body.
@@ -206,6 +216,19 @@ pub(super) async fn object<T: DeserializeOwned>(
     if !essence.eq_ignore_ascii_case("application/json") {
         return Err(ApiError::MediaType);
     }
+    let body = tokio::time::timeout(WITHIN, whole(&mut payload)).await;
+    let body = body.map_err(|_| bad(&format!("The body took more than {WITHIN:?}.")))??;
+    // A list would be taken for an object's values in their order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(bad("The body is one JSON object."));
+    }
+    let read = serde_json::from_slice(&body);
+    // The parser's words name fields and places, and a value only where it stands for a field.
+    read.map_err(|error| bad(&super::error::brief(&error.to_string())))
+}
+
+/// The whole body, as long as it is no longer than it may be.
+async fn whole(payload: &mut web::Payload) -> Result<Vec<u8>, ApiError> {
     let mut body = Vec::new();
     while let Some(piece) = payload.next().await {
         let piece = piece.map_err(|_| bad("The body broke off."))?;
@@ -214,13 +237,7 @@ pub(super) async fn object<T: DeserializeOwned>(
         }
         body.extend_from_slice(&piece);
     }
-    // A list would be taken for an object's values in their order.
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(bad("The body is one JSON object."));
-    }
-    let read = serde_json::from_slice(&body);
-    // The parser's words name fields and places, and a value only where it stands for a field.
-    read.map_err(|error| bad(&super::error::brief(&error.to_string())))
+    Ok(body)
 }
 
 impl Chosen {

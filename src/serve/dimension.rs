@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::answer::Answer;
 use super::context::Asked;
 use super::error::ApiError;
-use super::place::{Boundaries, all_of_today, area, asked_area, link, unit};
+use super::place::{Boundaries, all_of_today, area, boundaries, link, unit};
 use super::table::Columns;
 use crate::indicator::{Level, Place, Unit};
 use crate::model::time::Day;
@@ -77,12 +77,14 @@ const COLUMNS: Columns = &[
 /// `…/values?boundaries=&as_of=`.
 pub(super) fn areas(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let query = asked.query()?;
-    let (_, boundaries) = asked_area(asked, &query)?;
+    let boundaries = boundaries(asked, &query)?;
     let areas = &asked.definitions.areas;
     let mut items = vec![of_today(asked, Place::Province)];
     match boundaries {
         Boundaries::Current => {
-            items.extend(all_of_today(areas).into_iter().map(|place| of_today(asked, place)));
+            items.extend(
+                all_of_today(&asked.world()).into_iter().map(|place| of_today(asked, place)),
+            );
         }
         Boundaries::AsReported => {
             for (list, of) in areas.lists().iter().enumerate() {

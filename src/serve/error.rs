@@ -10,6 +10,7 @@ use actix_web::http::{StatusCode, header};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::access::Denied;
 use super::prometheus::reply::Failed;
 use crate::model::intake::Refused;
 use crate::model::time::Stamp;
@@ -68,8 +69,16 @@ kinds! {
         "`errors` names the forms that this address offers, for `format=` or for `Accept`.";
     ONLY_POST "only-post" METHOD_NOT_ALLOWED "Method not allowed"
         "This address carries something out: it is written to with POST.";
-    WRITES_ARE_OFF "writes-are-off" FORBIDDEN "Writes are switched off"
-        "There is no access control yet, so writes are refused unless the gateway was started with `iocgw serve --allow-writes`. The command line does the same on a stopped store.";
+    KEY_NEEDED "key-needed" UNAUTHORIZED "A key is needed"
+        "Send a key as `Authorization: Bearer KEY`, or as the password of Basic; `iocgw key create` makes one. Nothing is open to everybody but what `access.anonymous` in iocgw.yaml opens.";
+    KEY_REFUSED "key-refused" UNAUTHORIZED "The key is not accepted"
+        "`detail` says whether it is unknown, expired or revoked; `iocgw key list` shows those there are.";
+    SCOPE_MISSING "scope-missing" FORBIDDEN "The key opens other things"
+        "`detail` names the scopes that it lacks; whoever administers the gateway makes a key with `iocgw key create --scope`.";
+    TOO_OFTEN "too-often" TOO_MANY_REQUESTS "Too many requests"
+        "Ask again after the seconds of `Retry-After`; `RateLimit` tells what is left. `/v1/query` asks many things at once, `/v1/events` tells by itself.";
+    BEYOND_REACH "beyond-reach" FORBIDDEN "The key does not reach so far"
+        "The key is limited to communes or units; `detail` says what was asked beyond them. What other units answer for is not there for it at all.";
     MEDIA_TYPE "media-type" UNSUPPORTED_MEDIA_TYPE "The body is not application/json"
         "Send `Content-Type: application/json`; forms of web pages cannot, which is the point.";
     BAD_BODY "bad-body" BAD_REQUEST "The body cannot be used"
@@ -151,8 +160,14 @@ pub(super) enum ApiError {
     NotAcceptable(ParameterError),
     #[error("There is no record {0} in quarantine.")]
     UnknownRecord(String),
-    #[error("This gateway was started without --allow-writes.")]
-    WritesAreOff,
+    #[error("{}", why_denied(*.0))]
+    Denied(Denied),
+    #[error("There were more requests than may be made; the next one may be made in {0} s.")]
+    TooOften(u64),
+    #[error("The key lacks the scope {0}.")]
+    ScopeMissing(String),
+    #[error("{0}")]
+    BeyondReach(String),
     #[error("The body must be sent as application/json.")]
     MediaType,
     #[error("{0}")]
@@ -266,7 +281,11 @@ impl ApiError {
             Self::UnknownRecord(_) => &UNKNOWN_RECORD,
             Self::MethodNotAllowed { allowed } if allowed == "POST" => &ONLY_POST,
             Self::NotAcceptable(_) => &NOT_ACCEPTABLE,
-            Self::WritesAreOff => &WRITES_ARE_OFF,
+            Self::TooOften(_) | Self::Denied(Denied::Rate) => &TOO_OFTEN,
+            Self::Denied(Denied::Missing) => &KEY_NEEDED,
+            Self::Denied(Denied::Scope) | Self::ScopeMissing(_) => &SCOPE_MISSING,
+            Self::Denied(Denied::Reach) | Self::BeyondReach(_) => &BEYOND_REACH,
+            Self::Denied(_) => &KEY_REFUSED,
             Self::MediaType => &MEDIA_TYPE,
             Self::BadBody(_) => &BAD_BODY,
             Self::NothingToConfirm(_) => &CONFLICT,
@@ -286,6 +305,17 @@ impl ApiError {
             Self::TooManyListeners => &TOO_MANY_LISTENERS,
             Self::NotReady(_) => &NOT_READY,
             Self::Internal(_) => &INTERNAL,
+        }
+    }
+
+    /// Why the reader was not let in, if that is what it says.
+    pub(super) fn denied(&self) -> Option<Denied> {
+        match self {
+            Self::Denied(reason) => Some(*reason),
+            Self::ScopeMissing(_) => Some(Denied::Scope),
+            Self::TooOften(_) => Some(Denied::Rate),
+            Self::BeyondReach(_) => Some(Denied::Reach),
+            _ => None,
         }
     }
 
@@ -351,6 +381,9 @@ impl ApiError {
             Self::NotReady(_) | Self::TooManyListeners => {
                 response.insert_header((header::RETRY_AFTER, "5"));
             }
+            Self::TooOften(seconds) => {
+                response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+            }
             Self::Delivery(Refused::TooMany { after }) => {
                 response.insert_header((header::RETRY_AFTER, after.to_string()));
             }
@@ -359,6 +392,12 @@ impl ApiError {
             }
             Self::Delivery(Refused::Unauthenticated(_)) => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+            }
+            Self::Denied(_) if kind.status == StatusCode::UNAUTHORIZED => {
+                // Basic too, so that a browser asks for the key.
+                for way in ["Bearer realm=\"iocgw\"", "Basic realm=\"iocgw\", charset=\"UTF-8\""] {
+                    response.append_header((header::WWW_AUTHENTICATE, way));
+                }
             }
             // What follows on the connection may be the refused body.
             Self::BodyNotAccepted | Self::DeliveryTooLarge(_) | Self::EncodedBody => {
@@ -389,6 +428,18 @@ fn refused_query(status: StatusCode, error: &str) -> HttpResponse {
     let error_type = if status == StatusCode::BAD_REQUEST { "bad_data" } else { "execution" };
     let failed = Failed { status: "error", error_type, error: &cut(error, LONGEST_ERROR) };
     HttpResponse::build(status).insert_header((header::CACHE_CONTROL, "no-store")).json(failed)
+}
+
+fn why_denied(reason: Denied) -> &'static str {
+    match reason {
+        Denied::Missing => "No key was sent, and this is not open to everybody.",
+        Denied::Unknown => "Nobody has the key that was sent.",
+        Denied::Expired => "The key has expired.",
+        Denied::Revoked => "The key was revoked.",
+        Denied::Scope => "The key opens other things.",
+        Denied::Reach => "The key does not reach so far.",
+        Denied::Rate => "There were more requests than may be made.",
+    }
 }
 
 /// At most [`ECHO`] characters of what a client sent.

@@ -197,7 +197,7 @@ fn values(
     let world = asked.world();
     let places = match scope {
         Scope::Province => vec![Place::Province],
-        Scope::Communes => all_of_today(&asked.definitions.areas),
+        Scope::Communes => all_of_today(&world),
     };
     let points = series(&world, definition, Grain::Day, (period.first, period.end), &places);
     let shown = points.into_iter().filter_map(|(_, place, point)| {

@@ -14,8 +14,9 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use tokio::time::Instant;
 
-use super::answer::mark_compressed;
-use super::context::Current;
+use super::access::origin;
+use super::answer::{VARY, mark_compressed};
+use super::context::in_use;
 use super::error::ApiError;
 
 /// The longest address, in bytes, query included.
@@ -41,9 +42,14 @@ pub(super) async fn guard<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
     let begun = Instant::now();
-    let context = Current::of(request.request());
+    let context = in_use(request.request());
     let method = label(request.method());
+    let from = context.as_ref().and_then(|context| {
+        origin::listed(&context.access.origins, request.headers()).map(str::to_owned)
+    });
+    let is_question = from.is_some() && origin::is_question(request.method(), request.headers());
     let mut response = match refusal(&request) {
+        None if is_question => request.into_response(origin::yes()).map_into_right_body(),
         Some(refusal) => {
             let response = refusal.response(request.path());
             request.into_response(response).map_into_right_body()
@@ -51,6 +57,9 @@ pub(super) async fn guard<B: MessageBody + 'static>(
         None => with_problem(next.call(request).await?),
     };
     finish(response.headers_mut());
+    if let Some(origin) = &from {
+        origin::open(response.headers_mut(), origin);
+    }
     if let Some(context) = context {
         let route = response.request().match_pattern();
         let route = route.as_deref().unwrap_or("unmatched");
@@ -100,7 +109,7 @@ fn finish(headers: &mut HeaderMap) {
     }
     // The compressing layer adds its own line beside ours; one is enough.
     if headers.get_all(header::VARY).any(|value| value != "Accept-Encoding") {
-        headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+        headers.insert(header::VARY, HeaderValue::from_static(VARY));
     }
     mark_compressed(headers);
 }

@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
+use super::access::{Denied, Refusal};
 use super::context::{Context, Current};
 use super::error::ApiError;
 use super::query::Query;
@@ -75,7 +76,13 @@ pub(super) async fn push(
                 rejected: records.rejected,
             })
         }
-        Err(error) => error.response(request.path()),
+        Err(error) => {
+            if let ApiError::Delivery(Refused::Unauthenticated(_)) = &error {
+                let (reason, route) = (Denied::Unknown, "/v1/intake/{stream}");
+                (context.access.watch)(Refusal { reason, key: None, route });
+            }
+            error.response(request.path())
+        }
     }
 }
 

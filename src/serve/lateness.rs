@@ -101,7 +101,9 @@ pub(super) type Owed<'a> = (&'a StreamState, &'a Report);
 /// Every report of every stream.
 pub(super) fn all<'a>(asked: &'a Asked<'_>) -> impl Iterator<Item = Owed<'a>> {
     let streams = asked.snapshot.streams.values();
-    streams.flat_map(|stream| stream.lateness.reports.iter().map(move |report| (&**stream, report)))
+    let all = streams
+        .flat_map(|stream| stream.lateness.reports.iter().map(move |report| (&**stream, report)));
+    all.filter(|(_, report)| asked.sees_unit(&report.accountable_unit))
 }
 
 /// Newest first, then by stream.

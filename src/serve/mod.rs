@@ -9,7 +9,9 @@
 //! `snake_case`, RFC 3339 with +07:00, ratios 0 to 1, a missing value is null
 //! with a reason, rows are flat under `items`, links are relative.
 
+mod access;
 mod answer;
+mod audit;
 mod batch;
 mod breaches;
 mod breakdown;
@@ -52,6 +54,11 @@ mod trackers;
 mod units;
 mod value;
 
+pub use access::{
+    Access, AccessSettings, Anonymous, Denied, Holder, Keyring, Limiter, Rate, RateLimits, Refusal,
+    WatchDenied, check_origin,
+};
+pub use audit::AuditReader;
 pub use context::{
     Check, Context, Contexts, Definitions, Learned, NoVintage, Observe, Province, SourceFacts,
     StreamFacts, Vintage, Vintages,

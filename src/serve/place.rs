@@ -12,7 +12,7 @@ use super::context::Asked;
 use super::error::{ApiError, ParameterError, brief};
 use super::query::{Query, refused};
 use crate::indicator::layout::cut;
-use crate::indicator::{Layout, Level, Period, Place, UNPLACED, Unit};
+use crate::indicator::{Layout, Level, Period, Place, UNPLACED, Unit, World};
 use crate::model::area::Areas;
 use crate::model::nearest::nearest;
 use crate::model::text::Bilingual;
@@ -81,9 +81,51 @@ fn asked_boundaries(query: &Query) -> Result<Option<Boundaries>, ApiError> {
     query.one_of("boundaries", &words, None)
 }
 
+/// The boundaries of an answer about all units.
+pub(super) fn boundaries(asked: &Asked<'_>, query: &Query) -> Result<Boundaries, ApiError> {
+    let boundaries = asked_boundaries(query)?.unwrap_or(Boundaries::Current);
+    within_reach(asked, &Area::Today(Place::Province), boundaries)?;
+    Ok(boundaries)
+}
+
+/// Refuses what lies beyond the communes that a key reaches. Whatever slipped through here would be
+/// read as nothing by the evaluation itself.
+fn within_reach(asked: &Asked<'_>, area: &Area, boundaries: Boundaries) -> Result<(), ApiError> {
+    let Some(within) = asked.context.areas_within() else { return Ok(()) };
+    let beyond = |what: &str| {
+        let names: Vec<String> =
+            within.iter().take(10).map(|code| format!("commune:{code}")).collect();
+        let detail = format!("The key reads {} only, and {what}.", names.join(", "));
+        Err(ApiError::BeyondReach(detail))
+    };
+    match (area, boundaries) {
+        (_, Boundaries::AsReported) => beyond("boundaries of other times are not among them"),
+        (Area::Province, _) => beyond("the province is more than that; name one with 'area'"),
+        (Area::Today(Place::Commune(number)), _) => {
+            let area = asked.definitions.areas.get(*number);
+            if area.is_some_and(|area| within.contains(&area.code)) {
+                return Ok(());
+            }
+            beyond("another one was asked for")
+        }
+        (Area::Today(Place::Unplaced), _) => beyond("another one was asked for"),
+        // Where all units are asked for, only those within reach are answered.
+        (Area::Today(Place::Province) | Area::Reported(_), _) => Ok(()),
+    }
+}
+
 /// The area and the boundaries asked for by `area=` and `boundaries=`: the province on today's
 /// boundaries without them.
 pub(super) fn asked_area(asked: &Asked<'_>, query: &Query) -> Result<(Area, Boundaries), ApiError> {
+    let (area, boundaries) = named_area(asked, query)?;
+    // `by=` without an area asks for all units, of which the reader gets those within reach.
+    let is_of_all = query.get("area").is_none() && query.get("by").is_some();
+    let about = if is_of_all { &Area::Today(Place::Province) } else { &area };
+    within_reach(asked, about, boundaries)?;
+    Ok((area, boundaries))
+}
+
+fn named_area(asked: &Asked<'_>, query: &Query) -> Result<(Area, Boundaries), ApiError> {
     let boundaries = asked_boundaries(query)?;
     let text = query.get("area").unwrap_or("province");
     if text == "province" || text == asked.definitions.province.code {
@@ -211,10 +253,17 @@ impl Named {
     }
 }
 
-/// All places of today that a table is read at: the communes, and what lies in none of them.
-pub(super) fn all_of_today(areas: &Areas) -> Vec<Place> {
-    let communes = areas.current().iter().map(|number| Place::Commune(*number));
-    communes.chain(areas.has_unplaced().then_some(Place::Unplaced)).collect()
+/// All places of today that a table is read at: the communes, and what lies in none of them; for a
+/// reader with limits those within reach.
+pub(super) fn all_of_today(world: &World<'_>) -> Vec<Place> {
+    let World { areas, within, .. } = world;
+    let is_seen = |number: &&u16| {
+        let code = areas.get(**number).map(|area| &area.code);
+        within.is_none_or(|within| code.is_some_and(|code| within.contains(code)))
+    };
+    let communes = areas.current().iter().filter(is_seen).map(|number| Place::Commune(*number));
+    let rest = areas.has_unplaced() && within.is_none();
+    communes.chain(rest.then_some(Place::Unplaced)).collect()
 }
 
 /// The table of all units of a level.
@@ -230,7 +279,7 @@ pub(super) fn layout_by(
                           boundaries=as_reported";
             Err(ParameterError::new("by", reason).into())
         }
-        Boundaries::Current => Ok(Layout::today(areas, periods, &all_of_today(areas))),
+        Boundaries::Current => Ok(Layout::today(areas, periods, &all_of_today(&asked.world()))),
         Boundaries::AsReported => {
             districts_exist(asked, periods, level)?;
             Ok(Layout::reported(areas, (periods, asked.now.day()), level, |_| true))

@@ -91,7 +91,8 @@ pub(super) async fn pull(
         let all = facts.streams.iter().map(|stream| stream.name.clone());
         let streams: Vec<_> = wanted.stream.map_or_else(|| all.collect(), |stream| vec![stream]);
         let requested_at = context.clock.now();
-        custodian.pull(&id, &streams);
+        let asked = custodian.pull(&id, &streams, context.actor());
+        asked.await.map_err(ApiError::Internal)?;
         Ok((streams, requested_at))
     };
     match work.await {
@@ -126,7 +127,8 @@ pub(super) async fn change(
         let before = context.snapshot.load().paused.get(&id).map(|before| before.since);
         let since = |paused: Paused| Paused { since: before.unwrap_or(paused.since), ..paused };
         let paused = paused.map(since);
-        custodian.pause(id.clone(), paused.clone()).await.map_err(ApiError::Internal)?;
+        let noted = custodian.pause(id.clone(), paused.clone(), context.actor());
+        noted.await.map_err(ApiError::Internal)?;
         Ok(paused)
     };
     match work.await {

@@ -3,6 +3,7 @@
 
 use rusqlite::TransactionBehavior;
 
+use super::audit;
 use super::delivery::{self, Delivery};
 use super::guards;
 use super::held::{Quarantine, Released};
@@ -157,7 +158,11 @@ impl Writer {
             }
         }
         save::revision(&transaction, commit)?;
+        let replayed = marks.map_or(0, Marks::passed);
+        let deed = self.deed.as_ref().map(|deed| deed.counting(replayed));
+        audit::write_down(&transaction, deed.as_ref(), at)?;
         transaction.commit()?;
+        self.deed = None;
         // Only now: had the commit failed, the logs would still be needed.
         if is_log_long {
             contract.written_back();

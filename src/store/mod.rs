@@ -11,6 +11,8 @@
 //! they see a [`Snapshot`], swapped in after the commit. A commit that fails leaves memory as it was;
 //! an input/output error is fatal and never retried.
 
+mod access;
+mod audit;
 mod backfill;
 mod breaches;
 mod commit;
@@ -49,6 +51,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::clock::Clock;
 use crate::fold::Plan;
 use crate::lateness::{AgeLimit, Promise};
+use crate::model::audit::{AuditEntry, AuditFilter, Deed};
 use crate::model::dictionary::Dictionaries;
 use crate::model::drift::Drift;
 use crate::model::observation::{Observations, Reject};
@@ -59,6 +62,10 @@ use crate::model::snapshot::{
 use crate::model::time::Stamp;
 use crate::model::units::Span;
 
+pub use access::{KeyReader, KeyWriter, Revoked, StoredKey};
+pub use audit::{
+    Broken, Checkpoint, SigningKey, SigningKeyError, Verified, verify as verify_audit,
+};
 pub use delivery::{Before, Delivery};
 pub use epoch::Epoch;
 pub use fsck::{Checked, Report};
@@ -202,6 +209,10 @@ pub(crate) enum Command {
     Sweep(Box<Sweep>, oneshot::Sender<Result<Swept, StoreError>>),
     Confirm(usize, String, Stamp, oneshot::Sender<Result<Option<u64>, StoreError>>),
     Pause(String, Option<Paused>, oneshot::Sender<Result<(), StoreError>>),
+    /// A command on behalf of somebody: what it does and who did it are written in one transaction.
+    For(Box<Deed>, Box<Command>),
+    Note(Box<Deed>, oneshot::Sender<Result<(), StoreError>>),
+    Sign(Arc<SigningKey>, oneshot::Sender<Result<Option<Checkpoint>, StoreError>>),
     Reload(Box<Parts>, oneshot::Sender<Result<Store, StoreError>>),
     Begin(usize, Stamp),
     End(Box<RunEnd>, oneshot::Sender<Result<(), StoreError>>),
@@ -230,6 +241,8 @@ pub struct Store {
     revision: watch::Receiver<u64>,
     fatal: watch::Receiver<Option<StoreError>>,
     path: Arc<PathBuf>,
+    /// What commands through this handle are written down as, if they are.
+    deed: Option<Deed>,
 }
 
 impl Store {
@@ -298,6 +311,28 @@ impl Store {
         self.ask(|reply| Command::Pause(source, paused, reply)).await?
     }
 
+    /// A handle whose commands are written to the audit log as this deed, each in the transaction of
+    /// what it does.
+    #[must_use]
+    pub fn on_behalf_of(&self, deed: Deed) -> Self {
+        Self { deed: Some(deed), ..self.clone() }
+    }
+
+    /// Writes to the audit log what changes nothing in the store.
+    pub async fn note(&self, deed: Deed) -> Result<(), StoreError> {
+        self.ask(|reply| Command::Note(Box::new(deed), reply)).await?
+    }
+
+    /// Signs the state of the audit log; nothing if it has not grown since the last time.
+    pub async fn sign_audit(&self, key: Arc<SigningKey>) -> Result<Option<Checkpoint>, StoreError> {
+        self.ask(|reply| Command::Sign(key, reply)).await?
+    }
+
+    /// Entries of the audit log, the newest first; reads from the disk, so not for an async thread.
+    pub fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, StoreError> {
+        audit::list(&self.path, filter)
+    }
+
     /// Notes how a run ended.
     pub async fn end(&self, end: RunEnd) -> Result<(), StoreError> {
         self.ask(|reply| Command::End(Box::new(end), reply)).await?
@@ -347,7 +382,11 @@ impl Store {
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let is_taken = self.commands.send(command(reply)).await.is_ok();
+        let command = match &self.deed {
+            Some(deed) => Command::For(Box::new(deed.clone()), Box::new(command(reply))),
+            None => command(reply),
+        };
+        let is_taken = self.commands.send(command).await.is_ok();
         // A command that nobody takes is dropped here with its reply; it must not be waited for.
         let answer = if is_taken { answer.await.ok() } else { None };
         answer.ok_or_else(|| {

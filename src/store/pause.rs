@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::StoreError;
+use super::audit;
 use super::load::Loaded;
 use super::save;
 use super::sqlite::failure;
@@ -63,6 +64,9 @@ impl Writer {
             None => transaction.execute("DELETE FROM pause WHERE source = ?1", [source])?,
         };
         save::revision(&transaction, commit)?;
-        transaction.commit()
+        audit::write_down(&transaction, self.deed.as_ref(), commit.1)?;
+        transaction.commit()?;
+        self.deed = None;
+        Ok(())
     }
 }

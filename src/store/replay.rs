@@ -10,6 +10,7 @@ use std::path::Path;
 use rusqlite::types::Value;
 use rusqlite::{Transaction, TransactionBehavior, params, params_from_iter};
 
+use super::audit;
 use super::contract::Contract;
 use super::quarantine::{self, Condition as _};
 use super::save;
@@ -94,6 +95,11 @@ pub(super) struct Marks {
 }
 
 impl Marks {
+    /// How many records pass.
+    pub(super) fn passed(&self) -> u64 {
+        self.passed.len() as u64
+    }
+
     /// Marks the records, takes those that were held off the stream's count, and yields the keys for
     /// which nothing is held any more.
     pub(super) fn apply(
@@ -248,7 +254,10 @@ impl Writer {
             save::known(&transaction, state, self.revision + 1)?;
         }
         save::revision(&transaction, (self.revision + 1, at))?;
+        let deed = self.deed.as_ref().map(|deed| deed.counting(done));
+        audit::write_down(&transaction, deed.as_ref(), at)?;
         transaction.commit()?;
+        self.deed = None;
         for (contract, key) in free {
             self.contracts[contract].held.remove(&key);
         }

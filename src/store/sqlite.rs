@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::{Connection, ErrorCode};
 
-use super::{Parts, Store, StoreError, backfill, delivery, lateness, load, pause, writer};
+use super::{
+    Parts, Store, StoreError, access, audit, backfill, delivery, lateness, load, pause, writer,
+};
 use crate::failpoint;
 use crate::model::dictionary::Dictionaries;
 
@@ -135,6 +137,8 @@ fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreError> {
         );
         connection.execute_batch(&make).map_err(|error| failed(&error))?;
     }
+    connection.execute_batch(access::TABLE).map_err(|error| failed(&error))?;
+    connection.execute_batch(audit::TABLES).map_err(|error| failed(&error))?;
     connection.execute_batch(pause::TABLE).map_err(|error| failed(&error))?;
     connection.execute_batch(backfill::TABLE).map_err(|error| failed(&error))?;
     connection.execute_batch(delivery::TABLE).map_err(|error| failed(&error))?;

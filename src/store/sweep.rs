@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
+use super::audit;
 use super::contract::Contract;
 use super::lateness;
 use super::save;
@@ -176,7 +177,10 @@ impl Writer {
         lateness::save(&transaction, &stream.name, &stream.saved_lateness, &stream.state.lateness)?;
         save::known(&transaction, &stream.state, commit.0)?;
         save::revision(&transaction, commit)?;
-        transaction.commit()
+        audit::write_down(&transaction, self.deed.as_ref(), commit.1)?;
+        transaction.commit()?;
+        self.deed = None;
+        Ok(())
     }
 
     /// Takes somebody's word for it that what the refused pass missed is gone; yields how many

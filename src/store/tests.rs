@@ -4,6 +4,7 @@
 //! Each part has its file; here is the little world that they share. Limits that would take a
 //! million records to reach are small in test builds (see `MIN_LOG` and its like).
 
+mod audit;
 mod breaches;
 mod changes;
 mod delivery;

@@ -14,6 +14,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::audit;
 use super::backfill;
 use super::breaches;
 use super::contract::Contract;
@@ -34,6 +35,7 @@ use super::{Command, Parts, QUEUE, RunEnd, Store, StoreError, StreamName, load, 
 use crate::clock::Clock;
 use crate::failpoint;
 use crate::fold::entities::{CHUNK, ORIGINS};
+use crate::model::audit::{Action, Actor, Deed};
 use crate::model::lateness::LatenessRegister;
 use crate::model::snapshot::{Circuit, Outcome, Paused, RUNS_KEPT, RunLine, Snapshot, StreamState};
 use crate::model::time::Stamp;
@@ -75,6 +77,8 @@ pub(super) struct Writer {
     pub(super) fatal: watch::Sender<Option<StoreError>>,
     path: Arc<PathBuf>,
     pub(super) buffer: Vec<u8>,
+    /// What the command at work is to be written down as, until it is.
+    pub(super) deed: Option<Deed>,
     _lock: File,
 }
 
@@ -104,6 +108,7 @@ pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
         fatal,
         path: Arc::new(path),
         buffer: Vec::new(),
+        deed: None,
         _lock: lock,
     };
     writer.publish(at);
@@ -130,7 +135,13 @@ pub(super) fn load_all(
     let (revision, at) = save::newest(&transaction)?;
     let commit = (revision + 1, at.max(parts.clock.now()));
     let mut opening = Opening { commit, changed: false };
-    opening.changed |= parts.epoch.note(&transaction, commit.0)?;
+    let is_another = parts.epoch.note(&transaction, commit.0)?;
+    opening.changed |= is_another;
+    if is_another {
+        let (gateway, action) = (Actor::gateway(), Action::ConfigurationTaken);
+        let deed = Deed::new(gateway, action, &parts.epoch.hash, "");
+        audit::write_down(&transaction, Some(&deed), commit.1)?;
+    }
     cubes::forget(&transaction, &parts.plans, &mut opening)?;
     for (plan, ids) in parts.plans.into_iter().zip(parts.keys) {
         let loaded = load::contract(&transaction, &plan)?;
@@ -229,6 +240,7 @@ impl Writer {
             revision: self.announce.subscribe(),
             fatal: self.fatal.subscribe(),
             path: Arc::clone(&self.path),
+            deed: None,
         }
     }
 
@@ -239,7 +251,15 @@ impl Writer {
 
     fn work(mut self, mut queue: mpsc::Receiver<Command>) {
         while let Some(command) = self.next(&mut queue) {
+            let command = self.on_behalf(command);
             let failed = match command {
+                // One deed at a time: what is within has been taken out already.
+                Command::For(..) => None,
+                Command::Note(deed, reply) => told(reply, self.note(&deed)),
+                Command::Sign(key, reply) => {
+                    let signed = audit::sign(&self.connection, &key, self.next_at());
+                    told(reply, signed.map_err(|error| failure(&error)))
+                }
                 Command::Build => self.build(),
                 Command::Expire => self.expire(),
                 Command::Settle(reply) => {
@@ -325,6 +345,7 @@ impl Writer {
                     None
                 }
             };
+            let failed = failed.or_else(|| self.note_rest());
             if let Some(
                 error @ (StoreError::Fatal(_) | StoreError::Foreign(_) | StoreError::Owned(_)),
             ) = failed

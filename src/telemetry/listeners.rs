@@ -8,7 +8,7 @@ use super::metrics::Maker;
 const EVENTS: [&str; 4] = ["indicator", "source", "snapshot", "resync"];
 
 /// Why the server ends or refuses a stream.
-const DROPPED: [&str; 3] = ["slow", "shutdown", "limit"];
+const DROPPED: [&str; 4] = ["slow", "shutdown", "limit", "key"];
 
 /// The families, every label set at zero from the start.
 pub struct Listeners {
@@ -23,7 +23,7 @@ impl Listeners {
         let events = make.counters("stream_events_total", "Events sent to streams.", &["event"]);
         let dropped = make.counters(
             "stream_clients_dropped_total",
-            "Streams ended or refused by the server: slow, shutdown, limit.",
+            "Streams ended or refused by the server: slow, shutdown, limit, key.",
             &["reason"],
         );
         for event in EVENTS {

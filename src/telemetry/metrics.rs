@@ -15,6 +15,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::denials::Denials;
 use super::disk;
 use super::listeners::Listeners;
 use super::reports::Reports;
@@ -138,6 +139,8 @@ pub struct Metrics {
     reports: Reports,
     /// Those who listen to events.
     pub listeners: Listeners,
+    /// About those who are not let in.
+    pub denials: Denials,
 }
 
 /// Makes families and registers them.
@@ -387,6 +390,7 @@ impl Metrics {
             ),
             reports: Reports::new(&make),
             listeners: Listeners::new(&make),
+            denials: Denials::new(&make),
             registry: registry.clone(),
             sources: RwLock::default(),
         };

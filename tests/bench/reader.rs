@@ -18,7 +18,7 @@ const QUESTIONS: usize = 60;
 pub(crate) fn measure(bench: &Bench, store: &std::path::Path, truth: &Written) -> Outcome<()> {
     // Bound and let go: the gateway gets an address that was free a moment ago.
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-    let words = ["serve", "--listen", &address];
+    let words = ["serve", "--listen", &address, "--anonymous", "read"];
     // There is nobody at "none": a reading must not wait for a source.
     let mut command = bench.with_place(Command::new(IOCGW), &words, store, "none");
     let start = Instant::now();

@@ -2,6 +2,7 @@
 #![cfg(test)]
 #![expect(clippy::float_cmp, reason = "what is compared is equal to the bit or wrong")]
 
+mod access;
 mod cli;
 mod config;
 mod console;

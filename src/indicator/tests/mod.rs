@@ -219,6 +219,7 @@ impl Fixture {
             units: &self.units,
             province_code: "40",
             now: self.now,
+            within: None,
         }
     }
 

@@ -116,7 +116,7 @@ fn days(asked: &Asked<'_>, definition: &Definition, stretch: &Stretch) -> Markup
 /// The communes, the highest value first; those without one last.
 fn communes(asked: &Asked<'_>, definition: &Definition, period: &Period) -> Markup {
     let areas = &asked.definitions.areas;
-    let layout = Layout::today(areas, std::slice::from_ref(period), &all_of_today(areas));
+    let layout = Layout::today(areas, std::slice::from_ref(period), &all_of_today(&asked.world()));
     let mut cells = layout.cells(&asked.world(), definition);
     cells.sort_by(|a, b| match (a.point.value, b.point.value) {
         (Some(a), Some(b)) => b.total_cmp(&a),

@@ -81,6 +81,7 @@ pub(super) const fn no_value(reason: Option<NoValue>) -> Both {
         Some(NoValue::NotInForce) => {
             ("Đơn vị hành chính đã thay đổi trong kỳ", "the boundaries changed in this period")
         }
+        Some(NoValue::OutOfReach) => ("Ngoài phạm vi được xem", "beyond what the key reaches"),
         Some(NoValue::Rebuilding) => ("Đang tính lại từ hồ sơ gốc", "being rebuilt"),
         None => ("Chưa có số liệu", "no value"),
     }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Shutdown, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ pub enum Streamed {
     Closed,
     /// An event of this name was handed to a listener.
     Sent(&'static str),
-    /// The server ended or refused a stream: `slow`, `shutdown` or `limit`.
+    /// The server ended or refused a stream: `slow`, `shutdown`, `limit` or `key`.
     Dropped(&'static str),
 }
 
@@ -97,6 +97,17 @@ pub(super) struct Listener {
     /// waits for more.
     handed: AtomicU64,
     socket: Option<Arc<TcpStream>>,
+    /// The key that let it in, if one was needed.
+    key: Option<String>,
+    /// Its key opens nothing any more.
+    shut_out: AtomicBool,
+}
+
+impl Listener {
+    /// Whether it is told nothing any more.
+    pub(super) fn is_shut_out(&self) -> bool {
+        self.shut_out.load(Ordering::Relaxed)
+    }
 }
 
 /// The log and its listeners.
@@ -173,14 +184,19 @@ impl Hub {
     }
 
     /// Lets a listener in, if there is room.
-    pub(super) fn enter(&self, socket: Option<Arc<TcpStream>>) -> Option<(u64, Arc<Listener>)> {
+    pub(super) fn enter(
+        &self,
+        socket: Option<Arc<TcpStream>>,
+        key: Option<String>,
+    ) -> Option<(u64, Arc<Listener>)> {
         let mut listeners = held(&self.listeners);
         if listeners.1.len() >= self.settings.clients {
             drop(listeners);
             self.count(Streamed::Dropped("limit"));
             return None;
         }
-        let listener = Arc::new(Listener { handed: AtomicU64::new(0), socket });
+        let (handed, shut_out) = (AtomicU64::new(0), AtomicBool::new(false));
+        let listener = Arc::new(Listener { handed, socket, key, shut_out });
         listeners.0 += 1;
         let number = listeners.0;
         listeners.1.insert(number, Arc::clone(&listener));
@@ -222,6 +238,19 @@ impl Hub {
                 let _ = socket.shutdown(Shutdown::Both);
                 self.count(Streamed::Dropped("slow"));
             }
+        }
+    }
+
+    /// Ends the streams whose key opens nothing any more: a key that is revoked is heard no longer
+    /// than it would be let in.
+    pub(super) fn shut_out(&self, is_over: impl Fn(Option<&str>) -> bool) {
+        let listeners: Vec<Arc<Listener>> = held(&self.listeners).1.values().cloned().collect();
+        let over = listeners.iter().filter(|each| {
+            is_over(each.key.as_deref()) && !each.shut_out.swap(true, Ordering::Relaxed)
+        });
+        if over.count() > 0 {
+            self.count(Streamed::Dropped("key"));
+            self.head.send_modify(|_| {});
         }
     }
 

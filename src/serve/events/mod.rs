@@ -13,7 +13,7 @@ mod picture;
 
 pub use hub::{EventSettings, Hub, Streamed, WatchStreams};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::net::TcpStream;
@@ -32,10 +32,12 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use self::hub::{Beginning, Entry, Event, LOOK_EVERY, Listener};
 use self::picture::{Change, Fares, Figures, Item, PROVINCE, Picture};
+use super::access::Reader;
 use super::context::{Asked, Context, Contexts, Current, Question};
 use super::error::{ApiError, ParameterError};
 use super::place::all_of_today;
 use super::query::{Query, refused};
+use crate::model::access::Scope;
 use crate::model::time::Stamp;
 
 /// How often a silent stream shows that it lives.
@@ -73,6 +75,13 @@ pub async fn tell(contexts: Arc<Contexts>) {
             _ = ticks.tick() => {}
         }
         hub.drop_slow();
+        let access = Arc::clone(&contexts.load().access);
+        hub.shut_out(|key| match key {
+            Some(key) => !access.keys.is_good(key),
+            None => {
+                access.anonymous.as_ref().is_none_or(|open| !open.scopes.contains(&Scope::Read))
+            }
+        });
         if !hub.is_heard() {
             hub.rest();
             continue;
@@ -97,6 +106,10 @@ pub async fn tell(contexts: Arc<Contexts>) {
 struct Wanted {
     indicators: Option<Vec<String>>,
     areas: Vec<String>,
+    /// The indicators that the listener may hear of, if not all.
+    of_units: Option<BTreeSet<String>>,
+    /// The sources that the listener may hear of, if not all.
+    sources: Option<BTreeSet<String>>,
 }
 
 /// A listener's place, and its end when it is dropped.
@@ -114,17 +127,21 @@ impl Drop for Seat {
 
 /// `/v1/events`.
 pub(super) async fn events(request: HttpRequest, context: Current) -> HttpResponse {
-    match open(&request, &context) {
+    match open(&request, &context, &context.reader) {
         Ok(response) => response,
         Err(error) => error.response(request.path()),
     }
 }
 
-fn open(request: &HttpRequest, context: &Context) -> Result<HttpResponse, ApiError> {
+fn open(
+    request: &HttpRequest,
+    context: &Context,
+    reader: &Reader,
+) -> Result<HttpResponse, ApiError> {
     let question = Question::of(request);
     let query = question.query()?;
     let asked = Asked::new(&question, context);
-    let wanted = wanted(&asked, &query)?;
+    let wanted = wanted(&asked, &query, reader)?;
     let resume = request.headers().get("last-event-id");
     let resume = resume.and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
     let beginning = match (resume, query.get("snapshot")) {
@@ -141,7 +158,8 @@ fn open(request: &HttpRequest, context: &Context) -> Result<HttpResponse, ApiErr
         let _ = rustix::net::sockopt::set_socket_send_buffer_size(&**socket, SEND_BUFFER);
     }
     let hub = Arc::clone(&context.events);
-    let (number, listener) = hub.enter(socket).ok_or(ApiError::TooManyListeners)?;
+    let (number, listener) =
+        hub.enter(socket, reader.key.clone()).ok_or(ApiError::TooManyListeners)?;
     let seat = Seat { hub, number, listener };
     Ok(HttpResponse::Ok()
         .force_close()
@@ -161,7 +179,7 @@ fn after(id: &str) -> Beginning {
     Beginning::After(revision, part)
 }
 
-fn wanted(asked: &Asked<'_>, query: &Query) -> Result<Wanted, ApiError> {
+fn wanted(asked: &Asked<'_>, query: &Query, reader: &Reader) -> Result<Wanted, ApiError> {
     let list = |name: &str| {
         let texts = query.filter(name)?.split(',');
         Some(texts.map(|text| text.trim().to_owned()).collect::<Vec<_>>())
@@ -174,11 +192,20 @@ fn wanted(asked: &Asked<'_>, query: &Query) -> Result<Wanted, ApiError> {
         }
     }
     let world = asked.world();
-    let codes: Vec<&str> =
-        all_of_today(world.areas).iter().map(|place| place.code(&world)).collect();
+    let codes: Vec<&str> = all_of_today(&world).iter().map(|place| place.code(&world)).collect();
+    let is_whole = world.within.is_none();
+    let usual = if is_whole { PROVINCE } else { "all" };
     let mut areas = Vec::new();
-    for area in list("areas").unwrap_or_else(|| vec![PROVINCE.to_owned()]) {
+    for area in list("areas").unwrap_or_else(|| vec![usual.to_owned()]) {
         let code = area.strip_prefix("commune:").unwrap_or(&area);
+        if code == "all" && !is_whole {
+            areas.extend(codes.iter().map(|code| (*code).to_owned()));
+            continue;
+        }
+        if code == PROVINCE && !is_whole {
+            let detail = "The key reads some communes only, and the province is more than that.";
+            return Err(ApiError::BeyondReach(detail.to_owned()));
+        }
         if code != PROVINCE && code != "all" && !codes.contains(&code) {
             let reason = "names an area that is none of today's";
             let allowed = ["province", "commune:<code of /v1/dimensions/area/values>", "all"];
@@ -186,12 +213,27 @@ fn wanted(asked: &Asked<'_>, query: &Query) -> Result<Wanted, ApiError> {
         }
         areas.push(code.to_owned());
     }
-    Ok(Wanted { indicators, areas })
+    // Whatever comes later, other units' indicators and sources are none of this reader's.
+    let of_units = asked.context.reach.units.as_ref().map(|_| {
+        let own: BTreeSet<String> = catalogue.iter().map(|each| each.id.clone()).collect();
+        own
+    });
+    let sources = match (reader.may(Scope::Sources), &asked.context.reach.units) {
+        (false, _) => Some(BTreeSet::new()),
+        (true, None) => None,
+        (true, Some(_)) => Some(asked.context.sources.keys().cloned().collect()),
+    };
+    Ok(Wanted { indicators, areas, of_units, sources })
 }
 
 impl Wanted {
     fn indicator(&self, id: &str) -> bool {
         self.indicators.as_ref().is_none_or(|ids| ids.iter().any(|each| each == id))
+            && self.of_units.as_ref().is_none_or(|own| own.contains(id))
+    }
+
+    fn source(&self, name: &str) -> bool {
+        self.sources.as_ref().is_none_or(|own| own.contains(name))
     }
 
     fn area(&self, code: &str) -> bool {
@@ -238,7 +280,7 @@ impl Reading {
     /// The next piece of the stream, however long it takes; `None` at its end.
     async fn piece(&mut self) -> Option<String> {
         loop {
-            if self.ended {
+            if self.ended || self.seat.listener.is_shut_out() {
                 return None;
             }
             self.head.borrow_and_update();
@@ -336,6 +378,9 @@ impl Reading {
                 self.finish(text, "indicator", &data);
             }
             Change::Source(source, fares) => {
+                if !self.wanted.source(source) {
+                    return;
+                }
                 begin("source");
                 let Fares { trouble, quarantined } = fares;
                 let quarantined = *quarantined;

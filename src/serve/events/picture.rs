@@ -65,7 +65,7 @@ impl Picture {
     /// Looks at one revision.
     pub(super) fn of(world: &World<'_>) -> Self {
         let mut places = vec![Place::Province];
-        places.extend(all_of_today(world.areas));
+        places.extend(all_of_today(world));
         let mut indicators = BTreeMap::new();
         for definition in world.catalogue.iter() {
             let period = newest_of(world, definition);

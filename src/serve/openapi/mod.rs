@@ -15,6 +15,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use super::access::Needs;
 use super::answer::{Answer, Keep};
 use super::context::Asked;
 use super::error::{ApiError, Kind, Problem};
@@ -116,9 +117,19 @@ pub(super) fn build(version: &str) -> Value {
     })
 }
 
-/// How a delivery says who sends it.
+/// How somebody says who they are.
 fn keys() -> Value {
     json!({
+        "api_key": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "Khóa do `iocgw key create` cấp · a key of `iocgw key create`"
+        },
+        "api_key_as_password": {
+            "type": "http",
+            "scheme": "basic",
+            "description": "Cùng khóa đó làm mật khẩu, tên tùy ý · the same key as the password, with any name"
+        },
         "delivery_key": {"type": "http", "scheme": "bearer"},
         "delivery_key_header": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
         "delivery_signature": {"type": "apiKey", "in": "header", "name": "webhook-signature"}
@@ -157,6 +168,11 @@ impl Schemas {
             "description": said(says, "\n\n"),
             "responses": self.responses(operation)
         });
+        if let Needs::Scopes(scopes) = operation.door.needs {
+            let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+            let ways = ["api_key", "api_key_as_password"];
+            written["security"] = ways.map(|way| json!({way: scopes})).to_vec().into();
+        }
         let is_form = matches!(operation.body, Some(Body::Form));
         let parameters: Vec<Value> = operation
             .parameters()

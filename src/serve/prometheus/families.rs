@@ -69,6 +69,11 @@ pub(super) fn families<'a>(asked: &'a Asked<'_>) -> impl Iterator<Item = Family<
 }
 
 impl What {
+    /// Whether it holds the province's own figures.
+    fn is_of_province(self) -> bool {
+        self == Self::Values(Scope::Province)
+    }
+
     fn name(self, definition: &Definition) -> String {
         match self {
             Self::Values(scope) => definition.family(scope),
@@ -134,7 +139,8 @@ pub(in crate::serve) fn help(definition: &Definition, scope: Scope) -> String {
 pub(super) fn choose<'a>(asked: &'a Asked<'_>, matchers: &[Matcher]) -> Vec<Chosen<'a>> {
     let about_grain = matchers.iter().any(|matcher| matcher.label == "grain");
     let grains = if about_grain { &Grain::ALL[..] } else { &Grain::ALL[..1] };
-    let places = all_of_today(&asked.definitions.areas);
+    let places = all_of_today(&asked.world());
+    let is_whole = asked.context.areas_within().is_none();
     let mut chosen = Vec::new();
     for family in families(asked) {
         let grains = if family.what == What::Target { &Grain::ALL[..1] } else { grains };
@@ -155,7 +161,7 @@ pub(super) fn choose<'a>(asked: &'a Asked<'_>, matchers: &[Matcher]) -> Vec<Chos
                     (place, labels)
                 };
                 fitting.map(with).collect()
-            } else if fit(about(), |_| "") {
+            } else if fit(about(), |_| "") && (is_whole || !family.what.is_of_province()) {
                 vec![(Place::Province, labels)]
             } else {
                 Vec::new()

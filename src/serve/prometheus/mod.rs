@@ -43,13 +43,18 @@ use super::past;
 /// The largest form, in bytes.
 const FORM_LIMIT: usize = 64 * 1024;
 
+/// How long a form may take.
+const WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// What Prometheus' clients take this server for. No `features`: Grafana asks for none then.
 const VERSION: &str = "2.42.0-compatible";
 
 /// Hands a question from the address or from a form to `reader`.
 pub(super) fn form(reader: past::Reader) -> Route {
     web::to(move |request: HttpRequest, context: Current, body: web::Payload| async move {
-        let result = match text_of(&request, body).await {
+        let slow = || Err(ApiError::BadQuery(format!("the form took more than {WITHIN:?}")));
+        let text = tokio::time::timeout(WITHIN, text_of(&request, body)).await;
+        let result = match text.unwrap_or_else(|_| slow()) {
             Ok(form) => {
                 let question = Question::of(&request).with_form(form);
                 past::answer(question, context, None, reader).await

@@ -2,6 +2,7 @@
 
 use actix_web::web;
 
+use super::door::{DELIVERY, FIGURES};
 use super::parameter::{
     AREAS, IDEMPOTENCY_KEY, INDICATORS, LAST_EVENT, SNAPSHOT, STREAM_NAME, WEBHOOK_ID,
     WEBHOOK_TIMESTAMP,
@@ -20,6 +21,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "followEvents",
             Tag::Deliveries,
+            FIGURES,
             Serves::Own(|| web::to(events::events)),
             Content::Text("text/event-stream"),
         )
@@ -37,6 +39,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "deliver",
             Tag::Deliveries,
+            DELIVERY,
             Serves::Own(|| web::to(intake::push)),
             Content::Json(shape::<intake::Body<'static>>),
         )

@@ -1,11 +1,17 @@
 //! The addresses about the gateway itself: health, metrics, the reference, and the pages for people.
 
-use super::parameter::{AS_OF, ASSET, ASSET_VERSION, INDICATOR, PERIOD, PROBLEM_CODE, VERBOSE};
-use super::{Content, Operation, Route, Serves, Tag};
+use actix_web::web;
+
+use super::door::{AUDIT, FIGURES, GATEWAY_METRICS, HEALTH, PAGES, RECORD_PAGES, SAMPLES};
+use super::parameter::{
+    ACTION, AS_OF, ASSET, ASSET_VERSION, CURSOR, INDICATOR, PAGE_LIMIT, PERIOD, PROBLEM_CODE,
+    VERBOSE,
+};
+use super::{Content, Operation, Route, Serves, Tag, shape};
 use crate::serve::error::{NOT_READY, UNKNOWN_INDICATOR, UNKNOWN_PATH};
 use crate::serve::openapi::{self, shapes};
 use crate::serve::prometheus::subset;
-use crate::serve::{console, exposition, health};
+use crate::serve::{audit, console, exposition, health};
 
 const TAG: Tag = Tag::House;
 const PLAIN: Content = Content::Text("text/plain; charset=utf-8");
@@ -14,28 +20,59 @@ const METRICS: Content = Content::Text(health::EXPOSITION);
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
+        path: "/v1/audit",
+        operations: &[Operation::read(
+            "listAudit",
+            TAG,
+            AUDIT,
+            Serves::Own(|| web::to(audit::list)),
+            Content::Listed(shape::<audit::Body>),
+        )
+        .called("Nhật ký kiểm toán", "The audit log: who did what")
+        .saying(
+            "Mới nhất trước. Mỗi dòng mang mã băm của mọi dòng trước nó; `iocgw audit verify` kiểm tra. \
+             Trang sau ở `next`.",
+            "The newest first. Each entry carries the hash of all before it; `iocgw audit verify` checks \
+             them. The next page is at `next`.",
+        )
+        .taking(&[&ACTION, &CURSOR, &PAGE_LIMIT])],
+    },
+    Route {
         path: "/livez",
-        operations: &[Operation::read("readLiveness", TAG, Serves::Quickly(health::live), PLAIN)
-            .called("Còn sống", "Alive")
-            .unkept()],
+        operations: &[Operation::read(
+            "readLiveness",
+            TAG,
+            HEALTH,
+            Serves::Quickly(health::live),
+            PLAIN,
+        )
+        .called("Còn sống", "Alive")
+        .unkept()],
     },
     Route {
         path: "/readyz",
-        operations: &[Operation::read("readReadiness", TAG, Serves::Quickly(health::ready), PLAIN)
-            .called("Sẵn sàng", "Ready")
-            .unkept()
-            .saying(
-                "Nguồn bị lỗi không bao giờ làm cổng mất sẵn sàng.",
-                "A sick source never makes the gateway unready.",
-            )
-            .taking(&[&VERBOSE])
-            .refusing(&[&NOT_READY])],
+        operations: &[Operation::read(
+            "readReadiness",
+            TAG,
+            HEALTH,
+            Serves::Quickly(health::ready),
+            PLAIN,
+        )
+        .called("Sẵn sàng", "Ready")
+        .unkept()
+        .saying(
+            "Nguồn bị lỗi không bao giờ làm cổng mất sẵn sàng.",
+            "A sick source never makes the gateway unready.",
+        )
+        .taking(&[&VERBOSE])
+        .refusing(&[&NOT_READY])],
     },
     Route {
         path: "/metrics",
         operations: &[Operation::read(
             "readMetrics",
             TAG,
+            GATEWAY_METRICS,
             Serves::Quickly(health::metrics),
             METRICS,
         )
@@ -47,6 +84,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readIndicatorMetrics",
             TAG,
+            SAMPLES,
             Serves::Blocking(exposition::indicators),
             METRICS,
         )
@@ -58,6 +96,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readReference",
             TAG,
+            FIGURES,
             Serves::Quickly(openapi::document),
             Content::Json(shapes::anything),
         )
@@ -68,6 +107,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readReferenceOfV1",
             TAG,
+            FIGURES,
             Serves::Quickly(openapi::document),
             Content::Json(shapes::anything),
         )
@@ -78,6 +118,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "showReference",
             Tag::Pages,
+            FIGURES,
             Serves::Quickly(openapi::page::page),
             PAGE,
         )
@@ -88,6 +129,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readSubset",
             Tag::Pages,
+            FIGURES,
             Serves::Quickly(subset::page),
             PLAIN,
         )
@@ -98,6 +140,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readProblem",
             Tag::Pages,
+            FIGURES,
             Serves::Quickly(health::problem),
             PLAIN,
         )
@@ -110,6 +153,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "showIndicators",
             Tag::Pages,
+            PAGES,
             Serves::Quickly(console::page),
             PAGE,
         )
@@ -121,6 +165,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "showIndicator",
             Tag::Pages,
+            PAGES,
             Serves::Blocking(console::indicator),
             PAGE,
         )
@@ -133,6 +178,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "showQuarantine",
             Tag::Pages,
+            RECORD_PAGES,
             Serves::Blocking(console::quarantine),
             PAGE,
         )
@@ -143,6 +189,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readAsset",
             Tag::Pages,
+            FIGURES,
             Serves::Quickly(console::asset),
             Content::Text("text/css; charset=utf-8"),
         )

@@ -6,6 +6,7 @@
 //! A further address is one entry here and its handler.
 
 mod deliveries;
+pub(super) mod door;
 mod house;
 pub(super) mod parameter;
 mod prometheus;
@@ -16,16 +17,21 @@ mod units;
 
 use std::future::ready;
 
+use actix_web::dev::HttpServiceFactory;
 use actix_web::guard::fn_guard;
 use actix_web::http::Method;
-use actix_web::{HttpRequest, HttpResponse, Resource, web};
+use actix_web::middleware::from_fn;
+use actix_web::{HttpRequest, HttpResponse, web};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
+use self::door::Door;
 use self::parameter::{BOM, Both, DRAWING_FORMAT, FORMAT, Parameter, Place};
+use super::access::{Needs, admit};
 use super::context::{Asked, Current, Question};
 use super::error::{
-    ApiError, BAD_BODY, BAD_PARAMETER, BODY_NOT_ACCEPTED, INTERNAL, Kind, MEDIA_TYPE, NO_VINTAGE,
-    NOT_ACCEPTABLE, UNKNOWN_PARAMETER, URL_TOO_LONG, VINTAGE_COMPACTED, WRITES_ARE_OFF,
+    ApiError, BAD_BODY, BAD_PARAMETER, BEYOND_REACH, BODY_NOT_ACCEPTED, INTERNAL, KEY_NEEDED,
+    KEY_REFUSED, Kind, MEDIA_TYPE, NO_VINTAGE, NOT_ACCEPTABLE, SCOPE_MISSING, TOO_OFTEN,
+    UNKNOWN_PARAMETER, URL_TOO_LONG, VINTAGE_COMPACTED,
 };
 use super::guard::has_body;
 use super::past::{self, Reader};
@@ -110,6 +116,8 @@ pub(super) struct Operation {
     pub(super) id: &'static str,
     pub(super) verb: Verb,
     pub(super) tag: Tag,
+    /// Who may pass.
+    pub(super) door: Door,
     pub(super) title: Both,
     /// More about it; may be empty.
     pub(super) says: Both,
@@ -129,8 +137,15 @@ pub(super) fn shape<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 }
 
 impl Operation {
-    const fn read(id: &'static str, tag: Tag, serves: Serves, content: Content) -> Self {
+    const fn read(
+        id: &'static str,
+        tag: Tag,
+        door: Door,
+        serves: Serves,
+        content: Content,
+    ) -> Self {
         Self {
+            door,
             id,
             verb: Verb::Read,
             tag,
@@ -200,6 +215,7 @@ impl Operation {
         let is_strict = self.tag != Tag::Prometheus || matches!(self.serves, Serves::Quickly(_));
         let chosen = self.parameters().any(|parameter| parameter.place == Place::Query);
         let is_written = matches!(self.body, Some(Body::Json(_)));
+        let needs_key = matches!(self.door.needs, Needs::Scopes(_));
         let usual: [(bool, &[&'static Kind]); 8] = [
             (is_strict, &[&UNKNOWN_PARAMETER]),
             (is_strict && chosen, &[&BAD_PARAMETER]),
@@ -207,7 +223,7 @@ impl Operation {
             (takes("as_of"), &[&NO_VINTAGE, &VINTAGE_COMPACTED]),
             (is_read, &[&BODY_NOT_ACCEPTED]),
             (is_written, &[&MEDIA_TYPE, &BAD_BODY]),
-            (is_written && self.tag != Tag::Readings, &[&WRITES_ARE_OFF]),
+            (needs_key, &[&KEY_NEEDED, &KEY_REFUSED, &SCOPE_MISSING, &BEYOND_REACH, &TOO_OFTEN]),
             (true, &[&URL_TOO_LONG, &INTERNAL]),
         ];
         let usual = usual.into_iter().filter(|(holds, _)| *holds).flat_map(|(_, kinds)| kinds);
@@ -275,7 +291,7 @@ impl Route {
     }
 
     /// The operation of a method.
-    fn operation(&self, method: &Method) -> Option<&'static Operation> {
+    pub(super) fn operation(&self, method: &Method) -> Option<&'static Operation> {
         self.operations.iter().find(|operation| operation.methods().contains(method))
     }
 
@@ -287,20 +303,22 @@ impl Route {
         }
     }
 
-    fn resource(&'static self) -> Resource {
+    fn resource(&'static self) -> impl HttpServiceFactory {
         let mut resource = web::resource(self.spellings()).app_data(self);
         for operation in self.operations {
             for method in operation.methods() {
                 resource = resource.route(operation.way(method));
             }
         }
-        resource.default_service(web::to(move |request: HttpRequest| {
-            let refusal = match self.operation(request.method()) {
-                Some(_) => ApiError::BodyNotAccepted,
-                None => ApiError::MethodNotAllowed { allowed: self.allowed() },
-            };
-            ready(refusal.response(request.path()))
-        }))
+        resource
+            .default_service(web::to(move |request: HttpRequest| {
+                let refusal = match self.operation(request.method()) {
+                    Some(_) => ApiError::BodyNotAccepted,
+                    None => ApiError::MethodNotAllowed { allowed: self.allowed() },
+                };
+                ready(refusal.response(request.path()))
+            }))
+            .wrap(from_fn(move |request, next| admit(self, request, next)))
     }
 }
 

@@ -384,6 +384,26 @@ pub(super) const BREACH_STATE: Parameter = query(
     "open",
     ("Còn diễn ra hay đã hết.", "Whether it goes on or was repaired."),
 );
+pub(super) const ACTION: Parameter = query(
+    "action",
+    Takes::Words(&[
+        "gateway_started",
+        "key_created",
+        "key_revoked",
+        "records_replayed",
+        "records_discarded",
+        "retractions_confirmed",
+        "source_paused",
+        "source_resumed",
+        "pull_requested",
+        "configuration_taken",
+        "configuration_refused",
+        "access_denied",
+    ]),
+    None,
+    "source_paused",
+    ("Chỉ những việc này.", "Only this was done."),
+);
 pub(super) const REPORT_STATE: Parameter = query(
     "state",
     Takes::Words(&["pending", "on_time", "missing", "late"]),

@@ -1,5 +1,6 @@
 //! The addresses that speak Prometheus' own language.
 
+use super::door::FIGURES;
 use super::parameter::{
     LABEL, PROM_END, PROM_LIMIT, PROM_MATCH, PROM_MATCHES, PROM_METRIC, PROM_QUERY, PROM_START,
     PROM_STEP, PROM_TIME, Parameter,
@@ -24,11 +25,11 @@ const fn both(
     const REFUSALS: &[&Kind] = &[&BAD_QUERY, &QUERY_FAILED];
     let [read, sent] = ids;
     [
-        Operation::read(read, TAG, Serves::Form(reader), Content::Json(shape))
+        Operation::read(read, TAG, FIGURES, Serves::Form(reader), Content::Json(shape))
             .called(title.0, title.1)
             .taking(parameters)
             .refusing(REFUSALS),
-        Operation::read(sent, TAG, Serves::Form(reader), Content::Json(shape))
+        Operation::read(sent, TAG, FIGURES, Serves::Form(reader), Content::Json(shape))
             .sent(Verb::Post, Body::Form)
             .called(title.0, title.1)
             .taking(parameters)
@@ -39,12 +40,18 @@ const fn both(
 pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/prometheus",
-        operations: &[Operation::read("knock", TAG, Serves::Quickly(promql::start), PLAIN)
-            .called("Địa chỉ gốc cho Grafana", "The base address for Grafana")
-            .saying(
-                "Cũng trả lời ở /prometheus/, có dấu gạch chéo.",
-                "Answers at /prometheus/ too, with a slash.",
-            )],
+        operations: &[Operation::read(
+            "knock",
+            TAG,
+            FIGURES,
+            Serves::Quickly(promql::start),
+            PLAIN,
+        )
+        .called("Địa chỉ gốc cho Grafana", "The base address for Grafana")
+        .saying(
+            "Cũng trả lời ở /prometheus/, có dấu gạch chéo.",
+            "Answers at /prometheus/ too, with a slash.",
+        )],
     },
     Route {
         path: "/prometheus/api/v1/query",
@@ -101,6 +108,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "listLabelValues",
             TAG,
+            FIGURES,
             Serves::Blocking(promql::label_values),
             Content::Json(shapes::words),
         )
@@ -113,6 +121,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readMetadata",
             TAG,
+            FIGURES,
             Serves::Blocking(promql::metadata),
             Content::Json(shapes::anything),
         )
@@ -125,6 +134,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readBuildInfo",
             TAG,
+            FIGURES,
             Serves::Blocking(promql::build_info),
             Content::Json(shapes::anything),
         )
@@ -135,6 +145,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "listRules",
             TAG,
+            FIGURES,
             Serves::Blocking(promql::rules),
             Content::Json(shapes::anything),
         )
@@ -145,6 +156,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "listAlerts",
             TAG,
+            FIGURES,
             Serves::Blocking(promql::alerts),
             Content::Json(shapes::anything),
         )

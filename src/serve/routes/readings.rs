@@ -7,6 +7,7 @@ use super::parameter::{
 };
 use actix_web::web;
 
+use super::door::{FIGURES, PROVINCE};
 use super::{Body, Content, Operation, Route, Serves, Tag, Verb, shape};
 use crate::serve::error::{
     BAD_PARAMETER, NO_VINTAGE, NOT_APPLICABLE, TOO_MANY_POINTS, UNKNOWN_INDICATOR,
@@ -22,8 +23,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1",
         operations: &[Operation::read(
-            "start",
-            TAG,
+"start",
+TAG,
+FIGURES,
             Serves::Quickly(catalogue::links),
             Content::Json(shape::<catalogue::Start>),
         )
@@ -33,8 +35,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/catalogue",
         operations: &[Operation::read(
-            "listIndicators",
-            TAG,
+"listIndicators",
+TAG,
+FIGURES,
             Serves::Dated(catalogue::list),
             Content::Listed(shape::<catalogue::List<'static>>),
         )
@@ -48,8 +51,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/indicators/{id}",
         operations: &[Operation::read(
-            "readIndicator",
-            TAG,
+"readIndicator",
+TAG,
+FIGURES,
             Serves::Dated(catalogue::definition),
             Content::Json(shape::<catalogue::Entry<'static>>),
         )
@@ -60,8 +64,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/indicators/{id}/value",
         operations: &[Operation::read(
-            "readValue",
-            TAG,
+"readValue",
+TAG,
+FIGURES,
             Serves::Dated(value::value),
             Content::Listed(shape::<value::Body>),
         )
@@ -78,8 +83,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/indicators/{id}/series",
         operations: &[Operation::read(
-            "readSeries",
-            TAG,
+"readSeries",
+TAG,
+FIGURES,
             Serves::Dated(series::series),
             Content::Listed(shape::<series::Body>),
         )
@@ -107,8 +113,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/indicators/{id}/breakdown",
         operations: &[Operation::read(
-            "readBreakdown",
-            TAG,
+"readBreakdown",
+TAG,
+FIGURES,
             Serves::Dated(breakdown::breakdown),
             Content::Listed(shape::<breakdown::Body>),
         )
@@ -123,8 +130,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/indicators/{id}/revisions",
         operations: &[Operation::read(
-            "readRevisions",
-            TAG,
+"readRevisions",
+TAG,
+FIGURES,
             Serves::Blocking(revisions::revisions),
             Content::Listed(shape::<revisions::Body<'static>>),
         )
@@ -158,8 +166,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/indicators/{id}/lineage",
         operations: &[Operation::read(
-            "readLineage",
-            TAG,
+"readLineage",
+TAG,
+FIGURES,
             Serves::Dated(lineage::lineage),
             Content::Drawn(shape::<lineage::Body<'static>>),
         )
@@ -176,8 +185,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/query",
         operations: &[Operation::read(
-            "queryBatch",
-            TAG,
+"queryBatch",
+TAG,
+FIGURES,
             Serves::Own(|| web::to(batch::batch)),
             Content::Json(shape::<batch::Body>),
         )
@@ -194,8 +204,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/badges/{id}.svg",
         operations: &[Operation::read(
-            "readBadge",
-            TAG,
+"readBadge",
+TAG,
+PROVINCE,
             Serves::Dated(console::picture),
             Content::Text("image/svg+xml"),
         )
@@ -210,8 +221,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/dimensions/area/values",
         operations: &[Operation::read(
-            "listAreas",
-            TAG,
+"listAreas",
+TAG,
+FIGURES,
             Serves::Dated(dimension::areas),
             Content::Listed(shape::<dimension::Body>),
         )

@@ -2,6 +2,7 @@
 
 use actix_web::web;
 
+use super::door::{CUSTODY, RECORDS, SOURCES, STEERING};
 use super::parameter::{
     AFTER, BREACH_STATE, BY_RULE, Both, CONTRACT, CURSOR, GRADE, LIMIT, PAGE_LIMIT, REASON, RECORD,
     RECORD_STATE, RULE, SOURCE, SOURCE_ID, STREAM, TARGET_STATE, UNIT,
@@ -32,8 +33,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/sources",
         operations: &[Operation::read(
-            "listSources",
-            TAG,
+"listSources",
+TAG,
+SOURCES,
             Serves::Quickly(sources::list),
             Content::Listed(shape::<sources::List<'static>>),
         )
@@ -71,8 +73,9 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/v1/sources/{id}",
         operations: &[
             Operation::read(
-                "readSource",
-                TAG,
+"readSource",
+TAG,
+SOURCES,
                 Serves::Quickly(sources::one),
                 Content::Json(shape::<sources::State<'static>>),
             )
@@ -80,8 +83,9 @@ pub(super) const ROUTES: &[Route] = &[
             .taking(&[&SOURCE_ID])
             .refusing(&[&UNKNOWN_SOURCE]),
             Operation::read(
-                "changeSource",
-                TAG,
+"changeSource",
+TAG,
+STEERING,
                 Serves::Own(|| web::to(steering::change)),
                 Content::Json(shape::<steering::Changed<'static>>),
             )
@@ -94,8 +98,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/sources/{id}/targets",
         operations: &[Operation::read(
-            "listTargets",
-            TAG,
+"listTargets",
+TAG,
+SOURCES,
             Serves::Quickly(targets::list),
             Content::Listed(shape::<targets::Body>),
         )
@@ -110,8 +115,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/sources/{id}/runs",
         operations: &[Operation::read(
-            "listRuns",
-            TAG,
+"listRuns",
+TAG,
+SOURCES,
             Serves::Quickly(runs::list),
             Content::Listed(shape::<runs::Body<'static>>),
         )
@@ -126,8 +132,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/sources/{id}/pulls",
         operations: &[Operation::read(
-            "pullSource",
-            TAG,
+"pullSource",
+TAG,
+STEERING,
             Serves::Own(|| web::to(steering::pull)),
             Content::Json(shape::<steering::Asked<'static>>),
         )
@@ -140,8 +147,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/sources/{id}/confirmations",
         operations: &[Operation::read(
-            "confirmVanished",
-            TAG,
+"confirmVanished",
+TAG,
+STEERING,
             Serves::Own(|| web::to(custody::confirm)),
             Content::Json(shape::<custody::Confirmed>),
         )
@@ -153,8 +161,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/breaches",
         operations: &[Operation::read(
-            "listBreaches",
-            TAG,
+"listBreaches",
+TAG,
+SOURCES,
             Serves::Quickly(breaches::list),
             Content::Listed(shape::<breaches::List<'static>>),
         )
@@ -168,8 +177,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/quarantine",
         operations: &[Operation::read(
-            "listQuarantine",
-            Tag::Quarantine,
+"listQuarantine",
+Tag::Quarantine,
+RECORDS,
             Serves::Own(|| web::to(quarantine::list)),
             Content::Listed(quarantine::listed),
         )
@@ -195,8 +205,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/quarantine/replays",
         operations: &[Operation::read(
-            "replayRecords",
-            Tag::Quarantine,
+"replayRecords",
+Tag::Quarantine,
+CUSTODY,
             Serves::Own(|| web::to(custody::replay)),
             Content::Json(shape::<ReplaySummary>),
         )
@@ -206,8 +217,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/quarantine/discards",
         operations: &[Operation::read(
-            "discardRecords",
-            Tag::Quarantine,
+"discardRecords",
+Tag::Quarantine,
+CUSTODY,
             Serves::Own(|| web::to(custody::discard)),
             Content::Json(shape::<custody::Discarded>),
         )
@@ -217,8 +229,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/quarantine/{id}",
         operations: &[Operation::read(
-            "readQuarantined",
-            Tag::Quarantine,
+"readQuarantined",
+Tag::Quarantine,
+RECORDS,
             Serves::Own(|| web::to(quarantine::one)),
             Content::Json(shape::<quarantine::Item>),
         )

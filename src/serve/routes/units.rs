@@ -1,5 +1,6 @@
 //! The addresses of those who answer: accountable units, and the reports that they owe.
 
+use super::door::SOURCES;
 use super::parameter::{
     CONTRACT, CURSOR, FROM, PAGE_LIMIT, PERIOD, REPORT_STATE, SOURCE, SPELL_STATE, TO, UNIT,
     UNIT_ID,
@@ -17,6 +18,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "listReports",
             TAG,
+            SOURCES,
             Serves::Quickly(lateness::list),
             Content::Listed(shape::<lateness::List<'static>>),
         )
@@ -53,6 +55,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "listUnits",
             TAG,
+            SOURCES,
             Serves::Quickly(units::list),
             Content::Listed(shape::<units::List<'static>>),
         )
@@ -64,6 +67,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readUnit",
             TAG,
+            SOURCES,
             Serves::Quickly(units::one),
             Content::Json(shape::<units::Card<'static>>),
         )

@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::test::TestRequest;
 use serde_json::{Value, json as object};
 
-use super::world::{bare, context};
+use super::world::context;
 use super::{Reply, json, send};
 
 async fn ask(body: &Value) -> Reply {
@@ -87,7 +87,6 @@ async fn what_would_cost_too_much_is_refused_before_anything_runs() {
 
 #[actix_web::test]
 async fn a_batch_needs_no_permission_to_write_and_asks_one_moment() {
-    assert!(bare().custodian.is_none());
     let one = object!({"indicator": "received", "read": "value"});
     let reply = ask(&object!({"queries": [one], "as_of": "2024-04-01T17:00"})).await;
     assert_eq!(reply.status, 404, "{}", reply.text());

@@ -20,7 +20,7 @@ async fn polling_an_unchanged_revision_gives_304_for_the_rest_of_the_minute() {
     let tag = first.header("etag").to_owned();
     assert!(tag.starts_with('"') && tag.len() == 34, "{tag}");
     assert_eq!(first.header("cache-control"), "private, max-age=5");
-    assert_eq!(first.header("vary"), "Accept, Accept-Encoding");
+    assert_eq!(first.header("vary"), "Accept, Accept-Encoding, Authorization, Origin");
     context.clock.set(Stamp(now().0 + 29));
     for sent in [tag.clone(), format!("\"x\", W/{tag}"), "*".to_owned()] {
         let reply = send(&context, known(VALUE, &sent)).await;

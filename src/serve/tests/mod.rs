@@ -3,6 +3,7 @@
 //! [`world`] makes a tiny province whose figures can be checked in one's head; each file here holds
 //! one side of the server against it.
 
+mod access;
 mod api;
 mod batch;
 mod boundaries;
@@ -11,6 +12,7 @@ mod console;
 mod custody;
 mod events;
 mod gallery;
+mod hostile;
 mod intake;
 mod lateness;
 mod lineage;

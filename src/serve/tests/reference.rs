@@ -52,7 +52,8 @@ fn address(route: &Route, operation: &Operation) -> String {
     }
 }
 
-async fn ask(route: &Route, operation: &Operation) -> Reply {
+/// A request that an operation takes.
+pub(super) fn request(route: &Route, operation: &Operation) -> TestRequest {
     let uri = address(route, operation);
     let request = match operation.verb {
         Verb::Read => TestRequest::get(),
@@ -60,20 +61,23 @@ async fn ask(route: &Route, operation: &Operation) -> Reply {
         Verb::Patch => TestRequest::patch(),
     };
     let request = request.uri(&uri);
-    let request = if operation.verb == Verb::Read {
+    if operation.verb == Verb::Read {
         request
     } else {
         // The small province's doors take a number.
         let body = if operation.id == "deliver" { "3" } else { "{}" };
         request.insert_header((header::CONTENT_TYPE, "application/json")).set_payload(body)
-    };
+    }
+}
+
+async fn ask(route: &Route, operation: &Operation) -> Reply {
     let mut world = super::world::bare();
     world.quarantine =
         std::sync::Arc::new(super::world::Listed(vec![quarantined(1, "portal", "wrong_type")]));
-    send(&std::sync::Arc::new(world), request).await
+    send(&std::sync::Arc::new(world), request(route, operation)).await
 }
 
-fn every() -> impl Iterator<Item = (&'static Route, &'static Operation)> {
+pub(super) fn every() -> impl Iterator<Item = (&'static Route, &'static Operation)> {
     routes::all().flat_map(|route| route.operations.iter().map(move |each| (route, each)))
 }
 

@@ -79,7 +79,7 @@ async fn a_pause_says_by_whom_and_why_and_keeps_its_beginning() {
 #[actix_web::test]
 async fn a_change_that_is_not_exactly_right_or_comes_from_another_site_does_nothing() {
     let refused = patch(&context(), PORTAL, r#"{"enabled": true, "by": "x"}"#).await;
-    problem(&refused, 403, "writes-are-off");
+    problem(&refused, 401, "key-needed");
     let (context, noting) = allowing();
     for body in [
         "[]",

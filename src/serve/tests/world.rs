@@ -8,9 +8,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
+use super::custody::Noting;
 use crate::clock::Clock;
 use crate::indicator::{Catalogue, ContractFacts, KnownMeasure, Settings, UnitName};
+use crate::model::access::{Grant, Reach, Scope};
 use crate::model::area::{AreaList, Areas};
+use crate::model::audit::{AuditEntry, AuditFilter};
 use crate::model::cube::{Cube, Dimension, cell, settle};
 use crate::model::dictionary::Dictionaries;
 use crate::model::intake::{Pushed, Refused, Taken};
@@ -23,15 +26,15 @@ use crate::model::text::Bilingual;
 use crate::model::time::{Day, Stamp};
 use crate::model::units::Span;
 use crate::serve::{
-    Context, Definitions, EventSettings, FleetFacts, Fleets, Hub, Intake, Learned, NoVintage,
-    Province, QuarantineReader, SourceFacts, StreamFacts, TargetFacts, TargetState, Vintage,
-    Vintages,
+    Access, AuditReader, Context, Definitions, Denied, EventSettings, FleetFacts, Fleets, Holder,
+    Hub, Intake, Keyring, Learned, Limiter, NoVintage, Province, QuarantineReader, RateLimits,
+    SourceFacts, StreamFacts, TargetFacts, TargetState, Vintage, Vintages,
 };
 
 pub(super) const AREAS: &str = "code,name\n16663,Phường B\n16681,Phường A\n17000,Xã C\n";
 pub(super) const LIST: &str = "code,vi,en\nonline,Trực tuyến,Online\ncounter,Trực tiếp,Counter\n";
 
-const INDICATORS: &str = r"
+pub(super) const INDICATORS: &str = r"
 online_rate:
   title: {vi: Tỷ lệ nộp trực tuyến, en: Share filed online}
   description: {vi: Hồ sơ nộp trực tuyến trên tổng số, en: Dossiers filed online of all}
@@ -235,7 +238,10 @@ impl Ground {
             fleets: Arc::new(Kiosks),
             intake: Arc::new(Doors),
             quarantine: Arc::new(Listed(Vec::new())),
-            custodian: None,
+            audit: Arc::new(Nothing),
+            custodian: Arc::new(Noting::default()),
+            access: access([Scope::Read, Scope::Sources, Scope::Metrics, Scope::Admin]),
+            reach: Reach::default(),
             metrics: Arc::new(|| "# TYPE iocgw_x gauge\niocgw_x 1\n".to_owned()),
             exposition: Arc::default(),
             events: Arc::new(Hub::new(
@@ -247,6 +253,45 @@ impl Ground {
             observe: Arc::new(|_, _, _, _| {}),
             version: "0.1.0",
         }
+    }
+}
+
+/// Opens this to everybody; there are no keys.
+pub(super) fn access(open: impl IntoIterator<Item = Scope>) -> Arc<Access> {
+    let grant = Grant { scopes: open.into_iter().collect(), reach: Reach::default() };
+    let anonymous = Some(Arc::new(grant));
+    let limiter = Arc::new(Limiter::new(RateLimits::default()));
+    let (keys, origins) = (Arc::new(NoKeys), Vec::new());
+    Arc::new(Access { anonymous, keys, limiter, origins, watch: Arc::new(|_| {}) })
+}
+
+/// A log in which one thing stands.
+struct Nothing;
+
+impl AuditReader for Nothing {
+    fn entries(&self, _: &AuditFilter) -> Result<Vec<AuditEntry>, String> {
+        Ok(vec![AuditEntry {
+            number: 1,
+            at: now(),
+            actor: "gateway".to_owned(),
+            action: "gateway_started".to_owned(),
+            object: "0.1.0".to_owned(),
+            detail: String::new(),
+            hash: [7; 32],
+        }])
+    }
+}
+
+/// A gateway for which nobody has made a key.
+struct NoKeys;
+
+impl Keyring for NoKeys {
+    fn holder(&self, _: &str) -> Result<Holder, Denied> {
+        Err(Denied::Unknown)
+    }
+
+    fn is_good(&self, _: &str) -> bool {
+        false
     }
 }
 

@@ -68,7 +68,8 @@ impl Place {
     pub(crate) fn ours(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--config"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"])
+            .args(["--anonymous", "read,sources,metrics", "--config"])
             .arg(self.path("config"))
             .arg("--store")
             .arg(self.path("iocgw.db"))

@@ -71,16 +71,26 @@ impl Gateway {
         folder: &Path,
         variables: &BTreeMap<String, String>,
     ) -> Result<Self, String> {
-        Self::launch(config, folder, variables, &[])
+        Self::launch(config, folder, variables, &["--anonymous", "read,sources,metrics"])
     }
 
-    /// The same, and writes over its API are let in.
+    /// The same, and only those with a key are answered.
+    pub(crate) fn start_closed(
+        config: &Path,
+        folder: &Path,
+        variables: &BTreeMap<String, String>,
+    ) -> Self {
+        Self::launch(config, folder, variables, &[])
+            .unwrap_or_else(|log| panic!("the gateway did not start:\n{log}"))
+    }
+
+    /// The same as at first, and everybody may write over its API too.
     pub(crate) fn start_writable(
         config: &Path,
         folder: &Path,
         variables: &BTreeMap<String, String>,
     ) -> Self {
-        Self::launch(config, folder, variables, &["--allow-writes"])
+        Self::launch(config, folder, variables, &["--anonymous", "read,sources,metrics,operate"])
             .unwrap_or_else(|log| panic!("the gateway did not start:\n{log}"))
     }
 
