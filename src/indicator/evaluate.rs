@@ -166,7 +166,7 @@ pub(super) fn reading(
         target: quality::target(world, definition, period, found.point.value),
         point: found.point,
         final_at: quality::final_at(world, definition, period),
-        running: running(world, definition, period, (slots, column)),
+        running: is_seen.then(|| running(world, definition, period, (slots, column))).flatten(),
         rebuilding: quality::rebuilding(world, definition),
         quarantined: quality::quarantined(world, definition),
         accountable: Accountable {

@@ -82,7 +82,9 @@ pub(super) struct List<'a> {
 /// Every spell of every stream.
 pub(super) fn all<'a>(asked: &'a Asked<'_>) -> impl Iterator<Item = (&'a StreamState, &'a Spell)> {
     let streams = asked.snapshot.streams.values();
-    streams.flat_map(|stream| stream.lateness.spells.iter().map(move |spell| (&**stream, spell)))
+    let all = streams
+        .flat_map(|stream| stream.lateness.spells.iter().map(move |spell| (&**stream, spell)));
+    all.filter(|(_, spell)| asked.sees_unit(&spell.accountable_unit))
 }
 
 /// `/v1/lateness/spells?unit=&source=&state=&limit=`.

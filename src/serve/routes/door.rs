@@ -54,5 +54,11 @@ pub(super) const AUDIT: Door = door(&[Scope::Admin], Narrows::Never);
 /// Pages for people: figures of the province, with how their sources fare.
 pub(super) const PAGES: Door = door(&[Scope::Read, Scope::Sources], Narrows::ToUnits);
 
+/// Items of registers, whoever leads them.
+pub(super) const ITEMS: Door = door(&[Scope::Read], Narrows::Never);
+
+/// Pages about items of registers.
+pub(super) const ITEM_PAGES: Door = door(&[Scope::Read, Scope::Sources], Narrows::Never);
+
 /// Pages about records in quarantine.
 pub(super) const RECORD_PAGES: Door = door(&[Scope::Read, Scope::Sources], Narrows::Never);

@@ -50,6 +50,7 @@ SOURCES,
         operations: &[Operation::read(
             "listQuality",
             TAG,
+            SOURCES,
             Serves::Blocking(quality::list),
             Content::Listed(shape::<quality::List<'static>>),
         )
@@ -61,6 +62,7 @@ SOURCES,
         operations: &[Operation::read(
             "readQuality",
             TAG,
+            SOURCES,
             Serves::Blocking(quality::one),
             Content::Json(shape::<quality::Scores<'static>>),
         )

@@ -1,5 +1,6 @@
 //! The addresses of registers that are read item by item, and of their pages.
 
+use super::door::{ITEM_PAGES, ITEMS};
 use super::parameter::{
     ITEM_CODE, ITEM_GROUP, ITEM_KIND, ITEM_STATUS, ITEM_UNIT, ON, OVERDUE, TRACKER_ID,
 };
@@ -16,6 +17,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "listTrackers",
             TAG,
+            ITEMS,
             Serves::Quickly(trackers::list),
             Content::Listed(shape::<trackers::List<'static>>),
         )
@@ -26,6 +28,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readTracker",
             TAG,
+            ITEMS,
             Serves::Quickly(trackers::one),
             Content::Json(shape::<trackers::Card<'static>>),
         )
@@ -38,6 +41,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "listItems",
             TAG,
+            ITEMS,
             Serves::Quickly(trackers::items),
             Content::Listed(shape::<trackers::Rows<'static>>),
         )
@@ -56,6 +60,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readItem",
             TAG,
+            ITEMS,
             Serves::Quickly(trackers::item),
             Content::Json(shape::<trackers::Whole<'static>>),
         )
@@ -68,6 +73,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "showTracker",
             Tag::Pages,
+            ITEM_PAGES,
             Serves::Quickly(console::tracker),
             PAGE,
         )
@@ -80,6 +86,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "showItem",
             Tag::Pages,
+            ITEM_PAGES,
             Serves::Quickly(console::tracker_item),
             PAGE,
         )

@@ -1,6 +1,6 @@
 //! The addresses of those who answer: accountable units, and the reports that they owe.
 
-use super::door::SOURCES;
+use super::door::{PAGES, SOURCES};
 use super::parameter::{
     CONTRACT, CURSOR, FROM, PAGE_LIMIT, PERIOD, REPORT_STATE, SOURCE, SPELL_STATE, TO, UNIT,
     UNIT_ID,
@@ -44,6 +44,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "listSpells",
             TAG,
+            SOURCES,
             Serves::Quickly(spells::list),
             Content::Listed(shape::<spells::List<'static>>),
         )
@@ -80,6 +81,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "showUnits",
             Tag::Pages,
+            PAGES,
             Serves::Quickly(console::units),
             PAGE,
         )
@@ -91,6 +93,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "showUnit",
             Tag::Pages,
+            PAGES,
             Serves::Blocking(console::unit),
             PAGE,
         )
