@@ -147,7 +147,15 @@ fn answer(address: SocketAddr, request: &str) -> String {
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
         Err(error) if answer.is_empty() => panic!("no answer ({error}) to {request:?}"),
-        _ => String::from_utf8_lossy(&answer).into_owned(),
+        _ => final_of(&String::from_utf8_lossy(&answer)).to_owned(),
+    }
+}
+
+/// What comes after "go on": the answer itself.
+fn final_of(answer: &str) -> &str {
+    match answer.split_once("\r\n\r\n") {
+        Some((interim, rest)) if interim.starts_with("HTTP/1.1 100 ") => final_of(rest),
+        _ => answer,
     }
 }
 

@@ -112,12 +112,19 @@ async fn each_row_that_is_changed_taken_out_moved_or_put_in_is_found_at_its_plac
         // Two fields that read the same when they are written one after the other.
         "UPDATE audit SET object = object || substr(detail, 1, 1), detail = substr(detail, 2) WHERE number = ?",
     ];
+    let mut moved = 0;
     for number in 1..=ENTRIES {
         for fault in faults {
             let mut connection = Connection::open(&world.path).unwrap();
             let transaction = connection.transaction().unwrap();
-            let changed = transaction.execute(fault, [number as i64]).unwrap();
-            assert_eq!(changed, 1);
+            let id = [number as i64];
+            let detail = "SELECT detail <> '' FROM audit WHERE number = ?";
+            let has_detail: bool = transaction.query_row(detail, id, |row| row.get(0)).unwrap();
+            if !has_detail && fault.contains("substr(detail") {
+                continue;
+            }
+            moved += usize::from(fault.contains("substr(detail"));
+            assert_eq!(transaction.execute(fault, id).unwrap(), 1);
             transaction.commit().unwrap();
             drop(connection);
             let found = verify_audit(&world.path, Some(&public), &[]).unwrap();
@@ -134,6 +141,7 @@ async fn each_row_that_is_changed_taken_out_moved_or_put_in_is_found_at_its_plac
             restore(&world, &kept);
         }
     }
+    assert!(moved > 0, "no entry has a detail to move");
 }
 
 /// The file as it was.
