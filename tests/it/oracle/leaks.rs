@@ -65,7 +65,13 @@ fn position(bytes: &[u8], pattern: &[u8], has_digits: bool) -> Option<usize> {
         b'0' if has_digits => byte.is_ascii_digit(),
         wanted => byte == wanted,
     };
-    bytes.windows(pattern.len()).position(|window| window.iter().zip(pattern).all(fits))
+    // Stores are large and what is looked for is rarely there: only where the beginning stands.
+    let literal = pattern.iter().position(|byte| has_digits && *byte == b'0');
+    let begins = &pattern[..literal.unwrap_or(pattern.len())];
+    memchr::memmem::find_iter(bytes, begins).find(|at| {
+        let window = bytes.get(*at..at + pattern.len());
+        window.is_some_and(|window| window.iter().zip(pattern).all(fits))
+    })
 }
 
 fn around(bytes: &[u8], at: usize) -> String {
