@@ -13,7 +13,8 @@ demo: ## a simulated province and the gateway on it; prints the addresses to ope
 
 test: tools ## all tests, installing first what they need; properties with 1,000 cases each
 	# Unit tests are built in less time than optimising them takes; the oracle wants a fast program.
-	PROPTEST_CASES=$${PROPTEST_CASES:-1000} CARGO_PROFILE_DEV_OPT_LEVEL=0 cargo test --locked --lib
+	PROPTEST_CASES=$${PROPTEST_CASES:-1000} cargo test --locked --lib \
+		--config profile.dev.package.ioc-gateway.opt-level=0
 	PROPTEST_CASES=$${PROPTEST_CASES:-1000} cargo test --locked --test it
 
 torture: ## the long proofs: 1,000 random kills, 50 at each place of a page's way, 100,000 cases of each property, a short run of each fuzz target
