@@ -359,8 +359,8 @@ impl Torture {
         places
     }
 
-    /// The program as shipped, and all its answers; yields how many points were compared, and how many earlier
-    /// states were read again.
+    /// The program as shipped, and all its answers; adds to what was told how many points were compared and
+    /// how many earlier states were read again.
     fn conclude(mut self, told: &Mutex<Told>) {
         self.stage.start();
         let calm_from = self.stage.systems.province.ledger().said().len();
