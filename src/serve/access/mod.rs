@@ -11,6 +11,10 @@
 //! ([`crate::indicator::World::within`]). An address whose answers cannot be narrowed like this is closed
 //! to keys with limits ([`Narrows`]); the pages for people are such ones: they are about the
 //! province.
+//!
+//! The public is told nothing at all for the time being. A count of three people in a commune is theirs,
+//! and nothing here withholds small cells yet, nor the cells from which they could be computed; so a
+//! grant for the public opens no address that needs a scope, whatever scopes it has.
 
 mod credential;
 pub(super) mod origin;
@@ -36,6 +40,7 @@ use super::context::{Context, in_use};
 use super::error::ApiError;
 use super::routes::{Operation, Route};
 use crate::model::access::{Grant, Scope};
+use crate::model::audience::Audience;
 
 /// What an address needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,6 +231,12 @@ impl Access {
             });
         }
         let reach = &reader.grant.reach;
+        if reach.audience == Audience::Public {
+            let detail = "It is for the public, and figures are told to people of the administration \
+                          only: small cells are not withheld yet. Make it for the audience \
+                          'internal'.";
+            return Err(ApiError::BeyondReach(detail.to_owned()));
+        }
         let is_closed = match to.door.narrows {
             Narrows::Never => reach.areas.is_some() || reach.units.is_some(),
             Narrows::ToUnits => reach.areas.is_some(),

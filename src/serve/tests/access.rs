@@ -15,6 +15,7 @@ use super::reference::{every, request};
 use super::world::{Ground, INDICATORS, bare, measure, sessions, snapshot, source};
 use super::{Reply, send};
 use crate::model::access::{Grant, Reach, Scope};
+use crate::model::audience::Audience;
 use crate::model::snapshot::MeasureKind;
 use crate::model::time::Day;
 use crate::model::units::Span;
@@ -51,8 +52,12 @@ fn grant(scopes: &[Scope], reach: Reach) -> Grant {
     Grant { scopes: scopes.iter().copied().collect(), reach }
 }
 
+fn public() -> Reach {
+    Reach { audience: Audience::Public, ..Reach::default() }
+}
+
 /// A world that answers nobody without a key: there is one for each scope, named after it, one for
-/// everything, one for a commune and one for a unit.
+/// everything, one for a commune, one for a unit and one for the public.
 fn closed(mut world: Context) -> (Arc<Context>, Arc<Mutex<Vec<Denied>>>) {
     let mut keys = Keys::default();
     for scope in Scope::ALL {
@@ -64,6 +69,7 @@ fn closed(mut world: Context) -> (Arc<Context>, Arc<Mutex<Vec<Denied>>>) {
     keys.0.insert("all".to_owned(), grant(&Scope::ALL, Reach::default()));
     keys.0.insert("commune".to_owned(), grant(&Scope::ALL, commune));
     keys.0.insert("unit".to_owned(), grant(&Scope::ALL, unit));
+    keys.0.insert("public".to_owned(), grant(&Scope::ALL, public()));
     let denied = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&denied);
     let watch = Arc::new(move |refusal: Refusal| noted.lock().unwrap().push(refusal.reason));
@@ -112,6 +118,30 @@ async fn c05_c06_every_address_lets_in_exactly_those_whose_key_has_its_scopes() 
         assert!(![401, 403].contains(&reply.status), "{}: {}", operation.id, reply.text());
     }
     assert!(cells > 200, "{cells} cells of the matrix");
+}
+
+#[actix_web::test]
+async fn c07_c15_nothing_is_told_to_the_public_while_small_cells_are_not_withheld() {
+    let (context, _) = closed(canaries());
+    for (route, operation, _) in of_keys() {
+        let reply = send(&context, with(request(route, operation), "public")).await;
+        problem(&reply, 403, "beyond-reach");
+        assert!(!HIDDEN.iter().any(|canary| reply.text().contains(canary)), "{}", operation.id);
+    }
+    // Nor to those who show no key, where the configuration opens reading to them as the public.
+    let mut world = canaries();
+    let access = Access {
+        anonymous: Some(Arc::new(grant(&[Scope::Read], public()))),
+        keys: Arc::new(Keys::default()),
+        limiter: Arc::new(Limiter::new(RateLimits::default())),
+        origins: Vec::new(),
+        watch: Arc::new(|_| {}),
+    };
+    world.access = Arc::new(access);
+    let context = Arc::new(world);
+    for uri in QUESTIONS {
+        problem(&send(&context, TestRequest::get().uri(uri)).await, 403, "beyond-reach");
+    }
 }
 
 #[actix_web::test]
