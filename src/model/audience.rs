@@ -12,7 +12,8 @@ pub enum Audience {
     /// People of the administration, who may see every figure that their key reaches.
     #[default]
     Internal,
-    /// Everybody: a page on the internet, a screen in a hall.
+    /// Everybody: a page on the internet, a screen in a hall. Opens nothing as long as small cells are
+    /// not withheld.
     Public,
 }
 
