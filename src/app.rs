@@ -431,6 +431,7 @@ fn definitions(config: &Config) -> serve::Definitions {
             code: config.province.code.clone(),
             name: config.province.name.clone(),
         },
+        patterns: Arc::default(),
     }
 }
 

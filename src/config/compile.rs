@@ -19,6 +19,7 @@ use crate::model::area::{AreaList, Areas};
 use crate::model::contract::Contract;
 use crate::model::declared;
 use crate::model::dictionary::Dictionaries;
+use crate::model::disclosure::DisclosureSettings;
 use crate::model::list::CodeList;
 use crate::model::nearest::nearest;
 use crate::model::schema::{Lists, Schema};
@@ -296,6 +297,10 @@ impl Compiler<'_> {
             self.personal_properties(&read);
             self.deadline(&read, "sla.in_by", contract.sla.in_by.as_ref());
             self.deadline(&read, "publication", contract.publication.as_ref());
+            let disclosure = contract.disclosure.as_ref();
+            if let Some((key, message)) = disclosure.and_then(DisclosureSettings::problem) {
+                self.files.problem(&read, &format!("disclosure.{key}"), &message);
+            }
             let schema = Schema::compile(contract, &self.lists, &self.words).map(Arc::new);
             let plan = schema.and_then(|schema| Plan::compile(contract, &schema, &self.words));
             match plan {

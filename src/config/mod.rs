@@ -31,6 +31,7 @@ use crate::lateness::Promise;
 use crate::model::area::Areas;
 use crate::model::contract::Contract;
 use crate::model::dictionary::Dictionaries;
+use crate::model::disclosure::Disclosure;
 use crate::model::schema::Lists;
 use crate::model::time::Stamp;
 use crate::model::units::Span;
@@ -156,6 +157,7 @@ impl Config {
             fresh_within: contract.sla.fresh_within,
             accountable_unit: contract.accountable_unit.clone(),
             publication: self.publications.get(&contract.contract).cloned(),
+            disclosure: Disclosure::of(contract),
         };
         self.contracts.iter().map(|(name, contract)| (name.clone(), facts(contract))).collect()
     }

@@ -14,6 +14,7 @@ use crate::indicator::inputs::Inputs;
 use crate::indicator::settings::Settings;
 use crate::model::cube::{BIN, Dimension};
 use crate::model::dictionary::Dictionaries;
+use crate::model::disclosure::Disclosure;
 use crate::model::schema::At;
 use crate::model::snapshot::MeasureKind;
 use crate::model::text::Bilingual;
@@ -44,6 +45,8 @@ pub struct ContractFacts {
     pub accountable_unit: String,
     /// The moments at which its figures are published, oldest first, if they are.
     pub publication: Option<Arc<[Stamp]>>,
+    /// What of its figures the public is not told.
+    pub disclosure: Disclosure,
 }
 
 impl ContractFacts {
@@ -126,6 +129,11 @@ impl Catalogue {
     /// A part of an indicator, whoever may know of it.
     pub(super) fn part(&self, id: &str) -> Option<&Definition> {
         self.definitions.get(id)
+    }
+
+    /// All indicators, whoever may know of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Definition> {
+        self.definitions.values()
     }
 
     /// All indicators, by id.

@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::indicator::catalogue::{Catalogue, ContractFacts, UnitName};
-use crate::indicator::definition::Definition;
+use crate::indicator::definition::{CompletenessKind, Definition};
+use crate::indicator::disclosure::Patterns;
 use crate::indicator::points::{Found, Question, points};
 use crate::indicator::quality;
 use crate::indicator::reading::{Accountable, Completeness, Period, Point, Reading};
@@ -40,6 +41,8 @@ pub struct World<'a> {
     pub now: Stamp,
     /// The codes of today's communes that the reader may read of; everything without a set.
     pub within: Option<&'a BTreeSet<String>>,
+    /// What is withheld, where the reader is the public; without it nothing is.
+    pub public: Option<&'a Patterns>,
 }
 
 /// Where a value is asked for, on today's boundaries; for others see [`crate::indicator::layout`].
@@ -149,6 +152,8 @@ pub(super) fn reading(
     let question =
         Question { world, periods: std::slice::from_ref(period), slots, columns: &[column] };
     let found = only(points(question, definition));
+    // Who reported says something about whoever there is little of.
+    let is_told = world.public.is_none() || definition.completeness == CompletenessKind::Period;
     let is_seen = slots.is_seen(column, world);
     let unit = &definition.accountable.unit;
     let name = world.units.get(unit).map(|unit| unit.name.clone());
@@ -158,7 +163,7 @@ pub(super) fn reading(
         closed: period.end.start() <= world.now,
         area: area.to_owned(),
         freshness: quality::freshness(world, definition),
-        completeness: if is_seen {
+        completeness: if is_seen && is_told {
             quality::completeness(world, definition, period, (slots, column))
         } else {
             Completeness::of_nothing(definition.completeness.as_str())

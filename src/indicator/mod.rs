@@ -12,6 +12,7 @@ mod check;
 pub mod comparison;
 mod coverage;
 pub mod definition;
+pub mod disclosure;
 pub mod evaluate;
 pub mod family;
 mod inputs;
@@ -33,6 +34,7 @@ mod tests;
 
 pub use catalogue::{Catalogue, ContractFacts, KnownMeasure, UnitName};
 pub use definition::Definition;
+pub use disclosure::Patterns;
 pub use evaluate::{BreakdownError, By, Place, Row, UNPLACED, World, breakdown, value};
 pub use family::Scope;
 pub use layout::{Layout, Level, Unit};

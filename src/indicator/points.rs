@@ -17,10 +17,11 @@
 //! | a running total of which some days are not known | what is known, never final | |
 //! | a component that is null, `missing: refuse` | null | `missing_component` |
 //! | … `reweight`, `zero` | from the others; null if all are null | `missing_component` |
+//! | anything that the public may not know ([`crate::indicator::disclosure`]) | null | `suppressed`, `not_public` |
 //! | a change from or to null, or as a share of 0 | null | |
 
 use crate::indicator::coverage::{Coverage, least_through};
-use crate::indicator::definition::{Amount, Definition, Plan};
+use crate::indicator::definition::{Amount, CompletenessKind, Definition, Plan};
 use crate::indicator::evaluate::World;
 use crate::indicator::quality::{Completion, is_published, rebuilding};
 use crate::indicator::quantile::Quantiles;
@@ -68,12 +69,14 @@ pub(super) fn points(question: Question<'_>, definition: &Definition) -> Vec<Fou
     if !rebuilding(world, definition).is_empty() {
         return vec![unreadable(NoValue::Rebuilding); periods.len() * columns.len()];
     }
+    let asked = periods;
     // A running total is asked for a longer stretch than the period at whose end it stands.
     let stretches = definition.stretches(world, periods);
     let (question, periods) = (Question { periods: &stretches, ..question }, &*stretches);
     let gaps = Gaps::of(world, definition, periods, (slots, columns));
     let raw = raw(question, definition);
     let completion = Completion::of(definition, world, periods, slots);
+    let is_told = world.public.is_none() || definition.completeness == CompletenessKind::Period;
     let settled = least_through(&definition.contracts, world.snapshot);
     let mut found = Vec::with_capacity(raw.len());
     let mut raw = raw.into_iter();
@@ -92,6 +95,14 @@ pub(super) fn points(question: Question<'_>, definition: &Definition) -> Vec<Fou
                 found.push(unreadable(NoValue::OutOfReach));
                 continue;
             }
+            let withheld = world.public.and_then(|patterns| {
+                patterns.withheld(world, definition, (&asked[i], is_final), (slots, *column))
+            });
+            if let Some(reason) = withheld {
+                // Whether anything was counted is withheld with it.
+                found.push(Found { occurs: true, ..unreadable(reason) });
+                continue;
+            }
             let share = completion.share(i, *column);
             if share.nobody_reported {
                 withhold(&mut raw);
@@ -107,7 +118,7 @@ pub(super) fn points(question: Question<'_>, definition: &Definition) -> Vec<Fou
                 denominator: raw.denominator,
                 status,
                 reason: raw.value.err(),
-                completeness_ratio: share.ratio,
+                completeness_ratio: share.ratio.filter(|_| is_told),
             };
             found.push(Found { point, occurs: raw.occurs });
         }

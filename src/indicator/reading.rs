@@ -30,6 +30,10 @@ pub enum NoValue {
     Rebuilding,
     /// The area lies beyond what the reader's key reaches.
     OutOfReach,
+    /// Withheld from the public, because it is about few people or would tell of few.
+    Suppressed,
+    /// Not told to the public in this form: it is told whole months, quarters and years that are final.
+    NotPublic,
 }
 
 /// How settled a value is.

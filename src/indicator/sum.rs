@@ -108,6 +108,16 @@ impl Slots {
         area.is_some_and(|area| within.contains(&area.code))
     }
 
+    /// Whether the public may be told of a column: the province, or one of today's communes.
+    pub(super) fn is_of_public(&self, column: Option<usize>, world: &World<'_>) -> bool {
+        let is_today = self.list == today(world.areas);
+        match (&self.kind, column) {
+            (Kind::Whole | Kind::Communes, None) => true,
+            (Kind::Communes, Some(slot)) => is_today && slot < self.width,
+            _ => false,
+        }
+    }
+
     /// Whether the slots are values of a dimension and not places.
     pub(super) fn by_dimension(&self) -> bool {
         matches!(self.kind, Kind::Values(_))

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::model::deadline::InBy;
+use crate::model::disclosure::DisclosureSettings;
 use crate::model::text::Bilingual;
 use crate::model::units::Span;
 
@@ -64,6 +65,9 @@ pub struct Contract {
     /// its end. Without it they are final as soon as the period is over and covered.
     #[serde(default)]
     pub publication: Option<InBy>,
+    /// What of its figures is kept from the public; without it every number of people below five is.
+    #[serde(default)]
+    pub disclosure: Option<DisclosureSettings>,
     /// The typed fields, by name.
     pub properties: BTreeMap<String, Property>,
     /// What follows from the fields and is computed, by name.

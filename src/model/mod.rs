@@ -13,6 +13,7 @@ pub mod deadline;
 pub mod declared;
 pub mod derived;
 pub mod dictionary;
+pub mod disclosure;
 pub mod drift;
 pub mod expr;
 pub mod intake;

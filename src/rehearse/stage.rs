@@ -102,6 +102,7 @@ impl<'a> Stage<'a> {
             province_code: &self.config.province.code,
             now: self.now,
             within: None,
+            public: None,
         }
     }
 

@@ -29,7 +29,7 @@ use super::routes::{self, Operation};
 use super::targets::Fleets;
 use super::trackers::Tracker;
 use crate::clock::Clock;
-use crate::indicator::{Catalogue, ContractFacts, UnitName, World};
+use crate::indicator::{Catalogue, ContractFacts, Patterns, UnitName, World};
 use crate::model::access::Reach;
 use crate::model::area::Areas;
 use crate::model::audit::Actor;
@@ -163,6 +163,8 @@ pub struct Definitions {
     pub units: BTreeMap<String, UnitName>,
     /// The province itself.
     pub province: Province,
+    /// What of all this the public is not told.
+    pub patterns: Arc<Patterns>,
 }
 
 impl Definitions {
@@ -394,6 +396,7 @@ impl<'a> Asked<'a> {
             province_code: &self.definitions.province.code,
             now: self.now,
             within: self.context.areas_within(),
+            public: self.context.is_for_public().then_some(&*self.definitions.patterns),
         }
     }
 

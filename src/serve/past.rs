@@ -66,6 +66,10 @@ pub(super) async fn answer(
 
 /// What was known at a moment that the parameter `name` gave.
 pub(super) fn vintage(context: &Context, name: &str, at: Stamp) -> Result<Vintage, ApiError> {
+    if context.is_for_public() {
+        let detail = format!("The public is told what is known now; leave out '{name}'.");
+        return Err(ApiError::BeyondReach(detail));
+    }
     // Known "at the end of that second": the second must be over.
     if at >= context.clock.now() {
         return Err(refusal(name, at, NoVintage::NotYet));

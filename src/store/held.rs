@@ -5,9 +5,11 @@
 //! says nothing about a newer bad one. Where the bad one's version could not be read, any good version
 //! lets it go, but its values stay for a replay, because it might have been the newer one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::contract::Contract;
 use super::writer::Writer;
@@ -115,7 +117,41 @@ impl Quarantine<'_> {
             .query_row(params![state.source, state.stream, &fingerprint[..]], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })
-            .optional()
+            .optional()?
+            .map_or_else(|| self.read_otherwise(state, reject), |known| Ok(Some(known)))
+    }
+
+    /// The same version of the same record, held for the same reason since a time when other fields of
+    /// it were read: whoever changes what a stream maps is asked for everything again, and what was
+    /// bad then is bad now, once.
+    fn read_otherwise(
+        &self,
+        state: &StreamState,
+        reject: &Reject,
+    ) -> Result<Option<(i64, String)>, rusqlite::Error> {
+        let Some((key, version)) = reject.key.map(u128::to_le_bytes).zip(reject.version) else {
+            return Ok(None);
+        };
+        let mut statement = self.transaction.prepare_cached(
+            "SELECT id, state, held FROM quarantine WHERE contract = ?1 AND key = ?2 AND state = 'held'
+             AND source = ?3 AND stream = ?4 AND version = ?5 AND reason = ?6 ORDER BY id",
+        )?;
+        let of = params![
+            state.contract,
+            &key[..],
+            state.source,
+            state.stream,
+            version,
+            reject.reason.as_str()
+        ];
+        let mut rows = statement.query(of)?;
+        let names = names(&reject.held);
+        while let Some(row) = rows.next()? {
+            if self::names(&row.get::<_, String>(2)?) != names {
+                return Ok(Some((row.get(0)?, row.get(1)?)));
+            }
+        }
+        Ok(None)
     }
 
     fn again(&self, id: i64, becomes: &str, reject: &Reject) -> Result<(), rusqlite::Error> {
@@ -123,7 +159,8 @@ impl Quarantine<'_> {
         self.transaction
             .prepare_cached(
                 "UPDATE quarantine SET attempts = attempts + 1, last_seen = ?2, state = ?3, reason = ?4, rule = ?5, shape = ?6, key = ?7, version = ?8,
-                 contract_version = ?9, held = CASE WHEN ?3 = 'resolved' THEN '' WHEN held = '' THEN ?10 ELSE held END WHERE id = ?1",
+                 contract_version = ?9, fingerprint = ?11,
+                 held = CASE WHEN ?3 = 'resolved' THEN '' WHEN held = '' OR fingerprint <> ?11 THEN ?10 ELSE held END WHERE id = ?1",
             )?
             .execute(params![
                 id,
@@ -136,6 +173,7 @@ impl Quarantine<'_> {
                 reject.version,
                 self.batch.contract_version,
                 reject.held,
+                &reject.fingerprint.to_le_bytes()[..],
             ])?;
         Ok(())
     }
@@ -170,6 +208,16 @@ impl Quarantine<'_> {
             ])?;
         Ok(())
     }
+}
+
+/// The names of the fields that are kept of a record in quarantine.
+fn names(held: &str) -> BTreeSet<String> {
+    #[derive(Default, Deserialize)]
+    struct Kept {
+        #[serde(default)]
+        values: BTreeMap<String, IgnoredAny>,
+    }
+    serde_json::from_str::<Kept>(held).unwrap_or_default().values.into_keys().collect()
 }
 
 impl Contract {

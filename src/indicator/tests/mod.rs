@@ -4,6 +4,7 @@
 //! and `lodging`, limit one day) with a stream each, and noon of 10 April 2024 as the present.
 
 mod catalogue;
+mod disclosure;
 mod nulls;
 mod places;
 mod qualifiers;
@@ -22,6 +23,7 @@ use super::{
 use crate::model::area::{AreaList, Areas};
 use crate::model::cube::{BIN, BIN_BITS, Dimension, bin, cell, settle};
 use crate::model::dictionary::Dictionaries;
+use crate::model::disclosure::Disclosure;
 use crate::model::schema::At;
 use crate::model::snapshot::{Measure, MeasureKind, Snapshot, StreamState};
 use crate::model::text::Bilingual;
@@ -86,6 +88,7 @@ impl Fixture {
             fresh_within: Span::seconds(seconds),
             accountable_unit: "office".to_owned(),
             publication: None,
+            disclosure: Disclosure::default(),
         };
         let mut fixture = Self {
             snapshot: Snapshot { revision: 7, at: stamp(NOON), ..Snapshot::default() },
@@ -220,6 +223,7 @@ impl Fixture {
             province_code: "40",
             now: self.now,
             within: None,
+            public: None,
         }
     }
 

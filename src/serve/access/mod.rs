@@ -12,9 +12,10 @@
 //! to keys with limits ([`Narrows`]); the pages for people are such ones: they are about the
 //! province.
 //!
-//! The public is told nothing at all for the time being. A count of three people in a commune is theirs,
-//! and nothing here withholds small cells yet, nor the cells from which they could be computed; so a
-//! grant for the public opens no address that needs a scope, whatever scopes it has.
+//! The same holds of what the public is told. A grant for the public opens the few addresses of figures
+//! ([`super::routes::door::Door::told`]), whatever scopes it has, and what is read there passes the one
+//! layer that withholds small cells, and the cells from which they could be computed
+//! ([`crate::indicator::disclosure`]).
 
 mod credential;
 pub(super) mod origin;
@@ -231,10 +232,9 @@ impl Access {
             });
         }
         let reach = &reader.grant.reach;
-        if reach.audience == Audience::Public {
-            let detail = "It is for the public, and figures are told to people of the administration \
-                          only: small cells are not withheld yet. Make it for the audience \
-                          'internal'.";
+        if reach.audience == Audience::Public && to.door.told != Audience::Public {
+            let detail = "This address is for people of the administration. The public reads the \
+                          catalogue, and values, series and breakdowns of indicators.";
             return Err(ApiError::BeyondReach(detail.to_owned()));
         }
         let is_closed = match to.door.narrows {
@@ -304,6 +304,11 @@ impl Context {
         narrow.definitions = self.definitions.within(reach);
         narrow.sources.retain(|_, facts| reach.sees_unit(&facts.accountable_unit));
         Arc::new(narrow)
+    }
+
+    /// Whether the reader is the public.
+    pub(super) fn is_for_public(&self) -> bool {
+        self.reach.audience == Audience::Public
     }
 
     /// The codes of the communes that the reader may read of, if not all.

@@ -81,6 +81,10 @@ pub(super) const fn no_value(reason: Option<NoValue>) -> Both {
         Some(NoValue::NotInForce) => {
             ("Đơn vị hành chính đã thay đổi trong kỳ", "the boundaries changed in this period")
         }
+        Some(NoValue::Suppressed) => ("Không công bố vì số quá nhỏ", "withheld: too few people"),
+        Some(NoValue::NotPublic) => {
+            ("Không công bố dưới dạng này", "not told to the public like this")
+        }
         Some(NoValue::OutOfReach) => ("Ngoài phạm vi được xem", "beyond what the key reaches"),
         Some(NoValue::Rebuilding) => ("Đang tính lại từ hồ sơ gốc", "being rebuilt"),
         None => ("Chưa có số liệu", "no value"),

@@ -4,6 +4,7 @@
 //! limited to communes or units. It is a part of every operation, without a default.
 
 use crate::model::access::Scope;
+use crate::model::audience::Audience;
 use crate::serve::access::{Narrows, Needs};
 
 /// What an operation needs, and for whom its answers can be narrowed.
@@ -11,20 +12,24 @@ use crate::serve::access::{Narrows, Needs};
 pub(in crate::serve) struct Door {
     pub(in crate::serve) needs: Needs,
     pub(in crate::serve) narrows: Narrows,
+    /// To whom it is open at most.
+    pub(in crate::serve) told: Audience,
 }
 
 const fn door(scopes: &'static [Scope], narrows: Narrows) -> Door {
-    Door { needs: Needs::Scopes(scopes), narrows }
+    Door { needs: Needs::Scopes(scopes), narrows, told: Audience::Internal }
 }
 
 /// Whether the gateway lives and is ready: open to everybody.
-pub(super) const HEALTH: Door = Door { needs: Needs::Nothing, narrows: Narrows::ToUnitsAndAreas };
+pub(super) const HEALTH: Door = Door { needs: Needs::Nothing, ..FIGURES };
 
 /// Deliveries: the source's own signature or key.
-pub(super) const DELIVERY: Door =
-    Door { needs: Needs::SourceCredential, narrows: Narrows::ToUnitsAndAreas };
+pub(super) const DELIVERY: Door = Door { needs: Needs::SourceCredential, ..FIGURES };
 
-/// Figures of communes and of the province, and what they mean.
+/// Figures that the public may read too, as far as nothing is withheld, and what they mean.
+pub(super) const TOLD: Door = Door { told: Audience::Public, ..FIGURES };
+
+/// Figures of communes and of the province, how they came about and how they change.
 pub(super) const FIGURES: Door = door(&[Scope::Read], Narrows::ToUnitsAndAreas);
 
 /// Figures of the province only.

@@ -2,7 +2,7 @@
 
 use actix_web::web;
 
-use super::door::{AUDIT, FIGURES, GATEWAY_METRICS, HEALTH, PAGES, RECORD_PAGES, SAMPLES};
+use super::door::{AUDIT, GATEWAY_METRICS, HEALTH, PAGES, RECORD_PAGES, SAMPLES, TOLD};
 use super::parameter::{
     ACTION, AS_OF, ASSET, ASSET_VERSION, CURSOR, INDICATOR, PAGE_LIMIT, PERIOD, PROBLEM_CODE,
     VERBOSE,
@@ -96,7 +96,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readReference",
             TAG,
-            FIGURES,
+            TOLD,
             Serves::Quickly(openapi::document),
             Content::Json(shapes::anything),
         )
@@ -107,7 +107,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readReferenceOfV1",
             TAG,
-            FIGURES,
+            TOLD,
             Serves::Quickly(openapi::document),
             Content::Json(shapes::anything),
         )
@@ -118,7 +118,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "showReference",
             Tag::Pages,
-            FIGURES,
+            TOLD,
             Serves::Quickly(openapi::page::page),
             PAGE,
         )
@@ -129,7 +129,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readSubset",
             Tag::Pages,
-            FIGURES,
+            TOLD,
             Serves::Quickly(subset::page),
             PLAIN,
         )
@@ -140,7 +140,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readProblem",
             Tag::Pages,
-            FIGURES,
+            TOLD,
             Serves::Quickly(health::problem),
             PLAIN,
         )
@@ -189,7 +189,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
             "readAsset",
             Tag::Pages,
-            FIGURES,
+            TOLD,
             Serves::Quickly(console::asset),
             Content::Text("text/css; charset=utf-8"),
         )

@@ -7,7 +7,7 @@ use super::parameter::{
 };
 use actix_web::web;
 
-use super::door::{FIGURES, PROVINCE};
+use super::door::{FIGURES, PROVINCE, TOLD};
 use super::{Body, Content, Operation, Route, Serves, Tag, Verb, shape};
 use crate::serve::error::{
     BAD_PARAMETER, NO_VINTAGE, NOT_APPLICABLE, TOO_MANY_POINTS, UNKNOWN_INDICATOR,
@@ -25,7 +25,7 @@ pub(super) const ROUTES: &[Route] = &[
         operations: &[Operation::read(
 "start",
 TAG,
-FIGURES,
+TOLD,
             Serves::Quickly(catalogue::links),
             Content::Json(shape::<catalogue::Start>),
         )
@@ -37,7 +37,7 @@ FIGURES,
         operations: &[Operation::read(
 "listIndicators",
 TAG,
-FIGURES,
+TOLD,
             Serves::Dated(catalogue::list),
             Content::Listed(shape::<catalogue::List<'static>>),
         )
@@ -53,7 +53,7 @@ FIGURES,
         operations: &[Operation::read(
 "readIndicator",
 TAG,
-FIGURES,
+TOLD,
             Serves::Dated(catalogue::definition),
             Content::Json(shape::<catalogue::Entry<'static>>),
         )
@@ -66,7 +66,7 @@ FIGURES,
         operations: &[Operation::read(
 "readValue",
 TAG,
-FIGURES,
+TOLD,
             Serves::Dated(value::value),
             Content::Listed(shape::<value::Body>),
         )
@@ -85,7 +85,7 @@ FIGURES,
         operations: &[Operation::read(
 "readSeries",
 TAG,
-FIGURES,
+TOLD,
             Serves::Dated(series::series),
             Content::Listed(shape::<series::Body>),
         )
@@ -115,7 +115,7 @@ FIGURES,
         operations: &[Operation::read(
 "readBreakdown",
 TAG,
-FIGURES,
+TOLD,
             Serves::Dated(breakdown::breakdown),
             Content::Listed(shape::<breakdown::Body>),
         )
@@ -187,7 +187,7 @@ FIGURES,
         operations: &[Operation::read(
 "queryBatch",
 TAG,
-FIGURES,
+TOLD,
             Serves::Own(|| web::to(batch::batch)),
             Content::Json(shape::<batch::Body>),
         )
@@ -223,7 +223,7 @@ PROVINCE,
         operations: &[Operation::read(
 "listAreas",
 TAG,
-FIGURES,
+TOLD,
             Serves::Dated(dimension::areas),
             Content::Listed(shape::<dimension::Body>),
         )

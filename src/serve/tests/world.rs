@@ -16,6 +16,7 @@ use crate::model::area::{AreaList, Areas};
 use crate::model::audit::{AuditEntry, AuditFilter};
 use crate::model::cube::{Cube, Dimension, cell, settle};
 use crate::model::dictionary::Dictionaries;
+use crate::model::disclosure::Disclosure;
 use crate::model::intake::{Pushed, Refused, Taken};
 use crate::model::list::CodeList;
 use crate::model::quarantine::{Filter, Group, Quarantined, State};
@@ -231,6 +232,7 @@ impl Ground {
                 province: Province {
                     code: "40".to_owned(), name: bilingual("Nghệ An", "Nghe An")
                 },
+                patterns: Arc::default(),
             }),
             vintages: Arc::new(NoPast),
             sources: self.sources,
@@ -381,6 +383,7 @@ fn facts() -> ContractFacts {
         fresh_within: Span::seconds(1800),
         accountable_unit: "vp-ubnd".to_owned(),
         publication: None,
+        disclosure: Disclosure::default(),
     }
 }
 

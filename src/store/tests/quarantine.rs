@@ -35,6 +35,32 @@ async fn the_same_reject_is_kept_once_and_its_return_is_noted() {
 }
 
 #[tokio::test]
+async fn a_record_of_which_other_fields_are_read_is_kept_once_all_the_same() {
+    let world = World::new();
+    let store = world.open();
+    let read = |fingerprint, version, values: &str| Reject {
+        version: Some(version),
+        held: format!(r#"{{"now":0,"key":0,"values":{{{values}}}}}"#),
+        ..reject(fingerprint, Some(key(1)), Reason::UnknownCode)
+    };
+    store.commit(rejected(0, APRIL, vec![read(1, 7, r#""/a":"x""#)])).await.unwrap();
+    // Another field is mapped, so everything is asked for again.
+    let more = r#""/a":"x","/b":null"#;
+    store.commit(rejected(0, APRIL + 60, vec![read(2, 7, more)])).await.unwrap();
+    assert_eq!((list(&store).len(), held(&store, "a.visits")), (1, 1));
+    assert_eq!((list(&store)[0].attempts, list(&store)[0].first_seen), (2, Stamp(APRIL)));
+    // It is known as it was read last.
+    store.commit(rejected(0, APRIL + 90, vec![read(2, 7, more)])).await.unwrap();
+    assert_eq!((list(&store).len(), list(&store)[0].attempts), (1, 3));
+    // Another version, or another content of the same fields, is another record.
+    let others = vec![read(3, 8, more), read(4, 7, r#""/a":"y","/b":null"#)];
+    store.commit(rejected(0, APRIL + 99, others)).await.unwrap();
+    assert_eq!((list(&store).len(), held(&store, "a.visits")), (3, 3));
+    store.close().await;
+    assert_eq!(stored(&world.path, "SELECT count(*) FROM quarantine WHERE held LIKE '%/b%'"), 3);
+}
+
+#[tokio::test]
 async fn a_record_that_comes_again_in_good_order_leaves_the_quarantine() {
     let world = World::new();
     let store = world.open();

@@ -28,8 +28,9 @@ use crate::support::{Gateway, copy, program};
 use books::Books;
 use places::{Life, Place};
 
-/// Random deaths on one store; then another begins, with another seed.
-const DEATHS: usize = 100;
+/// Random deaths on one store; then another begins, with another seed: what is looked at after each
+/// death grows with what the store has been through.
+const DEATHS: usize = 40;
 
 /// How often a death that did not come about is tried again.
 const TRIES: u32 = 3;

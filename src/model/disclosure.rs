@@ -1,0 +1,145 @@
+//! What a contract says of disclosure: about whom its records are, and below which number figures are
+//! kept from the public.
+//!
+//! A count of three people in a commune is a thing about these three. What is withheld because of that,
+//! and what else so that it cannot be computed from the rest, is decided by
+//! [`crate::indicator::disclosure`]; here is only what a steward writes and what follows from it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::contract::{Contract, Measure};
+
+/// What counts as small where a contract does not say.
+const DEFAULT: u32 = 5;
+
+/// The least that may count as small.
+const FLOOR: u32 = 3;
+
+/// The most that may count as small; more would withhold the province.
+const CEILING: u32 = 1000;
+
+/// As a steward writes it.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DisclosureSettings {
+    /// About what the records are; persons when absent.
+    #[serde(default)]
+    pub about: About,
+    /// The public is told no number of people from 1 up to, but not including, this one: 3 to 1,000, 5
+    /// when absent.
+    #[serde(default)]
+    pub min_count: Option<u32>,
+    /// Why nothing has to be withheld; needed for `things`, and only there.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// About what the records of a contract are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    /// Each is about one person or one case: what is counted is people.
+    #[default]
+    Persons,
+    /// Each is a total that somebody else has counted: what is added up is people.
+    Totals,
+    /// About nobody: equipment, items of a programme.
+    Things,
+}
+
+impl About {
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Persons => "persons",
+            Self::Totals => "totals",
+            Self::Things => "things",
+        }
+    }
+}
+
+/// How a measure comes about, as far as it matters to what it discloses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// One for each record, on the day of this property.
+    Count(String),
+    /// Something added up, on the day of this property.
+    Sum(String),
+    /// Records from the day of the one property until that of the other.
+    Stock(String, String),
+    /// A property of the records there are on a day, or a quantity in bins.
+    Other,
+}
+
+/// A measure, as far as it matters to what it discloses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disclosed {
+    /// How it comes about.
+    pub way: Way,
+    /// It is of some records only (`where`).
+    pub is_narrowed: bool,
+}
+
+/// What holds for a contract.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Disclosure {
+    /// About what its records are.
+    pub about: About,
+    /// Numbers from 1 up to, but not including, this one are small.
+    pub min_count: u32,
+    /// The measures by `contract.measure`; what is not among them is told to nobody but internally.
+    pub measures: BTreeMap<String, Disclosed>,
+}
+
+impl DisclosureSettings {
+    /// What is wrong with it: the key below `disclosure`, and a sentence.
+    pub fn problem(&self) -> Option<(&'static str, String)> {
+        let is_of_things = self.about == About::Things;
+        if let Some(count) = self.min_count.filter(|count| !(FLOOR..=CEILING).contains(count)) {
+            return Some(("min_count", format!("is {count}; it may be {FLOOR} to {CEILING}")));
+        }
+        match (&self.reason, is_of_things) {
+            (None, true) => Some((
+                "about",
+                "is 'things', so every figure is told to everybody: say in 'reason' why nobody can \
+                 be found by them"
+                    .to_owned(),
+            )),
+            (Some(_), false) => {
+                Some(("reason", "says why nothing is withheld; that goes with 'about: things'".to_owned()))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Disclosure {
+    /// What a contract says.
+    pub fn of(contract: &Contract) -> Self {
+        let settings = contract.disclosure.clone().unwrap_or_default();
+        let name = |measure: &str| format!("{}.{measure}", contract.contract);
+        let measures = contract.measures.iter();
+        Self {
+            about: settings.about,
+            min_count: settings.min_count.unwrap_or(DEFAULT),
+            measures: measures.map(|(at, measure)| (name(at), disclosed(measure))).collect(),
+        }
+    }
+}
+
+fn disclosed(measure: &Measure) -> Disclosed {
+    let at = || measure.at.clone().unwrap_or_default();
+    let way = match measure {
+        Measure { stock: true, sum: None, from: Some(from), until: Some(until), .. } => {
+            Way::Stock(from.clone(), until.clone())
+        }
+        Measure { stock: true, .. } | Measure { distribution: Some(_), .. } => Way::Other,
+        Measure { sum: Some(_), .. } => Way::Sum(at()),
+        Measure { count: true, .. } => Way::Count(at()),
+        _ => Way::Other,
+    };
+    Disclosed { way, is_narrowed: measure.only.is_some() }
+}
