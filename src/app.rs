@@ -493,6 +493,21 @@ fn identifier_keys(settings: &Settings) -> anyhow::Result<(Vec<u8>, Option<Vec<u
     Ok((key, previous))
 }
 
+/// By contract, the id of the key under which its identifiers are hashed; `None` if the folder of secrets
+/// has no key yet.
+pub fn identifier_key_ids(
+    config: &Config,
+    secrets: &Path,
+) -> anyhow::Result<Option<BTreeMap<String, u32>>> {
+    let path = secrets.join(IDENTIFIER_KEY);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let ids = key_ids(config, &identifier_key(&path)?, None).into_iter().map(|ids| ids.current);
+    let names = config.plans.iter().map(|plan| plan.schema.name.clone());
+    Ok(Some(names.zip(ids).collect()))
+}
+
 /// Waits for the next message; for ever if nobody sends any.
 async fn asked_to_reload(reloads: &mut Option<mpsc::Receiver<()>>) {
     let asked = match reloads {

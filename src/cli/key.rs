@@ -60,7 +60,7 @@ pub(super) struct Create {
     /// Only about what this unit answers for; may be repeated
     #[arg(long = "unit", value_name = "ID")]
     units: Vec<String>,
-    /// For whom its figures are told: internal or public (which opens nothing yet: small cells are not withheld)
+    /// For whom its figures are told: internal, or public: final months of the province and its communes, small figures withheld
     #[arg(long, default_value = "internal", value_parser = audience)]
     audience: Audience,
     /// How long it is good for, at most 5y

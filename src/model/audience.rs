@@ -12,8 +12,8 @@ pub enum Audience {
     /// People of the administration, who may see every figure that their key reaches.
     #[default]
     Internal,
-    /// Everybody: a page on the internet, a screen in a hall. Opens nothing as long as small cells are
-    /// not withheld.
+    /// Everybody: a page on the internet, a screen in a hall. Is told final months, quarters and years, and
+    /// of them nothing about few people.
     Public,
 }
 

@@ -56,7 +56,7 @@ pub(super) type Body = Envelope<Row>;
 const OF_COMMUNES: Columns = &columns(("commune", "/commune"));
 const OF_DISTRICTS: Columns = &columns(("district", "/district"));
 
-const fn columns(place: (&'static str, &'static str)) -> [(&'static str, &'static str); 11] {
+const fn columns(place: (&'static str, &'static str)) -> [(&'static str, &'static str); 12] {
     [
         ("indicator", "^/indicator"),
         ("bucket", "/bucket"),
@@ -66,6 +66,7 @@ const fn columns(place: (&'static str, &'static str)) -> [(&'static str, &'stati
         ("numerator", "/numerator"),
         ("denominator", "/denominator"),
         ("status", "/status"),
+        ("reason", "/reason"),
         ("completeness_ratio", "/completeness_ratio"),
         ("accountable_unit", "^/accountable/unit"),
         ("revision", "^/revision"),

@@ -91,6 +91,41 @@ fn every_shipped_source_can_be_tried_and_nothing_of_it_is_printed() {
 }
 
 #[test]
+fn the_record_of_processing_tells_fields_recipients_keys_and_what_is_withheld() {
+    let overlay = Overlay::new();
+    let secrets = overlay.folder().join("secrets");
+    std::fs::create_dir_all(&secrets).unwrap();
+    std::fs::write(secrets.join("identifier_key"), "not-a-secret-of-anybody-0123456789abcdef")
+        .unwrap();
+    let read = |more: &[&str]| {
+        let printed = iocgw(overlay.folder(), &[&["register"], more].concat(), &nowhere());
+        assert_eq!(printed.code, 0, "{}", printed.messages);
+        printed.data
+    };
+    let document = read(&["--format", "json", "--secrets", "secrets"]);
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    let streams = document["sources"].as_array().unwrap().iter();
+    let streams: Vec<_> =
+        streams.flat_map(|source| source["streams"].as_array().unwrap()).collect();
+    let of =
+        |contract: &str| *streams.iter().find(|stream| stream["contract"] == contract).unwrap();
+    assert!(of("dossiers")["fields"].as_array().unwrap().len() > 10);
+    assert_eq!(of("dossiers")["disclosure"]["min_count"], 5);
+    assert_eq!(of("lodging_returns")["disclosure"]["min_count"], 10);
+    assert_eq!(of("kiosk_status")["disclosure"]["about"], "things");
+    assert!(of("kiosk_status")["disclosure"]["reason"].is_string());
+    assert!(of("programme_items")["readable"].as_u64().is_some());
+    let ids: std::collections::BTreeSet<_> =
+        streams.iter().filter_map(|stream| stream["key_id"].as_str()).collect();
+    assert!(ids.len() > 10, "each contract has a key of its own: {ids:?}");
+    let text = read(&[]);
+    for words in ["k = 5, about persons", "k = 10, about totals", "legal basis", "recipients"] {
+        assert!(text.contains(words), "{words}");
+    }
+    assert!(!text.contains("not-a-secret"));
+}
+
+#[test]
 fn a_source_that_does_not_answer_or_answers_nonsense_is_told_apart() {
     let overlay = points(&["certification"]);
     let nothing = iocgw(overlay.folder(), &["source", "test", "certification"], &nowhere());

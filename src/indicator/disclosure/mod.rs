@@ -8,7 +8,7 @@
 //! - a longer period: where all its months are told, so that it says nothing new and no month is
 //!   given away by the others;
 //! - what there is at the end of a month, and percentiles: of the province only. A balance that
-//!   everybody could compute from what came and went is hidden where it is small, by hiding both;
+//!   everybody could compute from what came and went is hidden where it is small, by hiding what came in that month;
 //! - sums over records about persons: of the province only, as a whole, where their number is told;
 //! - whatever is made of several figures: where each of them is told;
 //! - of records about things: everything, on the same grid of time and places.
@@ -17,7 +17,9 @@
 //! one that only protects it. What is not offered at all is [`NoValue::NotPublic`].
 //!
 //! What this does not do: corrections of final months change them, and who has kept the earlier answer
-//! sees the difference; nothing is withheld because one payer makes up most of a sum; and that one
+//! sees the difference; who knows that nothing goes before it came, and adds up all months since the
+//! first one, narrows what was hidden of what came to less room than `k` in some places (he recovers
+//! none of them: the tests try it); nothing is withheld because one payer makes up most of a sum; and that one
 //! condition of a contract implies another is not known.
 
 mod figures;
@@ -258,8 +260,8 @@ impl Counting<'_> {
         families
     }
 
-    /// The communes whose balance is small at the end of a month, so that of both what came and what
-    /// went nothing may be told, and whether the province's is.
+    /// The communes whose balance is small at the end of a month, so that of what came in it nothing may be
+    /// told, and whether the province's is.
     fn forced<'a>(&self, figures: &'a Figures, least: i128) -> Forced<'a> {
         let mut forced = Forced::new();
         let has_base = |at: &str| figures.families.get(at).is_some_and(|it| it.base.is_some());
@@ -270,13 +272,11 @@ impl Counting<'_> {
             let sums = self.sums(&Amount::new(vec![stock.clone()]));
             for month in 0..self.months.len() {
                 let rows = self.rows(&sums, month);
-                for family in [from, until] {
-                    let (hidden, total) = forced.entry((family, month)).or_default();
-                    *total |= is_small(rows.iter().sum(), least);
-                    hidden.resize(rows.len(), false);
-                    let small = rows.iter().map(|count| is_small(*count, least));
-                    hidden.iter_mut().zip(small).for_each(|(hidden, small)| *hidden |= small);
-                }
+                let (hidden, total) = forced.entry((from, month)).or_default();
+                *total |= is_small(rows.iter().sum(), least);
+                hidden.resize(rows.len(), false);
+                let small = rows.iter().map(|count| is_small(*count, least));
+                hidden.iter_mut().zip(small).for_each(|(hidden, small)| *hidden |= small);
             }
         }
         forced

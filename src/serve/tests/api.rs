@@ -205,12 +205,12 @@ async fn csv_has_a_fixed_header_and_empty_fields_for_missing_values() {
     let lines: Vec<&str> = reply.text().split("\r\n").collect();
     assert_eq!(
         lines[0],
-        "indicator,bucket,grain,commune,value,numerator,denominator,status,completeness_ratio,\
+        "indicator,bucket,grain,commune,value,numerator,denominator,status,reason,completeness_ratio,\
          accountable_unit,revision"
     );
     assert!(lines[1].starts_with("online_rate,2024-02-01T00:00:00+07:00,month,,,,,missing,"));
     assert!(lines[2].starts_with(
-        "online_rate,2024-03-01T00:00:00+07:00,month,,0.5714285714285714,8,14,final,1,vp-ubnd,18442"
+        "online_rate,2024-03-01T00:00:00+07:00,month,,0.5714285714285714,8,14,final,,1,vp-ubnd,18442"
     ));
     let accept =
         TestRequest::get().uri(path).insert_header((header::ACCEPT, "text/csv, */*;q=0.1"));

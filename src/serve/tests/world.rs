@@ -16,7 +16,7 @@ use crate::model::area::{AreaList, Areas};
 use crate::model::audit::{AuditEntry, AuditFilter};
 use crate::model::cube::{Cube, Dimension, cell, settle};
 use crate::model::dictionary::Dictionaries;
-use crate::model::disclosure::Disclosure;
+use crate::model::disclosure::{About, Disclosed, Disclosure, Way};
 use crate::model::intake::{Pushed, Refused, Taken};
 use crate::model::list::CodeList;
 use crate::model::quarantine::{Filter, Group, Quarantined, State};
@@ -379,11 +379,16 @@ pub(super) fn bilingual(vi: &str, en: &str) -> Bilingual {
 }
 
 fn facts() -> ContractFacts {
+    let received = Disclosed { way: Way::Count("received_at".to_owned()), is_narrowed: false };
     ContractFacts {
         fresh_within: Span::seconds(1800),
         accountable_unit: "vp-ubnd".to_owned(),
         publication: None,
-        disclosure: Disclosure::default(),
+        disclosure: Disclosure {
+            about: About::Persons,
+            min_count: 5,
+            measures: [("dossiers.received".to_owned(), received)].into(),
+        },
     }
 }
 
