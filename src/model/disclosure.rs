@@ -70,8 +70,10 @@ pub enum Way {
     Sum(String),
     /// Records from the day of the one property until that of the other.
     Stock(String, String),
-    /// A property of the records there are on a day, or a quantity in bins.
-    Other,
+    /// A property of these records added up.
+    StockSum(String, String),
+    /// A quantity in bins.
+    Distribution,
 }
 
 /// A measure, as far as it matters to what it discloses.
@@ -128,18 +130,25 @@ impl Disclosure {
             measures: measures.map(|(at, measure)| (name(at), disclosed(measure))).collect(),
         }
     }
+
+    /// The stock that counts the records over which another one adds something up.
+    pub fn counted(&self, sum: &Way) -> Option<&str> {
+        let Way::StockSum(from, until) = sum else { return None };
+        let way = Way::Stock(from.clone(), until.clone());
+        let mut all = self.measures.iter();
+        all.find(|(_, it)| it.way == way && !it.is_narrowed).map(|(name, _)| name.as_str())
+    }
 }
 
 fn disclosed(measure: &Measure) -> Disclosed {
-    let at = || measure.at.clone().unwrap_or_default();
-    let way = match measure {
-        Measure { stock: true, sum: None, from: Some(from), until: Some(until), .. } => {
-            Way::Stock(from.clone(), until.clone())
-        }
-        Measure { stock: true, .. } | Measure { distribution: Some(_), .. } => Way::Other,
-        Measure { sum: Some(_), .. } => Way::Sum(at()),
-        Measure { count: true, .. } => Way::Count(at()),
-        _ => Way::Other,
+    let day = |name: &Option<String>| name.clone().unwrap_or_default();
+    let span = || (day(&measure.from), day(&measure.until));
+    let way = match (measure.stock, &measure.sum, &measure.distribution) {
+        (true, None, _) => Way::Stock(span().0, span().1),
+        (true, Some(_), _) => Way::StockSum(span().0, span().1),
+        (false, Some(_), _) => Way::Sum(day(&measure.at)),
+        (false, None, Some(_)) => Way::Distribution,
+        (false, None, None) => Way::Count(day(&measure.at)),
     };
     Disclosed { way, is_narrowed: measure.only.is_some() }
 }

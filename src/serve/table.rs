@@ -113,7 +113,7 @@ fn csv<'a>(
     writer.into_inner().map_err(|error| broken(&error))
 }
 
-/// A value as a field; several with spaces between.
+/// A value as a field; several with spaces between, and of what has a code the code.
 fn field(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -124,7 +124,8 @@ fn field(value: &Value) -> String {
 }
 
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    let text = value.as_str().or_else(|| value.get("code")?.as_str());
+    text.map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A text, with an apostrophe in front where a spreadsheet would run it.

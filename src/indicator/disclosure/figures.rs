@@ -34,6 +34,8 @@ pub(super) enum Role {
     Alone,
     /// Of the province only, as a whole, where the count of this family is told.
     Sum(String),
+    /// Of the province only, as a whole, where this stock is told.
+    Held(String),
 }
 
 /// The figures of one contract.
@@ -104,14 +106,23 @@ impl Figures {
                 }
                 Role::Alone
             }
-            Way::Other => Role::Alone,
+            Way::StockSum(..) if is_of_persons => {
+                if let Some(stock) = disclosure.counted(&disclosed.way) {
+                    let count = Input { measure: stock.to_owned(), decimals: 0, ..whole };
+                    let count = vec![Amount::new(vec![count])];
+                    self.alone.entry(stock.to_owned()).or_insert(count);
+                    self.roles.insert(measure.to_owned(), Role::Held(stock.to_owned()));
+                }
+                return;
+            }
+            Way::StockSum(..) | Way::Distribution => Role::Alone,
         };
         let pieces = pieces(used);
         match &role {
             Role::Base(at) | Role::Detail(at) => {
                 self.families.entry(at.clone()).or_default().figures.extend(pieces);
             }
-            Role::Alone | Role::Sum(_) => {
+            Role::Alone | Role::Sum(_) | Role::Held(_) => {
                 self.alone.insert(measure.to_owned(), pieces);
             }
         }

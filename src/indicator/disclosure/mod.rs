@@ -36,7 +36,7 @@ use crate::indicator::period::Grain;
 use crate::indicator::reading::{NoValue, Period};
 use crate::indicator::sum::{Slots, Sums};
 use crate::model::disclosure::{About, Disclosure};
-use crate::model::snapshot::Measure;
+use crate::model::snapshot::{Measure, MeasureKind};
 use crate::model::time::Day;
 
 /// What is withheld from the public, by contract; found when first asked for, and kept for as long as
@@ -175,6 +175,7 @@ impl Pattern {
         let is_whole = input.wanted.is_empty();
         if column.is_some() && !is_for_communes
             || matches!(role, Role::Sum(at) if !is_whole || !self.has_base(at))
+            || matches!(role, Role::Held(_)) && !is_whole
         {
             return Some(NoValue::NotPublic);
         }
@@ -193,9 +194,14 @@ impl Pattern {
                 is_hidden(&hidden(family).rows, row)
             }
             (Role::Sum(family), _) => hidden(family).base_total,
-            (Role::Alone, _) => self.alone.get(&input.measure).is_none_or(|months| months[at]),
+            (Role::Alone, _) => self.is_small_alone(&input.measure, at),
+            (Role::Held(stock), _) => self.is_small_alone(stock, at),
         };
         is_hidden.then_some(NoValue::Suppressed)
+    }
+
+    fn is_small_alone(&self, measure: &str, month: usize) -> bool {
+        self.alone.get(measure).is_none_or(|months| months[month])
     }
 
     /// Whether it is known how many records a sum of this family is over.
@@ -282,8 +288,8 @@ impl Counting<'_> {
         forced
     }
 
-    /// The months in which a measure that is told of the province only is small, or comes after a month
-    /// whose counts are hidden for the province: the difference of two of them would tell.
+    /// The months in which a measure that is told of the province only is small; a stock also where it comes
+    /// after a month whose counts are hidden for the province: the difference of two would tell.
     fn alone(
         &self,
         figures: &Figures,
@@ -297,8 +303,11 @@ impl Counting<'_> {
         let mut alone = BTreeMap::new();
         for (measure, pieces) in &figures.alone {
             let sums: Vec<Sums> = pieces.iter().map(|piece| self.sums(piece)).collect();
+            let is_stock =
+                pieces.iter().flat_map(|it| &it.inputs).any(|it| it.kind == MeasureKind::Stock);
             let small = |month: usize| {
-                sums.iter().any(|sums| is_small(sums.at(month, None), least)) || is_after(month)
+                let is_small = |sums: &Sums| is_small(sums.at(month, None), least);
+                sums.iter().any(is_small) || is_stock && is_after(month)
             };
             alone.insert(measure.clone(), (0..self.months.len()).map(small).collect());
         }

@@ -498,6 +498,43 @@ fn a_contract_about_things_is_told_and_one_that_says_nothing_of_a_measure_is_not
 }
 
 #[test]
+fn money_of_persons_is_told_of_the_province_as_a_whole_where_their_number_is() {
+    let mut world = plain();
+    let held = |count| {
+        let place = format!("{}@now", code(0));
+        (0..count).map(|_| ("2024-03-10".to_owned(), place.clone())).collect::<Vec<_>>()
+    };
+    let few = held(3);
+    let cells: Vec<Cell<'_>> = few.iter().map(|(on, at)| (&**on, &**at, "online", 9_000)).collect();
+    world.flow("dossiers.fees", &cells);
+    world.stock("dossiers.owed", &cells);
+    world.stock("dossiers.open", &cells.iter().map(|it| (it.0, it.1, it.2, 1)).collect::<Vec<_>>());
+    let facts = world.contracts.get_mut("dossiers").unwrap();
+    let day = |name: &str| name.to_owned();
+    let mut add = |name: &str, way| {
+        let disclosed = Disclosed { way, is_narrowed: false };
+        facts.disclosure.measures.insert(format!("dossiers.{name}"), disclosed);
+    };
+    add("fees", Way::Sum(day("received_at")));
+    add("open", Way::Stock(day("paid_at"), day("closed_at")));
+    add("owed", Way::StockSum(day("paid_at"), day("closed_at")));
+    let online = |name| json!({"kind": "simple", "measure": {"measure": name, "where": {"channel": "online"}}});
+    world.define(&json!({
+        "received": {"kind": "simple", "measure": "dossiers.received"},
+        "fees": {"kind": "simple", "measure": "dossiers.fees"},
+        "fees_online": online("dossiers.fees"),
+        "owed": {"kind": "simple", "measure": "dossiers.owed"},
+        "owed_online": online("dossiers.owed"),
+    }));
+    let reason = |id: &str, place| world.told_point(id, "2024-03", place).reason;
+    assert_eq!(reason("fees", Place::Province), None, "85 dossiers came in that month");
+    assert_eq!(reason("fees", world.place(&code(0))), Some(NoValue::NotPublic));
+    assert_eq!(reason("fees_online", Place::Province), Some(NoValue::NotPublic));
+    assert_eq!(reason("owed", Place::Province), Some(NoValue::Suppressed), "three people owe it");
+    assert_eq!(reason("owed_online", Place::Province), Some(NoValue::NotPublic));
+}
+
+#[test]
 fn a_pattern_is_made_anew_when_figures_change() {
     let mut world = plain();
     let patterns = Patterns::default();

@@ -261,6 +261,8 @@ async fn filters_narrow_and_what_does_not_exist_is_refused_with_the_nearest() {
     }
     let table = get(&context, "/v1/trackers/register/items?format=csv&overdue=true").await;
     assert!(table.text().starts_with("tracker,on,item,kind,group,title,lead"), "{}", table.text());
+    assert!(table.text().lines().next().unwrap().ends_with(",coordinating,revision"));
+    assert!(!table.text().contains('{'), "a unit by its code: {}", table.text());
     assert!(table.text().contains("register,2024-04-02,NV01,task,,"), "{}", table.text());
     assert_eq!(json(&context, "/v1/trackers").await["items"][0]["counts"]["total"], 4);
 }

@@ -60,6 +60,7 @@ const COLUMNS: Columns = &[
     ("last_report_at", "/last_report_at"),
     ("report_days_late", "/report_days_late"),
     ("blockers", "/blockers"),
+    ("coordinating", "/coordinating"),
     ("revision", "^/revision"),
 ];
 
