@@ -5,11 +5,10 @@
 //! says nothing about a newer bad one. Where the bad one's version could not be read, any good version
 //! lets it go, but its values stay for a replay, because it might have been the newer one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::contract::Contract;
 use super::writer::Writer;
@@ -215,9 +214,10 @@ fn names(held: &str) -> BTreeSet<String> {
     #[derive(Default, Deserialize)]
     struct Kept {
         #[serde(default)]
-        values: BTreeMap<String, IgnoredAny>,
+        values: serde_json::Map<String, serde_json::Value>,
     }
-    serde_json::from_str::<Kept>(held).unwrap_or_default().values.into_keys().collect()
+    let kept: Kept = serde_json::from_str(held).unwrap_or_default();
+    kept.values.into_iter().map(|(name, _)| name).collect()
 }
 
 impl Contract {

@@ -4,7 +4,7 @@
 //! months, quarters and years that are final, of the province and of today's communes, and of these
 //! only what says nothing about few people:
 //!
-//! - counts: unless they are small, or others could be computed from them ([`pattern`], [`figures`]);
+//! - counts: unless they are small, or others could be computed from them (`pattern`, `figures`);
 //! - a longer period: where all its months are told, so that it says nothing new and no month is
 //!   given away by the others;
 //! - what there is at the end of a month, and percentiles: of the province only. A balance that

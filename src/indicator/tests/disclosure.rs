@@ -64,8 +64,8 @@ fn dossiers(random: &mut fastrand::Rng) -> Vec<Dossier> {
 /// A world of these dossiers.
 fn world(all: &[Dossier]) -> Fixture {
     let mut world = Fixture::new();
-    let rows: String = (0..COMMUNES).map(|at| format!("{},Xã {at}\n", code(at))).collect();
-    let text = format!("code,name\n{rows}");
+    let rows: Vec<String> = (0..COMMUNES).map(|at| format!("{},Xã {at}", code(at))).collect();
+    let text = format!("code,name\n{}\n", rows.join("\n"));
     let list = AreaList { name: "now", text: &text, from: day("2000-01-01"), until: None };
     world.areas = Areas::read(&[list], "old_code,new_code\n", &mut world.words).unwrap();
     let on = |month: usize| format!("{}-15", MONTHS[month]);
