@@ -136,7 +136,8 @@ impl Keyring for Keys {
         }
         match found.key.state(self.clock.now()) {
             KeyState::Active => {
-                Ok(Holder { id: found.key.id.clone(), grant: Arc::clone(&found.grant) })
+                let expires = found.key.expires;
+                Ok(Holder { id: found.key.id.clone(), grant: Arc::clone(&found.grant), expires })
             }
             KeyState::Expired => Err(Denied::Expired),
             KeyState::Revoked => Err(Denied::Revoked),

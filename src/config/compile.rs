@@ -108,6 +108,9 @@ fn units(files: &mut Files<'_>) -> BTreeMap<String, Unit> {
         files.follows("in units.yaml");
         return BTreeMap::new();
     };
+    for (at, problem) in read.value.problems() {
+        files.problem(&read, &at, &problem);
+    }
     read.value.units
 }
 

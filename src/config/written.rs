@@ -8,6 +8,8 @@ use serde::Deserialize;
 use crate::decode;
 use crate::indicator::{self, UnitName};
 use crate::model::deadline::InBy;
+use crate::model::nearest::nearest;
+use crate::model::schema::At;
 use crate::model::text::Bilingual;
 use crate::model::units::Span;
 use crate::normalise::{Coercion, MapSettings};
@@ -73,12 +75,49 @@ pub struct Unit {
     pub name: Bilingual,
     /// The position.
     pub role: String,
+    /// The body that it belongs to, if that is one of these.
+    #[serde(default)]
+    pub parent: Option<String>,
+}
+
+impl Units {
+    /// Parents that do not exist, and units that belong to themselves: places, and what is wrong.
+    pub(super) fn problems(&self) -> Vec<At> {
+        let mut problems = Vec::new();
+        for (id, unit) in &self.units {
+            let Some(parent) = &unit.parent else { continue };
+            let at = format!("units.{id}.parent");
+            if !self.units.contains_key(parent) {
+                let near = nearest(parent, self.units.keys().map(String::as_str));
+                let hint =
+                    near.map_or_else(String::new, |near| format!(" – did you mean '{near}'?"));
+                problems.push((at, format!("there is no unit '{parent}'{hint}")));
+            } else if self.belongs_to_itself(id) {
+                problems.push((at, format!("'{id}' belongs, through its parents, to itself")));
+            }
+        }
+        problems
+    }
+
+    fn belongs_to_itself(&self, id: &str) -> bool {
+        let above = |id: &str| self.units.get(id).and_then(|unit| unit.parent.as_deref());
+        let mut next = above(id);
+        // Longer than all of them together no way can be without a circle.
+        for _ in 0..self.units.len() {
+            match next {
+                Some(parent) if parent == id => return true,
+                Some(parent) => next = above(parent),
+                None => return false,
+            }
+        }
+        false
+    }
 }
 
 impl Unit {
     /// What the evaluation and readers need to know of it.
     pub fn facts(&self) -> UnitName {
-        UnitName { name: self.name.clone(), role: self.role.clone() }
+        UnitName { name: self.name.clone(), role: self.role.clone(), parent: self.parent.clone() }
     }
 }
 
@@ -254,4 +293,39 @@ const fn single() -> Paginator {
 #[serde(deny_unknown_fields)]
 pub(super) struct Indicators {
     pub(super) indicators: BTreeMap<String, indicator::Settings>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_belongs_to_one_that_exists_and_never_to_itself() {
+        let problems = |parents: &[(&str, &str)]| {
+            let unit = |(id, parent): &(&str, &str)| {
+                format!("  {id}: {{name: {{vi: A, en: A}}, role: R{parent}}}\n")
+            };
+            let text = format!("units:\n{}", parents.iter().map(unit).collect::<Vec<_>>().concat());
+            let units: Units = serde_saphyr::from_str(&text).unwrap();
+            units
+                .problems()
+                .into_iter()
+                .map(|(at, text)| format!("{at}: {text}"))
+                .collect::<Vec<_>>()
+        };
+        let none: [String; 0] = [];
+        assert_eq!(problems(&[("a", ""), ("b", ", parent: a"), ("c", ", parent: b")]), none);
+        assert_eq!(
+            problems(&[("ubnd", ""), ("b", ", parent: ubnb")]),
+            ["units.b.parent: there is no unit 'ubnb' – did you mean 'ubnd'?"]
+        );
+        assert_eq!(
+            problems(&[("a", ", parent: c"), ("b", ", parent: a"), ("c", ", parent: b")]).len(),
+            3
+        );
+        assert_eq!(problems(&[("a", ", parent: a")]).len(), 1);
+        // Somebody below a circle is not in it.
+        let below = problems(&[("a", ", parent: a"), ("b", ", parent: a")]);
+        assert_eq!(below, ["units.a.parent: 'a' belongs, through its parents, to itself"]);
+    }
 }

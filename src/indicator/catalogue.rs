@@ -66,6 +66,8 @@ pub struct UnitName {
     pub name: Bilingual,
     /// The position that answers, never a person's name.
     pub role: String,
+    /// The id of the unit that it belongs to.
+    pub parent: Option<String>,
 }
 
 /// All indicators, by id, or as many of them as a reader may know of.

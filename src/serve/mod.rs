@@ -30,6 +30,7 @@ mod health;
 mod intake;
 mod lateness;
 mod lineage;
+mod me;
 mod number;
 mod openapi;
 mod past;

@@ -35,6 +35,11 @@ pub(super) struct Card<'a> {
     pub(super) name_en: &'a str,
     /// The position that answers, never a person's name.
     pub(super) role: &'a str,
+    /// The unit that it belongs to, if it is known.
+    pub(super) parent: Option<&'a str>,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) parent_name: Option<&'a str>,
     pub(super) reports: Reports,
     /// The items of all trackers that it leads, as they stand today.
     pub(super) items: Counts,
@@ -173,6 +178,7 @@ const COLUMNS: Columns = &[
     ("contracts", "/answers_for/contracts"),
     ("indicators", "/answers_for/indicators"),
     ("revision", "^/revision"),
+    ("parent", "/parent"),
 ];
 
 /// `/v1/units?from=&to=`: every unit of the configuration, by id.
@@ -295,12 +301,15 @@ impl<'a> Ground<'a> {
         let mut overdue: Vec<OverdueItem> =
             led().filter(|(_, item)| item.is_overdue).map(overdue_item).collect();
         overdue.sort_by_key(|item| std::cmp::Reverse(item.days_overdue));
+        let parent = unit.parent.as_ref().and_then(|id| asked.definitions.units.get(id));
         let is_stale = |state: &&&State<'_>| state.freshness.state != FreshnessState::Fresh;
         Card {
             unit: id,
             name: &unit.name.vi,
             name_en: &unit.name.en,
             role: &unit.role,
+            parent: unit.parent.as_deref(),
+            parent_name: parent.map(|unit| unit.name.vi.as_str()),
             reports: self.reports.get(id).copied().unwrap_or_default(),
             items: Counts::of(led().map(|(_, item)| item), self.today),
             overdue_items: is_whole.then_some(overdue),

@@ -100,7 +100,7 @@ impl Fixture {
             ]),
             units: BTreeMap::from([(
                 "office".to_owned(),
-                UnitName { name: Bilingual::same("Office"), role: "Head".to_owned() },
+                UnitName { name: Bilingual::same("Office"), role: "Head".to_owned(), parent: None },
             )]),
             known: BTreeMap::new(),
             catalogue: Catalogue::default(),

@@ -42,6 +42,7 @@ use super::error::ApiError;
 use super::routes::{Operation, Route};
 use crate::model::access::{Grant, Scope};
 use crate::model::audience::Audience;
+use crate::model::time::Stamp;
 
 /// What an address needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +118,8 @@ pub struct Holder {
     pub id: String,
     /// What it opens.
     pub grant: Arc<Grant>,
+    /// When it opens nothing any more.
+    pub expires: Stamp,
 }
 
 /// Knows the keys.
@@ -162,12 +165,14 @@ pub(super) struct Reader {
     /// The id of the key; nobody's without one.
     pub(super) key: Option<String>,
     pub(super) grant: Arc<Grant>,
+    /// When the key opens nothing any more.
+    pub(super) expires: Option<Stamp>,
 }
 
 impl Reader {
     /// Somebody who has nothing, at an address that needs nothing.
     fn nobody() -> Self {
-        Self { key: None, grant: Arc::default() }
+        Self { key: None, grant: Arc::default(), expires: None }
     }
 
     pub(super) fn may(&self, scope: Scope) -> bool {
@@ -187,12 +192,13 @@ impl Access {
         match shown(request.headers()) {
             Shown::Nothing => {
                 let grant = self.anonymous.clone().ok_or(ApiError::Denied(Denied::Missing))?;
-                Ok(Reader { key: None, grant })
+                Ok(Reader { key: None, grant, expires: None })
             }
             Shown::Unreadable => Err(ApiError::Denied(Denied::Unknown)),
             Shown::Key(key) => {
                 let holder = self.keys.holder(&key).map_err(ApiError::Denied)?;
-                Ok(Reader { key: Some(holder.id), grant: holder.grant })
+                let expires = Some(holder.expires);
+                Ok(Reader { key: Some(holder.id), grant: holder.grant, expires })
             }
         }
     }

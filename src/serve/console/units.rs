@@ -169,6 +169,9 @@ fn about(card: &Card<'_>) -> Markup {
         section.attention aria-labelledby="unit" {
             h2 id="unit" { (both(card.name, card.name_en)) }
             p.who { (card.role) }
+            @if let Some((parent, name)) = card.parent.zip(card.parent_name) {
+                p { (both("Thuộc", "belongs to")) ": " a href={ "/units/" (parent) } { (name) } }
+            }
             p { (both("Báo cáo của hệ thống", "reports of its systems")) ": " (reports(card)) }
             p { (both("Mô hình, nhiệm vụ", "models and tasks")) ": " (led(card)) }
             p.more { a href={ "/v1/units/" (card.unit) } { (both("Qua API", "by the API")) } }

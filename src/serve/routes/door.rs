@@ -26,6 +26,10 @@ pub(super) const HEALTH: Door = Door { needs: Needs::Nothing, ..FIGURES };
 /// Deliveries: the source's own signature or key.
 pub(super) const DELIVERY: Door = Door { needs: Needs::SourceCredential, ..FIGURES };
 
+/// What everybody who may do anything may know of themselves.
+pub(super) const ONESELF: Door =
+    Door { told: Audience::Public, ..door(&[], Narrows::ToUnitsAndAreas) };
+
 /// Figures that the public may read too, as far as nothing is withheld, and what they mean.
 pub(super) const TOLD: Door = Door { told: Audience::Public, ..FIGURES };
 

@@ -2,7 +2,7 @@
 
 use actix_web::web;
 
-use super::door::{AUDIT, GATEWAY_METRICS, HEALTH, PAGES, RECORD_PAGES, SAMPLES, TOLD};
+use super::door::{AUDIT, GATEWAY_METRICS, HEALTH, ONESELF, PAGES, RECORD_PAGES, SAMPLES, TOLD};
 use super::parameter::{
     ACTION, AS_OF, ASSET, ASSET_VERSION, CURSOR, INDICATOR, PAGE_LIMIT, PERIOD, PROBLEM_CODE,
     VERBOSE,
@@ -11,7 +11,7 @@ use super::{Content, Operation, Route, Serves, Tag, shape};
 use crate::serve::error::{NOT_READY, UNKNOWN_INDICATOR, UNKNOWN_PATH};
 use crate::serve::openapi::{self, shapes};
 use crate::serve::prometheus::subset;
-use crate::serve::{audit, console, exposition, health};
+use crate::serve::{audit, console, exposition, health, me};
 
 const TAG: Tag = Tag::House;
 const PLAIN: Content = Content::Text("text/plain; charset=utf-8");
@@ -36,6 +36,22 @@ pub(super) const ROUTES: &[Route] = &[
              them. The next page is at `next`.",
         )
         .taking(&[&ACTION, &CURSOR, &PAGE_LIMIT])],
+    },
+    Route {
+        path: "/v1/me",
+        operations: &[Operation::read(
+            "readMe",
+            TAG,
+            ONESELF,
+            Serves::Own(|| web::to(me::me)),
+            Content::Json(shape::<me::Body<'static>>),
+        )
+        .called("Ai đang hỏi", "Who asks")
+        .unkept()
+        .saying(
+            "Khóa nào, được làm gì, đọc được đến đâu; xem trước tiên khi bị từ chối.",
+            "Which key, what it opens, how far it reaches; the first thing to look at when refused.",
+        )],
     },
     Route {
         path: "/livez",

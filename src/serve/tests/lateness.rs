@@ -234,6 +234,7 @@ async fn a_unit_is_told_with_what_it_answers_for_and_how_its_reports_stand() {
       "name": "Văn phòng UBND tỉnh",
       "name_en": "Office",
       "overdue_items": [],
+      "parent": null,
       "reports": {
         "due": 1,
         "late": 0,

@@ -206,7 +206,11 @@ impl Ground {
         .map(|(id, vi, en)| {
             (
                 id.to_owned(),
-                UnitName { name: bilingual(vi, en), role: "Chánh Văn phòng".to_owned() },
+                UnitName {
+                    name: bilingual(vi, en),
+                    role: "Chánh Văn phòng".to_owned(),
+                    parent: None,
+                },
             )
         })
         .into();
