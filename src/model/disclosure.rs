@@ -152,3 +152,41 @@ fn disclosed(measure: &Measure) -> Disclosed {
     };
     Disclosed { way, is_narrowed: measure.only.is_some() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(text: &str) -> Option<&'static str> {
+        let settings: DisclosureSettings = serde_saphyr::from_str(text).unwrap();
+        settings.problem().map(|(key, _)| key)
+    }
+
+    #[test]
+    fn nothing_is_told_as_it_is_without_a_reason_and_nothing_below_three() {
+        for good in
+            ["{}", "{about: totals}", "{min_count: 3}", "{about: things, reason: a machine}"]
+        {
+            assert_eq!(problem(good), None, "{good}");
+        }
+        assert_eq!(problem("{about: things}"), Some("about"));
+        assert_eq!(problem("{about: totals, reason: because}"), Some("reason"));
+        for count in [0, 2, 1001] {
+            assert_eq!(problem(&format!("{{min_count: {count}}}")), Some("min_count"), "{count}");
+        }
+    }
+
+    #[test]
+    fn how_a_measure_comes_about_follows_from_its_definition() {
+        let way = |text: &str| disclosed(&serde_saphyr::from_str(text).unwrap());
+        let day = |name: &str| name.to_owned();
+        let whole = |way| Disclosed { way, is_narrowed: false };
+        assert_eq!(way("{count: true, at: a}"), whole(Way::Count(day("a"))));
+        assert_eq!(way("{sum: fee, at: a}"), whole(Way::Sum(day("a"))));
+        assert_eq!(way("{stock: true, from: a, until: b}"), whole(Way::Stock(day("a"), day("b"))));
+        let sum = way("{stock: true, sum: fee, from: a, until: b}");
+        assert_eq!(sum, whole(Way::StockSum(day("a"), day("b"))));
+        assert_eq!(way("{distribution: b - a, at: b}"), whole(Way::Distribution));
+        assert!(way("{count: true, at: a, where: \"x == 1\"}").is_narrowed);
+    }
+}
