@@ -144,9 +144,8 @@ impl Quarantine<'_> {
             reject.reason.as_str()
         ];
         let mut rows = statement.query(of)?;
-        let names = names(&reject.held);
         while let Some(row) = rows.next()? {
-            if self::names(&row.get::<_, String>(2)?) != names {
+            if names(&row.get::<_, String>(2)?) != names(&reject.held) {
                 return Ok(Some((row.get(0)?, row.get(1)?)));
             }
         }
