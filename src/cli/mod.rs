@@ -155,7 +155,7 @@ pub fn run() -> ExitCode {
             Command::Serve(arguments) => serve::run(&arguments).await,
             Command::Config(command) => config::run(&command),
             Command::Contract(command) => contract::run(&command),
-            Command::Indicator(command) => indicator::run(&command),
+            Command::Indicator(command) => indicator::run(&command).await,
             Command::Register(arguments) => register::run(&arguments),
             Command::Source(command) => source::run(&command).await,
             Command::Quarantine(command) => quarantine::run(&command).await,

@@ -11,7 +11,7 @@ use crate::indicator::check::Check;
 use crate::indicator::definition::{CompletenessKind, Definition, Expectation, Plan};
 use crate::indicator::family::Scope;
 use crate::indicator::inputs::Inputs;
-use crate::indicator::settings::Settings;
+use crate::indicator::settings::{MissingPolicy, Settings};
 use crate::model::cube::{BIN, Dimension};
 use crate::model::dictionary::Dictionaries;
 use crate::model::disclosure::Disclosure;
@@ -334,7 +334,7 @@ fn formula(entry: &Settings, plan: &Plan) -> String {
                 .collect();
             format!("{} where {}", entry.value.as_deref().unwrap_or_default(), terms.join(", "))
         }
-        Plan::Composite { components, points, .. } => {
+        Plan::Composite { components, points, missing } => {
             let parts: Vec<_> = components
                 .iter()
                 .map(|part| {
@@ -342,7 +342,11 @@ fn formula(entry: &Settings, plan: &Plan) -> String {
                     format!("{} x score({}, {zero} to {full})", part.weight, part.indicator)
                 })
                 .collect();
-            format!("{points} x ({})", parts.join(" + "))
+            let score = format!("{points} x ({})", parts.join(" + "));
+            match missing {
+                MissingPolicy::Carry => score + " with the last value of what has none",
+                _ => score,
+            }
         }
     }
 }

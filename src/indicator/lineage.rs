@@ -1,4 +1,4 @@
-//! What a number is made of: indicator → components → measures → contract → streams → source.
+//! What a number is made of: indicator → components → measures → contract → streams → source and run.
 //!
 //! One picture for the command line and for the API: a graph whose arrows lead from each thing to what
 //! it is made of, as a tree to read or as a Mermaid flowchart to put into a document.
@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::indicator::{Catalogue, Definition};
+use crate::model::snapshot::RunLine;
 
 /// How much of a measure's version is shown.
 const SHORT: usize = 12;
@@ -42,6 +43,31 @@ pub struct Feed<'a> {
     pub contract: &'a str,
     /// What is said of the stream beside its name.
     pub says: String,
+    /// Its last run, where it is known.
+    pub run: Option<Run>,
+}
+
+/// The last run of a stream, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// When it ended.
+    pub ended: String,
+    /// How it ended, and what it brought.
+    pub says: String,
+}
+
+impl Run {
+    /// A run by when and how it ended, its pages and its records.
+    pub fn told(ended: &str, outcome: &str, pages: u64, records: u64) -> Self {
+        let says = format!("{outcome}, {pages} trang / pages, {records} bản ghi / records");
+        Self { ended: ended.to_owned(), says }
+    }
+
+    /// A run of this process's own store.
+    pub fn of(run: &RunLine) -> Self {
+        let ended = run.ended.to_string();
+        Self::told(&ended, run.outcome.as_str(), run.pages, run.records.received)
+    }
 }
 
 /// What a node of a lineage is.
@@ -58,6 +84,8 @@ pub enum NodeKind {
     Stream,
     /// A remote system.
     Source,
+    /// The last run of a stream.
+    Run,
 }
 
 impl NodeKind {
@@ -69,6 +97,7 @@ impl NodeKind {
             Self::Contract => "contract",
             Self::Stream => "stream",
             Self::Source => "source",
+            Self::Run => "run",
         }
     }
 
@@ -80,6 +109,7 @@ impl NodeKind {
             Self::Contract => "hợp đồng dữ liệu / contract",
             Self::Stream => "luồng / stream",
             Self::Source => "nguồn / source",
+            Self::Run => "lượt lấy / run",
         }
     }
 }
@@ -187,6 +217,16 @@ impl Lineage {
             says: feed.unit.to_owned(),
         };
         self.add(Some(&stream), source);
+        if let Some(run) = &feed.run {
+            let node = Node {
+                kind: NodeKind::Run,
+                name: format!("{}.{}@{}", feed.source, feed.stream, run.ended),
+                title: run.ended.clone(),
+                version: None,
+                says: run.says.clone(),
+            };
+            self.add(Some(&stream), node);
+        }
     }
 
     /// A tree to read, the indicator first.

@@ -7,6 +7,7 @@
 //! [`reading::Reading`] with everything that [`quality`] adds.
 
 mod arithmetic;
+mod carry;
 pub mod catalogue;
 mod check;
 pub mod comparison;

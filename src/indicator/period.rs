@@ -136,6 +136,12 @@ impl Period {
         }
     }
 
+    /// The whole period that it is called by, of which it may be a part.
+    #[must_use]
+    pub fn whole(&self) -> Self {
+        read(&self.id).map_or_else(|| self.clone(), |(day, grain)| Self::containing(day, grain))
+    }
+
     /// The period of the same length before this one.
     #[must_use]
     pub fn previous(&self) -> Self {

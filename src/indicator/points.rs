@@ -17,15 +17,18 @@
 //! | a running total of which some days are not known | what is known, never final | |
 //! | a component that is null, `missing: refuse` | null | `missing_component` |
 //! | … `reweight`, `zero` | from the others; null if all are null | `missing_component` |
+//! | … `carry` | with its last value of a year, told as `carried`, never final | |
+//! | … there is no such value either | null | `missing_component` |
 //! | anything that the public may not know ([`crate::indicator::disclosure`]) | null | `suppressed`, `not_public` |
 //! | a change from or to null, or as a share of 0 | null | |
 
+use crate::indicator::carry::carry;
 use crate::indicator::coverage::{Coverage, least_through};
 use crate::indicator::definition::{Amount, CompletenessKind, Definition, Plan};
 use crate::indicator::evaluate::World;
 use crate::indicator::quality::{Completion, is_published, rebuilding};
 use crate::indicator::quantile::Quantiles;
-use crate::indicator::reading::{NoValue, Period, Point, Status};
+use crate::indicator::reading::{Carried, NoValue, Period, Point, Status};
 use crate::indicator::running::Gaps;
 use crate::indicator::settings::{Component, EmptyDenominator, MissingPolicy};
 use crate::indicator::sum::{Slots, Sums, quotient, unscaled};
@@ -49,17 +52,18 @@ pub(super) struct Found {
 }
 
 /// A value before completeness and status are known.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Raw {
     value: Result<f64, NoValue>,
     numerator: Option<f64>,
     denominator: Option<f64>,
     occurs: bool,
+    carried: Vec<Carried>,
 }
 
 impl Raw {
     const fn only(value: Result<f64, NoValue>, occurs: bool) -> Self {
-        Self { value, numerator: None, denominator: None, occurs }
+        Self { value, numerator: None, denominator: None, occurs, carried: Vec::new() }
     }
 }
 
@@ -109,7 +113,7 @@ pub(super) fn points(question: Question<'_>, definition: &Definition) -> Vec<Fou
             }
             let status = match (raw.value, is_final) {
                 (Err(_), _) => Status::Missing,
-                (Ok(_), true) if !has_gaps => Status::Final,
+                (Ok(_), true) if !has_gaps && raw.carried.is_empty() => Status::Final,
                 (Ok(_), _) => Status::Provisional,
             };
             let point = Point {
@@ -119,6 +123,7 @@ pub(super) fn points(question: Question<'_>, definition: &Definition) -> Vec<Fou
                 status,
                 reason: raw.value.err(),
                 completeness_ratio: share.ratio.filter(|_| is_told),
+                carried: raw.carried,
             };
             found.push(Found { point, occurs: raw.occurs });
         }
@@ -136,6 +141,7 @@ const fn unreadable(reason: NoValue) -> Found {
         status: Status::Missing,
         reason: Some(reason),
         completeness_ratio: None,
+        carried: Vec::new(),
     };
     Found { point, occurs: false }
 }
@@ -144,6 +150,7 @@ const fn unreadable(reason: NoValue) -> Found {
 /// come in stay, so that the communes still add up to the province.
 fn withhold(raw: &mut Raw) {
     raw.value = Err(NoValue::NotReported);
+    raw.carried = Vec::new();
     raw.numerator = raw.numerator.filter(|amount| *amount != 0.0);
     raw.denominator = raw.denominator.filter(|amount| *amount != 0.0);
 }
@@ -193,14 +200,19 @@ fn raw(question: Question<'_>, definition: &Definition) -> Vec<Raw> {
             })
         }
         Plan::Composite { components, missing, points } => {
-            let parts = components.iter().map(|part| scores(question, part)).collect::<Vec<_>>();
+            let parts: Vec<_> =
+                components.iter().map(|part| scores(question, part, *missing)).collect();
             let cells = 0..periods.len() * columns.len();
             let combine = |at: usize| {
                 let scores =
-                    components.iter().zip(&parts).map(|(part, all)| (part.weight, all[at].0));
+                    components.iter().zip(&parts).map(|(part, all)| (part.weight, all[at].value));
                 let value = weighted(scores, *missing).map(|score| score * points);
-                let occurs = parts.iter().any(|all| all[at].1);
-                Raw::only(value.ok_or(NoValue::MissingComponent), occurs)
+                let occurs = parts.iter().any(|all| all[at].occurs);
+                let mut raw = Raw::only(value.ok_or(NoValue::MissingComponent), occurs);
+                if raw.value.is_ok() {
+                    raw.carried = parts.iter().flat_map(|all| all[at].carried.clone()).collect();
+                }
+                raw
             };
             cells.map(combine).collect()
         }
@@ -261,18 +273,37 @@ fn ratio(
         numerator: top.map(|sum| unscaled(sum, above.decimals)),
         denominator: bottom.map(|sum| unscaled(sum, below.decimals)),
         occurs: top.is_some_and(|sum| sum != 0) || bottom.is_some_and(|sum| sum != 0),
+        carried: Vec::new(),
     }
 }
 
-/// The score, 0 to 1, of a component wherever it has a value, and whether anything was counted.
-fn scores(question: Question<'_>, part: &Component) -> Vec<(Option<f64>, bool)> {
+/// What a component adds to a composite.
+#[derive(Clone, Default)]
+struct Score {
+    /// 0 to 1, where it has a value.
+    value: Option<f64>,
+    /// Whether anything was counted.
+    occurs: bool,
+    carried: Vec<Carried>,
+}
+
+/// The scores of a component for all periods and columns.
+fn scores(question: Question<'_>, part: &Component, missing: MissingPolicy) -> Vec<Score> {
     let Some(definition) = question.world.catalogue.part(&part.indicator) else {
-        return vec![(None, false); question.periods.len() * question.columns.len()];
+        return vec![Score::default(); question.periods.len() * question.columns.len()];
     };
+    let mut found = points(question, definition);
+    if missing == MissingPolicy::Carry {
+        carry(question, definition, &mut found);
+    }
     let score =
         |value: f64| ((value - part.zero_at) / (part.full_at - part.zero_at)).clamp(0.0, 1.0);
-    let score = |found: Found| (found.point.value.map(score), found.occurs);
-    points(question, definition).into_iter().map(score).collect()
+    let score = |Found { point, occurs }: Found| Score {
+        value: point.value.map(score),
+        occurs,
+        carried: point.carried,
+    };
+    found.into_iter().map(score).collect()
 }
 
 /// The weighted mean of scores; `None` when the policy asks for what is missing, or nothing is there.
@@ -288,7 +319,8 @@ fn weighted(
                 weights += weight;
                 present = true;
             }
-            (None, MissingPolicy::Refuse) => return None,
+            // Where nothing could be carried, nothing is known.
+            (None, MissingPolicy::Refuse | MissingPolicy::Carry) => return None,
             (None, MissingPolicy::Reweight) => {}
             (None, MissingPolicy::Zero) => weights += weight,
         }

@@ -42,7 +42,7 @@ pub enum NoValue {
 pub enum Status {
     /// The period is over, the sources cover it, and it has been published where figures are.
     Final,
-    /// The period is open, not yet covered by every source, or not yet published.
+    /// The period is open, not yet covered by every source, not yet published, or a part is carried over.
     Provisional,
     /// There is no value; `reason` says why.
     Missing,
@@ -64,6 +64,18 @@ pub struct Point {
     pub reason: Option<NoValue>,
     /// Completeness of this very point, 0 to 1, if it can be told.
     pub completeness_ratio: Option<f64>,
+    /// Of a composite: components whose last earlier value stands in for a missing one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub carried: Vec<Carried>,
+}
+
+/// A component of a composite whose last earlier value stands in for a missing one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Carried {
+    /// The component.
+    pub indicator: String,
+    /// The period that its value is of.
+    pub from: String,
 }
 
 /// A period of local days, half-open.

@@ -13,10 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::indicator::definition::{Definition, Input};
+use crate::indicator::definition::{Definition, Input, Plan};
 use crate::indicator::evaluate::World;
 use crate::indicator::layout::{Cell, Layout, Sheet};
 use crate::indicator::reading::{Period, Point};
+use crate::indicator::settings::MissingPolicy;
 use crate::indicator::sum::Pass;
 use crate::model::area::Areas;
 use crate::model::cube::{cell, day_of};
@@ -35,7 +36,7 @@ pub enum Change {
     Removed,
     /// The value, or its numerator or denominator, is another.
     Revised,
-    /// The value is the same; its status or the reason of its absence is another.
+    /// The value is the same; its status, the reason of its absence or what is carried into it is another.
     Reflagged,
 }
 
@@ -152,7 +153,8 @@ fn compare(old: Option<&Point>, new: Option<&Point>) -> Option<Change> {
         _ => {}
     }
     let (old, new) = (old?, new?);
-    let same_flags = (old.status, old.reason) == (new.status, new.reason);
+    let same_flags =
+        old.reason == new.reason && (old.status, &old.carried) == (new.status, &new.carried);
     let same_parts = (old.numerator, old.denominator) == (new.numerator, new.denominator);
     // Without a value there is nothing to revise.
     if old.value == new.value && (same_parts || old.value.is_none()) {
@@ -252,7 +254,7 @@ impl Traces {
     /// Ready to be fed with what was learned about `definition`.
     pub fn new(world: &World<'_>, definition: &Definition, layout: &Layout) -> Self {
         let mut inputs = Vec::new();
-        gather(definition, world, &mut inputs);
+        gather(definition, world, false, &mut inputs);
         Self { inputs, sheets: layout.sheets.iter().map(SheetTraces::new).collect() }
     }
 
@@ -340,11 +342,15 @@ fn row(sheet: &Sheet, day: crate::model::time::Day, stock: bool) -> Option<usize
 }
 
 /// All inputs behind a definition, through all components.
-fn gather(definition: &Definition, world: &World<'_>, inputs: &mut Vec<Input>) {
-    inputs.extend(definition.plan.inputs().chain(definition.expectation.inputs()).cloned());
+fn gather(definition: &Definition, world: &World<'_>, is_carried: bool, inputs: &mut Vec<Input>) {
+    let all = definition.plan.inputs().chain(definition.expectation.inputs()).cloned();
+    // What may be carried over into later periods changes them, too.
+    inputs.extend(all.map(|input| Input { is_running: input.is_running || is_carried, ..input }));
+    let is_carried = is_carried
+        || matches!(definition.plan, Plan::Composite { missing: MissingPolicy::Carry, .. });
     for part in definition.plan.components() {
         if let Some(component) = world.catalogue.part(&part.indicator) {
-            gather(component, world, inputs);
+            gather(component, world, is_carried, inputs);
         }
     }
 }

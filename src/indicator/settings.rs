@@ -159,6 +159,8 @@ pub enum MissingPolicy {
     Reweight,
     /// It scores 0.
     Zero,
+    /// Its last value of the year before stands in, and the reading says so.
+    Carry,
 }
 
 /// The body and the position that answer for an indicator.

@@ -118,6 +118,14 @@ impl Slots {
         }
     }
 
+    /// The first day on which the places exist; `None` where that is always: for the province, and for
+    /// today's communes, to which history is re-based.
+    pub(super) fn since(&self, areas: &Areas) -> Option<Day> {
+        let is_always = self.kind == Kind::Whole || self.list == today(areas);
+        let list = areas.lists().get(self.list).filter(|_| !is_always)?;
+        Some(list.from)
+    }
+
     /// Whether the slots are values of a dimension and not places.
     pub(super) fn by_dimension(&self) -> bool {
         matches!(self.kind, Kind::Values(_))

@@ -21,7 +21,7 @@ use super::query::refused;
 use super::table::Columns;
 use super::value::Spot;
 use crate::indicator::layout::Cell;
-use crate::indicator::reading::{NoValue, Status};
+use crate::indicator::reading::{Carried, NoValue, Status};
 use crate::indicator::{self, By, Definition, Level, Period, Point};
 use crate::model::text::Bilingual;
 use crate::model::time::Day;
@@ -49,6 +49,9 @@ pub(super) struct Row {
     status: Status,
     reason: Option<NoValue>,
     completeness_ratio: Option<Number>,
+    /// Components of which an earlier value stands in; left out where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    carried: Vec<Carried>,
 }
 
 /// A reading with its parts.
@@ -203,6 +206,7 @@ fn row(title: Bilingual, key: String, point: &Point) -> Row {
         status: point.status,
         reason: point.reason,
         completeness_ratio: point.completeness_ratio.map(Number),
+        carried: point.carried.clone(),
     }
 }
 
@@ -231,6 +235,7 @@ mod tests {
             status: Status::Final,
             reason: None,
             completeness_ratio: None,
+            carried: Vec::new(),
         };
         let order = |order| {
             let values = [("a", Some(1.0)), ("b", None), ("c", Some(3.0)), ("d", Some(1.0))];

@@ -13,8 +13,8 @@ use super::past::written;
 use super::place::{AreaOut, Boundaries};
 use crate::indicator::Definition;
 use crate::indicator::reading::{
-    Completeness, Direction, Freshness, FreshnessState, NoValue, Period, Reading, Running, Status,
-    TargetReading, TargetStatus,
+    Carried, Completeness, Direction, Freshness, FreshnessState, NoValue, Period, Reading, Running,
+    Status, TargetReading, TargetStatus,
 };
 use crate::indicator::target::Baseline;
 use crate::model::snapshot::Rebuilding;
@@ -259,6 +259,10 @@ pub(super) struct Envelope<R> {
     denominator: Option<Number>,
     status: Status,
     reason: Option<NoValue>,
+    /// Of a composite: components of which the last earlier value stands in for a missing one; left out where
+    /// there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    carried: Vec<Carried>,
     /// When the value becomes final, or did, by a calendar of publication; left out where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     final_at: Option<Stamp>,
@@ -316,6 +320,7 @@ impl<R> Envelope<R> {
             denominator: point.denominator.map(Number),
             status: point.status,
             reason: point.reason,
+            carried: point.carried.clone(),
             final_at: reading.final_at,
             running: reading.running.map(RunningOut::from),
             rebuilding: reading.rebuilding.into_iter().map(RebuildingOut::from).collect(),

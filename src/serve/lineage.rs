@@ -11,7 +11,7 @@ use super::context::Asked;
 use super::error::ApiError;
 use super::format::Format;
 use crate::indicator::Definition;
-use crate::indicator::lineage::{Feed, Ground, Lineage, NodeKind};
+use crate::indicator::lineage::{Feed, Ground, Lineage, NodeKind, Run};
 use crate::model::snapshot::{RunLine, StreamState};
 use crate::model::time::Stamp;
 
@@ -100,9 +100,11 @@ fn drawn(asked: &Asked<'_>, definition: &Definition) -> Lineage {
 
 fn feed<'a>(asked: &'a Asked<'_>, stream: &'a StreamState) -> Feed<'a> {
     let facts = asked.context.sources.get(&stream.source);
-    let says = match stream.runs.back() {
-        Some(run) => format!("{}, {}", run.outcome.as_str(), run.ended),
-        None => "chưa chạy / has not run".to_owned(),
+    let run = stream.runs.back().map(Run::of);
+    let says = match (stream.data_through, &run) {
+        (Some(through), _) => format!("đến / through {through}"),
+        (None, Some(_)) => "chưa có số liệu / no data yet".to_owned(),
+        (None, None) => "chưa chạy / has not run".to_owned(),
     };
     Feed {
         source: &stream.source,
@@ -111,5 +113,6 @@ fn feed<'a>(asked: &'a Asked<'_>, stream: &'a StreamState) -> Feed<'a> {
         stream: &stream.stream,
         contract: &stream.contract,
         says,
+        run,
     }
 }

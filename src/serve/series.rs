@@ -19,7 +19,7 @@ use super::query::Query;
 use super::table::Columns;
 use super::value::Spot;
 use crate::indicator::layout::Cell;
-use crate::indicator::reading::{NoValue, Status};
+use crate::indicator::reading::{Carried, NoValue, Status};
 use crate::indicator::{Definition, Layout, Level, Period, Reading};
 use crate::model::time::{Day, Stamp};
 
@@ -47,6 +47,9 @@ pub(super) struct Row {
     pub(super) status: Status,
     pub(super) reason: Option<NoValue>,
     pub(super) completeness_ratio: Option<Number>,
+    /// Components of which an earlier value stands in; left out where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) carried: Vec<Carried>,
 }
 
 /// A reading with its series.
@@ -181,5 +184,6 @@ fn row(cell: Cell, level: Level, boundaries: Boundaries) -> Row {
         status: point.status,
         reason: point.reason,
         completeness_ratio: point.completeness_ratio.map(Number),
+        carried: point.carried,
     }
 }

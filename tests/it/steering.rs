@@ -127,3 +127,33 @@ fn a_turn_is_taken_when_it_is_asked_for_and_a_resumed_source_takes_one_at_once()
     let (code, said) = world.run(&["source", "list"]);
     assert!(code == Some(0) && said.starts_with("SOURCE  STREAM"), "{said}");
 }
+
+#[test]
+fn an_explanation_leads_to_the_last_run_told_by_the_gateway_or_by_its_store() {
+    let world = World::new("1d");
+    let gateway = world.start();
+    gateway.wait_until("records", STREAM, |answer| accepted(&answer.json()) == 1);
+    let url = format!("http://{}", gateway.address);
+    let explain = |more: &[&str]| {
+        let (code, said) =
+            world.run(&[&["indicator", "explain", "e_copy_share"][..], more].concat());
+        assert_eq!(code, Some(0), "{said}");
+        said
+    };
+    let run = "(lượt lấy / run, ok, 1 trang / pages, 1 bản ghi / records)";
+    let asked = explain(&["--url", &url]);
+    assert_eq!(asked.matches(run).count(), 1, "{asked}");
+    let stream = asked.lines().position(|line| line.contains("points.acts (luồng / stream"));
+    let at = asked.lines().position(|line| line.contains(run));
+    assert!(stream < at, "the run stands below its stream\n{asked}");
+    assert!(explain(&["--url", &url, "--format", "mermaid"]).contains(run));
+    // While the gateway has its store, nobody else reads it.
+    let busy = world.run(&["indicator", "explain", "e_copy_share", "--store", "iocgw.db"]);
+    assert!(busy.0 == Some(75) && busy.1.contains("is asked with --url"), "{busy:?}");
+    gateway.stop();
+    assert_eq!(explain(&["--store", "iocgw.db"]), asked, "the store tells the same");
+    let alone = explain(&[]);
+    assert!(!alone.contains("lượt lấy / run") && alone.contains("--url"), "{alone}");
+    let (code, said) = world.run(&["indicator", "explain", "e_copy_share", "--url", &url]);
+    assert!(code == Some(69) && said.contains("is it running?"), "{said}");
+}

@@ -3,6 +3,7 @@
 //! [`Fixture`] is three communes of today that were five, two contracts (`dossiers`, limit 30 min,
 //! and `lodging`, limit one day) with a stream each, and noon of 10 April 2024 as the present.
 
+mod carry;
 mod catalogue;
 mod disclosure;
 mod nulls;

@@ -138,6 +138,9 @@ impl<'a> Tile<'a> {
                     @if let Some(running) = &self.reading.running {
                         (fact("Lũy kế", "running total", &running_facts(running)))
                     }
+                    @if !self.reading.point.carried.is_empty() {
+                        (fact("Mang sang", "carried over", &self.carried_facts()))
+                    }
                     (fact("Độ mới", "data through", &freshness_facts(&self.reading.freshness)))
                     (fact("Đầy đủ", "completeness", &completeness_facts(&self.reading.completeness)))
                     (fact("Chịu trách nhiệm", "accountable", &self.accountable_facts()))
@@ -171,6 +174,18 @@ impl<'a> Tile<'a> {
                     span.parts title="tử số / mẫu số (numerator / denominator)" {
                         (format::amount(above)) " / " (format::amount(below))
                     }
+                }
+            }
+        }
+    }
+
+    /// Which components an earlier value stands in for, and of which period it is.
+    fn carried_facts(&self) -> Markup {
+        html! {
+            @for carried in &self.reading.point.carried {
+                span.role {
+                    a href={ "/indicators/" (carried.indicator) } { (carried.indicator) }
+                    " " (both(&format!("kỳ {}", carried.from), "period"))
                 }
             }
         }

@@ -9,6 +9,9 @@ use super::{get, json};
 use crate::clock::Clock;
 use crate::model::time::Stamp;
 
+/// The last run of the stream.
+const RUN: &str = "run:portal.dossiers@2024-04-02T16:59:30+07:00";
+
 #[actix_web::test]
 async fn a_lineage_leads_from_the_indicator_to_the_last_run_of_its_source() {
     let body = json(&context(), "/v1/indicators/online_rate/lineage").await;
@@ -22,6 +25,7 @@ async fn a_lineage_leads_from_the_indicator_to_the_last_run_of_its_source() {
         ("contract:dossiers", "stream:portal.dossiers"),
         ("indicator:online_rate", "measure:dossiers.received"),
         ("measure:dossiers.received", "contract:dossiers"),
+        ("stream:portal.dossiers", RUN),
         ("stream:portal.dossiers", "source:portal"),
     ];
     assert_eq!(edges, expected);
@@ -35,6 +39,7 @@ async fn a_lineage_leads_from_the_indicator_to_the_last_run_of_its_source() {
     let stream = node("stream:portal.dossiers");
     assert_eq!(stream["last_run"]["outcome"], "ok");
     assert_eq!(stream["last_run"]["records"]["received"], 25);
+    assert_eq!(node(RUN)["kind"], "run");
     assert_eq!(node("source:portal")["title"], "Cổng");
     assert!(node("source:portal").get("last_run").is_none());
     assert_eq!(body["revision"], 18442);
@@ -45,7 +50,8 @@ async fn a_lineage_can_be_put_into_a_document() {
     let reply = get(&context(), "/v1/indicators/online_rate/lineage?format=mermaid").await;
     assert_eq!(reply.header("content-type"), "text/vnd.mermaid");
     assert!(reply.text().starts_with("flowchart LR\n"), "{}", reply.text());
-    assert_eq!(reply.text().lines().filter(|line| line.contains(" --> ")).count(), 4);
+    assert_eq!(reply.text().lines().filter(|line| line.contains(" --> ")).count(), 5);
+    assert!(reply.text().contains("(lượt lấy / run, ok, "), "{}", reply.text());
     let refused = get(&context(), "/v1/indicators/online_rate/lineage?format=csv").await;
     assert_eq!(refused.status, 406);
     assert_eq!(refused.json()["errors"][0]["allowed"], object!(["json", "mermaid"]));

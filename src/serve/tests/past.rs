@@ -284,6 +284,50 @@ async fn a_stock_is_revised_from_the_day_of_the_change_on() {
     assert_eq!(body["counts"]["unchanged"], 1);
 }
 
+/// A day without a dossier carries the share of the day before, and what happens to that one.
+#[actix_web::test]
+async fn a_carried_figure_is_revised_with_the_one_it_comes_from() {
+    let mut story = story();
+    let score = r"score:
+  title: {vi: Điểm, en: Score}
+  group: portal
+  kind: composite
+  components: [{indicator: online_rate, weight: 1, zero_at: 0, full_at: 1}]
+  missing: carry
+  unit_measure: points
+  direction: up
+  accountable: {unit: vp-ubnd, role: Chánh Văn phòng}
+";
+    story.define("2024-04-03T00:00:00", &format!("{INDICATORS}{score}"), "16663,17000\n");
+    story.wait_until("2024-04-03T08:00:00");
+    let value = json(&story.context, "/v1/indicators/score/value?period=2024-04-02").await;
+    assert_eq!(value["carried"], object!([{"indicator": "online_rate", "from": "2024-04-01"}]));
+    assert_eq!((&value["status"], &value["reason"]), (&object!("provisional"), &Value::Null));
+    let own = json(&story.context, "/v1/indicators/score/value?period=2024-04-01").await;
+    assert_eq!((&own["value"], own.get("carried")), (&value["value"], None));
+    for path in ["series?period=2024-04-02&grain=day", "breakdown?period=2024-04-02"] {
+        let rows = json(&story.context, &format!("/v1/indicators/score/{path}")).await;
+        assert_eq!(rows["items"][0]["carried"][0]["from"], "2024-04-01", "{rows}");
+    }
+    story.commit(
+        "2024-04-03T09:00:00",
+        "dossiers.received",
+        Cause::Retracted,
+        &[("2024-04-01", "16681", "counter", -4)],
+    );
+    let path = "/v1/indicators/score/revisions?grain=day&from=2024-04-01&to=2024-04-03&learned_from=2024-04-03T08:30";
+    let body = json(&story.context, path).await;
+    let items: Vec<_> = body["items"].as_array().unwrap().iter().collect();
+    assert_eq!(items.len(), 2, "{body}");
+    for item in items {
+        assert_eq!(
+            (&item["change"], &item["causes"]),
+            (&object!("revised"), &object!(["retracted"]))
+        );
+        assert_eq!(item["new"]["value"], 100.0);
+    }
+}
+
 #[actix_web::test]
 async fn another_definition_and_other_areas_are_causes_of_their_own() {
     let mut story = story();

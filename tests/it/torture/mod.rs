@@ -7,7 +7,7 @@
 //! answer is what the oracle makes of what the province said.
 //!
 //! `IOCGW_TORTURE_KILLS` and `IOCGW_TORTURE_AT_EACH` say how often (`make torture`: 1,000 and 50),
-//! `IOCGW_TEST_SEED` sets the seed.
+//! `IOCGW_TEST_SEED` sets the seed, `IOCGW_TORTURE_STAGES` how many stages there are side by side.
 
 mod books;
 mod places;
@@ -66,8 +66,10 @@ fn whatever_moment_it_dies_at_nothing_is_lost_and_nothing_counted_twice() {
         (seed(), setting("IOCGW_TORTURE_KILLS", 40), setting("IOCGW_TORTURE_AT_EACH", 1));
     let stages = kills.div_ceil(DEATHS).max(1);
     let (next, told) = (AtomicUsize::new(0), Mutex::new(Told::default()));
-    // A life is waiting for the most part: one stage for each core, each in a folder of its own.
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(stages);
+    // Each stage has a folder of its own. A life is waiting for the most part, so a machine with memory
+    // to spare (1.5 GiB a stage) can suffer several on each core.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = setting("IOCGW_TORTURE_STAGES", cores).clamp(1, stages);
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
