@@ -13,6 +13,7 @@ mod keys;
 mod past;
 mod reload;
 mod steering;
+mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
@@ -36,8 +37,10 @@ use crate::model::nearest::nearest;
 use crate::model::schema::Schema;
 use crate::model::time::Stamp;
 use crate::normalise::KeyHasher;
+use crate::notify::WebhookKey;
 use crate::pipeline::{Shared, Stream};
 use crate::pull;
+use crate::pull::Courier;
 use crate::serve;
 use crate::store::{Epoch, KeyIds, Opened, Parts, Report, Store, StreamName};
 use crate::telemetry::{Metrics, SourceLabels, StreamLabels};
@@ -48,6 +51,7 @@ use keys::Keys;
 pub use keys::{NewKey, make_key};
 use past::Past;
 use reload::Pulling;
+pub use webhooks::WEBHOOK_KEY;
 
 /// How long turns may take to end after the stop signal.
 const DRAIN: Duration = Duration::from_secs(7);
@@ -109,6 +113,10 @@ pub struct Gateway {
     in_use: Arc<ArcSwap<Store>>,
     /// The keys, as the store has them.
     keys: Arc<Keys>,
+    /// Who carries messages of webhooks.
+    courier: Arc<ArcSwap<Courier>>,
+    /// What their secrets are made from.
+    webhook_key: Option<Arc<WebhookKey>>,
     /// Since when whoever pushes can be heard.
     listening_since: Stamp,
     /// Each message asks to read the configuration again.
@@ -177,7 +185,10 @@ impl Gateway {
         ));
         let keys = Arc::new(Keys::of(store.path(), clock.clone())?);
         let in_use = Arc::new(ArcSwap::from_pointee(store.clone()));
+        let courier = webhooks::courier(settings, &config)?;
         Ok(Self {
+            courier: Arc::new(ArcSwap::from_pointee(courier)),
+            webhook_key: webhooks::webhook_key(settings)?,
             in_use,
             gathered: Arc::default(),
             keys,
@@ -258,6 +269,8 @@ impl Gateway {
         let address = listener.local_addr().context("the listening socket has no address")?;
         let contexts = Arc::new(serve::Contexts::from_pointee(self.serving()));
         let telling = tokio::spawn(serve::tell(Arc::clone(&contexts)));
+        let noticing = tokio::spawn(serve::tell_webhooks(Arc::clone(&contexts), self.stop.clone()));
+        let notifying = tokio::spawn(self.notifier().run(self.stop.clone()));
         let looking = tokio::spawn(keys::look(Arc::clone(&self.keys), self.stop.clone()));
         self.tell_what_is_open();
         self.note(Action::GatewayStarted, env!("CARGO_PKG_VERSION"), &self.what_is_open()).await;
@@ -289,6 +302,8 @@ impl Gateway {
         handle.stop(true).await;
         let _ = serving.await;
         let _ = telling.await;
+        let _ = noticing.await;
+        let _ = notifying.await;
         let _ = looking.await;
         let _ = keeping.await;
         self.store.close().await;
@@ -333,6 +348,7 @@ impl Gateway {
             quarantine: Arc::new(custody::Quarantine(self.store.clone())),
             audit: Arc::new(audit::Log(self.store.clone())),
             custodian: self.custodian(),
+            hooks: self.hooks(),
             access: self.access(),
             reach: Reach::default(),
             metrics: Arc::new(move || {

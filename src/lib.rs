@@ -23,6 +23,7 @@
 //! - [`store`]: state, cubes, quarantine and cursor in one transaction a page; publishes snapshots.
 //! - [`telemetry`]: log lines and metrics.
 //! - [`pipeline`]: one stream's turn through all of the above, and when it takes it.
+//! - [`notify`]: hands messages about changes over to those who asked for them, signed.
 //! - [`serve`]: the API and the first page; every answer comes from one snapshot.
 //! - [`config`]: a folder of files, checked as a whole, all problems at once.
 //! - [`app`]: from a configuration to running parts, and the order of life and of stopping.
@@ -60,6 +61,7 @@ pub mod pull;
 pub mod store;
 pub mod telemetry;
 
+pub mod notify;
 pub mod pipeline;
 pub mod serve;
 

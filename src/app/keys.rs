@@ -144,9 +144,11 @@ impl Keyring for Keys {
         }
     }
 
-    fn is_good(&self, id: &str) -> bool {
+    fn grant(&self, id: &str) -> Option<Arc<Grant>> {
         let known = self.known.load();
-        known.get(id).is_some_and(|found| found.key.state(self.clock.now()) == KeyState::Active)
+        let found = known.get(id)?;
+        let is_good = found.key.state(self.clock.now()) == KeyState::Active;
+        is_good.then(|| Arc::clone(&found.grant))
     }
 }
 

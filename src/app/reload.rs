@@ -209,10 +209,12 @@ impl Gateway {
         let (config, parts) = tokio::task::spawn_blocking(work).await??;
         let known = kept.clients.clone();
         let context = self.context_under(&config)?;
+        let courier = super::webhooks::courier(&self.settings, &config)?;
         let snapshot = self.store.snapshot();
         let all = streams(&config, &self.settings.config, &context, known, &snapshot)?;
         self.store = self.store.reload(parts).await?;
         self.in_use.store(Arc::new(self.store.clone()));
+        self.courier.store(Arc::new(courier));
         self.metrics.adopt(source_labels(&config));
         (self.streams, self.clients) = all;
         self.context = context;

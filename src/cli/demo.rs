@@ -9,13 +9,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::serve::{cancel_on_signal, listen, raise_open_files};
 use super::terminal;
-use crate::app::{Gateway, IDENTIFIER_KEY, OUTBOUND_ALLOW, Settings};
+use crate::app::{Gateway, IDENTIFIER_KEY, OUTBOUND_ALLOW, Settings, WEBHOOK_KEY};
 use crate::clock::Clock;
 use crate::model::access::Scope;
 use crate::model::snapshot::Snapshot;
@@ -111,6 +113,11 @@ fn province(
     if !key.exists() {
         let random: String = std::iter::repeat_with(fastrand::alphanumeric).take(48).collect();
         std::fs::write(key, random)?;
+    }
+    let key = secrets.join(WEBHOOK_KEY);
+    if !key.exists() {
+        let random: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(32).collect();
+        std::fs::write(key, STANDARD.encode(random))?;
     }
     // The systems of a demonstration are this machine, where no real source may stand.
     let here = [(OUTBOUND_ALLOW, "127.0.0.0/8".to_owned())];

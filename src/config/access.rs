@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::{Files, Read};
 use super::written::{Gateway, Unit};
+use crate::model::access::Scope;
 use crate::model::area::Areas;
 use crate::model::nearest::nearest;
 use crate::serve::{AccessSettings, check_origin};
@@ -32,6 +33,11 @@ pub(super) fn checked(
     let at = "access.anonymous";
     if let Err(error) = anonymous.grant().check() {
         files.problem(read, at, &error.to_string());
+    }
+    if anonymous.scopes.contains(&Scope::Webhooks) {
+        let problem =
+            "a webhook belongs to a key: 'webhooks' cannot be opened to those without one";
+        files.problem(read, &format!("{at}.scopes"), problem);
     }
     let known = |code: &&str| areas.is_none_or(|areas| areas.current_by_code(code).is_some());
     let codes = areas.map(codes).unwrap_or_default();

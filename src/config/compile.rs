@@ -89,6 +89,10 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
                 journal_full_for: gateway
                     .as_ref()
                     .map_or(Span::seconds(0), |read| read.value.journal.full_for),
+                webhooks: gateway
+                    .as_ref()
+                    .map(|read| read.value.webhooks.clone())
+                    .unwrap_or_default(),
                 events: gateway.as_ref().map(|read| read.value.events.clone()).unwrap_or_default(),
                 indicator_metrics: gateway
                     .map(|read| read.value.indicator_metrics)
@@ -124,6 +128,7 @@ fn gateway(files: &mut Files<'_>) -> Option<Read<Gateway>> {
     }
     let mut problems = Vec::new();
     read.value.outbound.check("outbound", &mut problems);
+    read.value.webhooks.check("webhooks", &mut problems);
     let (EventSettings { clients, slow_after }, most) =
         (&read.value.events, EventSettings::MOST_CLIENTS);
     if !(1..=most).contains(clients) {

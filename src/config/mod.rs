@@ -95,6 +95,8 @@ pub struct Config {
     pub access: AccessSettings,
     /// What all sources share on their way out.
     pub outbound: pull::OutboundSettings,
+    /// Where webhooks may be sent to.
+    pub webhooks: pull::CourierSettings,
     /// A short hash over all files.
     pub hash: String,
     /// The texts of all files, by path below the folder.

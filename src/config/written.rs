@@ -18,8 +18,8 @@ use crate::pipeline::{
     OwnRegister, ParentSettings, ReconcileSettings, RunLimits,
 };
 use crate::pull::{
-    Authenticator, Body, CircuitBreaker, Header, Method, OutboundSettings, Paginator, Requester,
-    Retry, Rule, Scalar, SourceRate,
+    Authenticator, Body, CircuitBreaker, CourierSettings, Header, Method, OutboundSettings,
+    Paginator, Requester, Retry, Rule, Scalar, SourceRate,
 };
 use crate::serve::{AccessSettings, EventSettings, IndicatorMetrics};
 
@@ -41,6 +41,9 @@ pub(super) struct Gateway {
     /// What all sources share on their way out.
     #[serde(default)]
     pub(super) outbound: OutboundSettings,
+    /// Where webhooks may be sent to.
+    #[serde(default)]
+    pub(super) webhooks: CourierSettings,
     /// Whom the API lets in without a key; nobody without it.
     #[serde(default)]
     pub(super) access: AccessSettings,

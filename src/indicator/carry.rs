@@ -50,7 +50,6 @@ pub(super) fn carry(question: Question<'_>, definition: &Definition, found: &mut
 /// Whether there is no value for a reason that an older value may stand in for.
 fn may_be_passed(found: &Found) -> bool {
     match found.point.reason {
-        None => false,
         Some(
             NoValue::NotReported
             | NoValue::NoEvents
@@ -58,7 +57,8 @@ fn may_be_passed(found: &Found) -> bool {
             | NoValue::MissingComponent
             | NoValue::NotInForce,
         ) => true,
-        Some(
+        None
+        | Some(
             NoValue::Rebuilding | NoValue::OutOfReach | NoValue::Suppressed | NoValue::NotPublic,
         ) => false,
     }

@@ -26,14 +26,16 @@ pub enum Scope {
     Operate,
     /// Scrape the gateway's own metrics and the indicators as metrics.
     Metrics,
-    /// Read the audit log.
+    /// Read the audit log, and the webhooks of all keys.
     Admin,
+    /// Have changes told to an address; of what, the other scopes say.
+    Webhooks,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 5] =
-        [Self::Read, Self::Sources, Self::Operate, Self::Metrics, Self::Admin];
+    pub const ALL: [Self; 6] =
+        [Self::Read, Self::Sources, Self::Operate, Self::Metrics, Self::Admin, Self::Webhooks];
 
     /// Its word.
     pub const fn as_str(self) -> &'static str {
@@ -43,6 +45,7 @@ impl Scope {
             Self::Operate => "operate",
             Self::Metrics => "metrics",
             Self::Admin => "admin",
+            Self::Webhooks => "webhooks",
         }
     }
 }

@@ -39,11 +39,19 @@ pub enum Action {
     ConfigurationRefused,
     /// Somebody was not let in; one entry for all such requests of a minute.
     AccessDenied,
+    /// A webhook was made.
+    WebhookCreated,
+    /// A webhook was described anew, given another secret, or told again or no longer.
+    WebhookChanged,
+    /// A webhook was deleted.
+    WebhookDeleted,
+    /// A message for a trial was sent to a webhook.
+    WebhookTested,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::GatewayStarted,
         Self::KeyCreated,
         Self::KeyRevoked,
@@ -56,6 +64,10 @@ impl Action {
         Self::ConfigurationTaken,
         Self::ConfigurationRefused,
         Self::AccessDenied,
+        Self::WebhookCreated,
+        Self::WebhookChanged,
+        Self::WebhookDeleted,
+        Self::WebhookTested,
     ];
 
     /// Its word.
@@ -73,6 +85,10 @@ impl Action {
             Self::ConfigurationTaken => "configuration_taken",
             Self::ConfigurationRefused => "configuration_refused",
             Self::AccessDenied => "access_denied",
+            Self::WebhookCreated => "webhook_created",
+            Self::WebhookChanged => "webhook_changed",
+            Self::WebhookDeleted => "webhook_deleted",
+            Self::WebhookTested => "webhook_tested",
         }
     }
 }

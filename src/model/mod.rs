@@ -31,3 +31,4 @@ pub mod snapshot;
 pub mod text;
 pub mod time;
 pub mod units;
+pub mod webhook;

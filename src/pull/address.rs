@@ -59,6 +59,9 @@ pub(super) struct Policy {
     pub(super) own: Networks,
     /// Of the installation: these too.
     pub(super) shared: Networks,
+    /// Whether private networks are refused as well: where it is not the configuration that names the
+    /// address.
+    pub(super) keeps_out_private: bool,
 }
 
 /// Resolves names under a policy.
@@ -133,6 +136,10 @@ impl Networks {
         self.0.extend(others.0);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn contain(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }
@@ -177,6 +184,9 @@ impl Policy {
         }
         match kind(address) {
             Some(kind) => Err(Forbidden::Kind(kind)),
+            None if self.keeps_out_private && is_private(address) => {
+                Err(Forbidden::Kind("an address of a private network"))
+            }
             None if self.own.0.is_empty() => Ok(()),
             None => Err(Forbidden::Outside),
         }
@@ -261,6 +271,18 @@ fn plain(address: IpAddr) -> IpAddr {
     }
 }
 
+/// Whether an address belongs to somebody's own network.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        // 100.64.0.0/10 is shared by a carrier's customers.
+        IpAddr::V4(v4) => {
+            let [first, second, ..] = v4.octets();
+            v4.is_private() || (first == 100 && second & 0xc0 == 64)
+        }
+        IpAddr::V6(v6) => v6.is_unique_local(),
+    }
+}
+
 /// What makes an address one that nobody should send the gateway to.
 fn kind(address: IpAddr) -> Option<&'static str> {
     /// Metadata of clouds that is not link-local.
@@ -293,7 +315,7 @@ mod tests {
     }
 
     fn policy(own: &str, shared: &str) -> Policy {
-        Policy { own: networks(own), shared: networks(shared) }
+        Policy { own: networks(own), shared: networks(shared), keeps_out_private: false }
     }
 
     fn check(policy: &Policy, url: &str) -> Result<(), Forbidden> {
@@ -350,6 +372,17 @@ mod tests {
         assert_eq!(check(&held, "http://10.21.0.1/"), Err(Forbidden::Outside));
         assert_eq!(check(&held, "http://203.0.113.7/"), Err(Forbidden::Outside));
         assert!(matches!(check(&held, "http://127.0.0.1/"), Err(Forbidden::Kind(_))));
+    }
+
+    #[test]
+    fn what_somebody_else_names_may_not_stand_in_a_private_network() {
+        let strict = Policy { keeps_out_private: true, ..policy("", "10.9.0.0/16") };
+        for host in ["10.1.2.3", "172.16.9.9", "192.168.0.1", "100.64.0.1", "[fd12::1]", "127.1"] {
+            assert!(check(&strict, &format!("https://{host}/")).is_err(), "{host}");
+        }
+        for host in ["10.9.2.3", "203.0.113.7", "[2001:db8::1]"] {
+            assert_eq!(check(&strict, &format!("https://{host}/")), Ok(()), "{host}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One HTTP exchange under hard limits: the only place where the gateway builds an HTTP client.
+//! One HTTP exchange under hard limits: where the gateway builds the HTTP clients of sources.
 //!
 //! An exchange ends in an [`Answer`] that is whole, or in a [`Failure`]; never in half a body.
 //! The whole of it stands under one deadline, the pieces of the body under another; the head is
@@ -243,8 +243,11 @@ impl Client {
         let mut defaults = HeaderMap::new();
         defaults.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         defaults.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding::ACCEPTED));
-        let policy =
-            Policy { own: requester.allowed_networks.clone(), shared: outbound.allow.clone() };
+        let policy = Policy {
+            own: requester.allowed_networks.clone(),
+            shared: outbound.allow.clone(),
+            keeps_out_private: false,
+        };
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .default_headers(defaults)

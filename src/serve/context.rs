@@ -28,6 +28,7 @@ use super::query::Query;
 use super::routes::{self, Operation};
 use super::targets::Fleets;
 use super::trackers::Tracker;
+use super::webhooks::Hooks;
 use crate::clock::Clock;
 use crate::indicator::{Catalogue, ContractFacts, Patterns, UnitName, World};
 use crate::model::access::Reach;
@@ -72,6 +73,8 @@ pub struct Context {
     pub audit: Arc<dyn AuditReader>,
     /// Carries out what people decide.
     pub custodian: Arc<dyn Custodian>,
+    /// Keeps webhooks.
+    pub hooks: Arc<dyn Hooks>,
     /// Whom it lets in.
     pub access: Arc<Access>,
     /// How far the answers of this context reach; everywhere until a reader is known.

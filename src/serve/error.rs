@@ -65,6 +65,12 @@ kinds! {
         "Of older days the journal keeps what was known at the end of each; `nearest` is the last such moment before the one asked for.";
     UNKNOWN_RECORD "unknown-record" NOT_FOUND "Unknown record"
         "/v1/quarantine lists the records with their numbers.";
+    UNKNOWN_WEBHOOK "unknown-webhook" NOT_FOUND "Unknown webhook"
+        "/v1/webhooks lists those that belong to the key; those of others are not there for it.";
+    TOO_MANY_WEBHOOKS "too-many-webhooks" CONFLICT "There are as many webhooks as there may be"
+        "Delete one that nobody needs any more; one message may tell many indicators and areas.";
+    NO_WEBHOOK_KEY "no-webhook-key" SERVICE_UNAVAILABLE "Webhooks are not set up"
+        "Their secrets are made from secrets/webhook_key: (umask 077; head -c 32 /dev/urandom | base64 > secrets/webhook_key), then start the gateway again.";
     NOT_ACCEPTABLE "not-acceptable" NOT_ACCEPTABLE "Nothing of this form is offered"
         "`errors` names the forms that this address offers, for `format=` or for `Accept`.";
     ONLY_POST "only-post" METHOD_NOT_ALLOWED "Method not allowed"
@@ -160,6 +166,12 @@ pub(super) enum ApiError {
     NotAcceptable(ParameterError),
     #[error("There is no record {0} in quarantine.")]
     UnknownRecord(String),
+    #[error("No webhook '{}' belongs to the key.", brief(.0))]
+    UnknownWebhook(String),
+    #[error("No further webhook is kept.")]
+    TooManyWebhooks,
+    #[error("The gateway has no key to make the secret from.")]
+    NoWebhookKey,
     #[error("{}", why_denied(*.0))]
     Denied(Denied),
     #[error("There were more requests than may be made; the next one may be made in {0} s.")]
@@ -279,6 +291,9 @@ impl ApiError {
             Self::NoVintage { .. } => &NO_VINTAGE,
             Self::VintageCompacted { .. } => &VINTAGE_COMPACTED,
             Self::UnknownRecord(_) => &UNKNOWN_RECORD,
+            Self::UnknownWebhook(_) => &UNKNOWN_WEBHOOK,
+            Self::TooManyWebhooks => &TOO_MANY_WEBHOOKS,
+            Self::NoWebhookKey => &NO_WEBHOOK_KEY,
             Self::MethodNotAllowed { allowed } if allowed == "POST" => &ONLY_POST,
             Self::NotAcceptable(_) => &NOT_ACCEPTABLE,
             Self::TooOften(_) | Self::Denied(Denied::Rate) => &TOO_OFTEN,
@@ -378,7 +393,7 @@ impl ApiError {
             Self::MethodNotAllowed { allowed } => {
                 response.insert_header((header::ALLOW, allowed.as_str()));
             }
-            Self::NotReady(_) | Self::TooManyListeners => {
+            Self::NotReady(_) | Self::TooManyListeners | Self::NoWebhookKey => {
                 response.insert_header((header::RETRY_AFTER, "5"));
             }
             Self::TooOften(seconds) => {

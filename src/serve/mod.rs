@@ -54,6 +54,7 @@ mod tests;
 mod trackers;
 mod units;
 mod value;
+mod webhooks;
 
 pub use access::{
     Access, AccessSettings, Anonymous, Denied, Holder, Keyring, Limiter, Rate, RateLimits, Refusal,
@@ -70,6 +71,7 @@ pub use exposition::{Exposition, IndicatorMetrics};
 pub use intake::Intake;
 pub use targets::{FleetFacts, Fleets, TargetFacts, TargetState};
 pub use trackers::{Part, Tracker, TrackerSettings};
+pub use webhooks::{Hooks, tell_webhooks};
 
 use std::io;
 use std::net::TcpListener;

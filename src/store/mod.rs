@@ -40,8 +40,10 @@ mod sweep;
 mod tests;
 mod texts;
 mod vintage;
+mod webhook;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,6 +63,7 @@ use crate::model::snapshot::{
 };
 use crate::model::time::Stamp;
 use crate::model::units::Span;
+use crate::model::webhook::{Attempt, Change, Changed, Message, Telling, Webhook};
 
 pub use access::{KeyReader, KeyWriter, Revoked, StoredKey};
 pub use audit::{
@@ -75,6 +78,7 @@ pub use replay::{Discard, Held, Replay, Replayed};
 pub use sqlite::Opened;
 pub use sweep::{Sweep, Swept};
 pub use vintage::{Vintage, VintageError};
+use webhook::Order;
 
 /// Commits that may wait for the writer.
 const QUEUE: usize = 8;
@@ -213,6 +217,7 @@ pub(crate) enum Command {
     For(Box<Deed>, Box<Command>),
     Note(Box<Deed>, oneshot::Sender<Result<(), StoreError>>),
     Sign(Arc<SigningKey>, oneshot::Sender<Result<Option<Checkpoint>, StoreError>>),
+    Webhooks(Order),
     Reload(Box<Parts>, oneshot::Sender<Result<Store, StoreError>>),
     Begin(usize, Stamp),
     End(Box<RunEnd>, oneshot::Sender<Result<(), StoreError>>),
@@ -331,6 +336,39 @@ impl Store {
     /// Entries of the audit log, the newest first; reads from the disk, so not for an async thread.
     pub fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, StoreError> {
         audit::list(&self.path, filter)
+    }
+
+    /// Makes, changes or deletes a webhook.
+    pub async fn change_webhook(&self, id: &str, change: Change) -> Result<Changed, StoreError> {
+        self.ask(|reply| Command::Webhooks(Order::Change(id.to_owned(), Box::new(change), reply)))
+            .await?
+    }
+
+    /// Notes what webhooks are told from now on, with the messages about it; yields the ids of those that
+    /// had no room for theirs and will be told to read everything again.
+    pub async fn tell(&self, telling: Telling) -> Result<Vec<String>, StoreError> {
+        self.ask(|reply| Command::Webhooks(Order::Tell(Box::new(telling), reply))).await?
+    }
+
+    /// Notes how an attempt to hand over a message ended.
+    pub async fn attempted(&self, of: &Message, attempt: Attempt) -> Result<(), StoreError> {
+        let message = (of.webhook.clone(), of.number);
+        self.ask(|reply| Command::Webhooks(Order::Attempted(message, attempt, reply))).await?
+    }
+
+    /// All webhooks; reads from the disk, so not for an async thread.
+    pub fn webhooks(&self) -> Result<Vec<Webhook>, StoreError> {
+        webhook::all(&self.path)
+    }
+
+    /// The message that a webhook is told next; reads from the disk.
+    pub fn next_message(&self, webhook: &str) -> Result<Option<Message>, StoreError> {
+        webhook::first(&self.path, webhook)
+    }
+
+    /// The marks of all that webhooks have been told; reads from the disk.
+    pub fn told(&self) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
+        webhook::told(&self.path)
     }
 
     /// Notes how a run ended.
@@ -469,4 +507,14 @@ fn trouble(before: Option<&Trouble>, end: &RunEnd) -> Option<Trouble> {
     let (reason, message) = end.failure.as_ref()?;
     let (since, count) = before.map_or((end.started, 0), |trouble| (trouble.since, trouble.count));
     Some(Trouble { reason: reason.clone(), message: message.clone(), since, count: count + 1 })
+}
+
+/// Answers the one who asked; yields what went wrong.
+fn told<T>(
+    reply: oneshot::Sender<Result<T, StoreError>>,
+    answer: Result<T, StoreError>,
+) -> Option<StoreError> {
+    let failed = answer.as_ref().err().cloned();
+    let _ = reply.send(answer);
+    failed
 }

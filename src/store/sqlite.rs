@@ -7,7 +7,8 @@ use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::{Connection, ErrorCode};
 
 use super::{
-    Parts, Store, StoreError, access, audit, backfill, delivery, lateness, load, pause, writer,
+    Parts, Store, StoreError, access, audit, backfill, delivery, lateness, load, pause, webhook,
+    writer,
 };
 use crate::failpoint;
 use crate::model::dictionary::Dictionaries;
@@ -143,6 +144,7 @@ fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     connection.execute_batch(backfill::TABLE).map_err(|error| failed(&error))?;
     connection.execute_batch(delivery::TABLE).map_err(|error| failed(&error))?;
     connection.execute_batch(lateness::TABLES).map_err(|error| failed(&error))?;
+    connection.execute_batch(webhook::TABLES).map_err(|error| failed(&error))?;
     connection.execute_batch(include_str!("guards.sql")).map_err(|error| failed(&error))?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())

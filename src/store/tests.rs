@@ -23,6 +23,7 @@ mod replay;
 mod retention;
 mod sweep;
 mod texts;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -31,7 +31,7 @@ use super::save;
 use super::sqlite::{Opened, failure};
 use super::sweep;
 use super::texts::Texts;
-use super::{Command, Parts, QUEUE, RunEnd, Store, StoreError, StreamName, load, trouble};
+use super::{Command, Parts, QUEUE, RunEnd, Store, StoreError, StreamName, load, told, trouble};
 use crate::clock::Clock;
 use crate::failpoint;
 use crate::fold::entities::{CHUNK, ORIGINS};
@@ -221,16 +221,6 @@ pub(super) fn load_all(
     Ok((contracts, streams, circuits, newest))
 }
 
-/// Answers the one who asked; yields what went wrong.
-fn told<T>(
-    reply: oneshot::Sender<Result<T, StoreError>>,
-    answer: Result<T, StoreError>,
-) -> Option<StoreError> {
-    let failed = answer.as_ref().err().cloned();
-    let _ = reply.send(answer);
-    failed
-}
-
 impl Writer {
     /// A handle whose commands come through `commands`.
     pub(super) fn handle(&self, commands: mpsc::Sender<Command>) -> Store {
@@ -249,6 +239,11 @@ impl Writer {
         (self.full_for, self.compacted, self.expiry) = (full_for, Stamp(0), Expiry::default());
     }
 
+    fn sign(&mut self, key: &audit::SigningKey) -> Result<Option<audit::Checkpoint>, StoreError> {
+        let signed = audit::sign(&self.connection, key, self.next_at());
+        signed.map_err(|error| failure(&error))
+    }
+
     fn work(mut self, mut queue: mpsc::Receiver<Command>) {
         while let Some(command) = self.next(&mut queue) {
             let command = self.on_behalf(command);
@@ -256,10 +251,7 @@ impl Writer {
                 // One deed at a time: what is within has been taken out already.
                 Command::For(..) => None,
                 Command::Note(deed, reply) => told(reply, self.note(&deed)),
-                Command::Sign(key, reply) => {
-                    let signed = audit::sign(&self.connection, &key, self.next_at());
-                    told(reply, signed.map_err(|error| failure(&error)))
-                }
+                Command::Sign(key, reply) => told(reply, self.sign(&key)),
                 Command::Build => self.build(),
                 Command::Expire => self.expire(),
                 Command::Settle(reply) => {
@@ -292,6 +284,7 @@ impl Writer {
                     told(reply, self.confirm(stream, &by, at))
                 }
                 Command::Pause(source, paused, reply) => told(reply, self.pause(source, paused)),
+                Command::Webhooks(order) => self.webhooks(order),
                 Command::Reload(parts, reply) => {
                     // A failure has changed nothing; if the disk is to blame, a commit will tell.
                     let answer = self.reload(*parts).map(|(store, others)| {

@@ -15,10 +15,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use super::denials::Denials;
-use super::disk;
-use super::listeners::Listeners;
-use super::reports::Reports;
+use super::{denials::Denials, disk, listeners::Listeners, reports::Reports, webhooks::Webhooks};
 use crate::model::drift::{Audit, Grade};
 use crate::model::observation::Reason;
 use crate::model::snapshot::{Backfill, Snapshot, StreamState};
@@ -141,6 +138,8 @@ pub struct Metrics {
     pub listeners: Listeners,
     /// About those who are not let in.
     pub denials: Denials,
+    /// About those who are told by webhook.
+    pub webhooks: Webhooks,
 }
 
 /// Makes families and registers them.
@@ -391,6 +390,7 @@ impl Metrics {
             reports: Reports::new(&make),
             listeners: Listeners::new(&make),
             denials: Denials::new(&make),
+            webhooks: Webhooks::new(&make),
             registry: registry.clone(),
             sources: RwLock::default(),
         };

@@ -11,5 +11,6 @@ pub mod listeners;
 pub mod log;
 pub mod metrics;
 mod reports;
+mod webhooks;
 
 pub use metrics::{Metrics, SourceLabels, StreamLabels};

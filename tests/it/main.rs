@@ -40,3 +40,4 @@ mod support;
 mod tidy;
 #[cfg(any(debug_assertions, feature = "failpoints"))]
 mod torture;
+mod webhooks;

@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["clock"],
     &["pull", "decode", "normalise", "fold", "indicator", "lateness"],
     &["store", "telemetry"],
-    &["pipeline", "serve"],
+    &["notify", "pipeline", "serve"],
     &["config"],
     &["app", "rehearse"],
     &["cli"],

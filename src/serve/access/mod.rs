@@ -127,8 +127,13 @@ pub trait Keyring: Send + Sync {
     /// Whose key this is.
     fn holder(&self, key: &str) -> Result<Holder, Denied>;
 
+    /// What the key of this id opens, while it opens something.
+    fn grant(&self, id: &str) -> Option<Arc<Grant>>;
+
     /// Whether the key of this id still opens something.
-    fn is_good(&self, id: &str) -> bool;
+    fn is_good(&self, id: &str) -> bool {
+        self.grant(id).is_some()
+    }
 }
 
 /// Somebody who was not let in.

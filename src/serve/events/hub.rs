@@ -255,7 +255,7 @@ impl Hub {
     }
 
     /// The picture that listeners have, if one was made.
-    pub(super) fn picture(&self) -> Option<Arc<Picture>> {
+    pub(in crate::serve) fn picture(&self) -> Option<Arc<Picture>> {
         held(&self.log).picture.clone()
     }
 

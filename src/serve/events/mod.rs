@@ -31,7 +31,8 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use self::hub::{Beginning, Entry, Event, LOOK_EVERY, Listener};
-use self::picture::{Change, Fares, Figures, Item, PROVINCE, Picture};
+use self::picture::{Change, Fares, Figures, Item};
+pub(super) use self::picture::{PROVINCE, Picture};
 use super::access::Reader;
 use super::context::{Asked, Context, Contexts, Current, Question};
 use super::error::{ApiError, ParameterError};

@@ -18,40 +18,40 @@ use crate::serve::period::newest_of;
 use crate::serve::place::all_of_today;
 
 /// The word for the province, where a commune has its code.
-pub(super) const PROVINCE: &str = "province";
+pub(in crate::serve) const PROVINCE: &str = "province";
 
 /// A value of an indicator somewhere.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Item {
-    pub(super) area: String,
-    pub(super) value: Option<Number>,
-    pub(super) status: Status,
+pub(in crate::serve) struct Item {
+    pub(in crate::serve) area: String,
+    pub(in crate::serve) value: Option<Number>,
+    pub(in crate::serve) status: Status,
 }
 
 /// The newest values of an indicator.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Figures {
-    pub(super) period: String,
+pub(in crate::serve) struct Figures {
+    pub(in crate::serve) period: String,
     /// The province first, then the communes by code.
-    pub(super) items: Vec<Item>,
+    pub(in crate::serve) items: Vec<Item>,
 }
 
 /// How a source fares.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Fares {
+pub(in crate::serve) struct Fares {
     /// The reasons why its streams do not get through, by stream.
-    pub(super) trouble: BTreeMap<String, String>,
+    pub(in crate::serve) trouble: BTreeMap<String, String>,
     /// Records in quarantine.
-    pub(super) quarantined: u64,
+    pub(in crate::serve) quarantined: u64,
 }
 
 /// All that may change under listeners, at one revision.
 #[derive(Debug, Default)]
-pub(super) struct Picture {
-    pub(super) revision: u64,
-    pub(super) at: Stamp,
-    pub(super) indicators: BTreeMap<String, Figures>,
-    pub(super) sources: BTreeMap<String, Fares>,
+pub(in crate::serve) struct Picture {
+    pub(in crate::serve) revision: u64,
+    pub(in crate::serve) at: Stamp,
+    pub(in crate::serve) indicators: BTreeMap<String, Figures>,
+    pub(in crate::serve) sources: BTreeMap<String, Fares>,
 }
 
 /// One thing that changed.
@@ -63,7 +63,7 @@ pub(super) enum Change {
 
 impl Picture {
     /// Looks at one revision.
-    pub(super) fn of(world: &World<'_>) -> Self {
+    pub(in crate::serve) fn of(world: &World<'_>) -> Self {
         let mut places = vec![Place::Province];
         places.extend(all_of_today(world));
         let mut indicators = BTreeMap::new();

@@ -36,13 +36,14 @@ const ABOUT: Both = (
 );
 
 impl Tag {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Readings,
         Self::Sources,
         Self::Units,
         Self::Trackers,
         Self::Quarantine,
         Self::Deliveries,
+        Self::Webhooks,
         Self::Prometheus,
         Self::House,
         Self::Pages,
@@ -56,6 +57,7 @@ impl Tag {
             Self::Trackers => "trackers",
             Self::Quarantine => "quarantine",
             Self::Deliveries => "deliveries",
+            Self::Webhooks => "webhooks",
             Self::Prometheus => "prometheus",
             Self::House => "gateway",
             Self::Pages => "pages",
@@ -70,6 +72,7 @@ impl Tag {
             Self::Units => ("Đơn vị chịu trách nhiệm", "Accountable units and their reports"),
             Self::Quarantine => ("Bản ghi bị cách ly", "Records in quarantine"),
             Self::Deliveries => ("Luồng sự kiện và dữ liệu gửi vào", "Events out, deliveries in"),
+            Self::Webhooks => ("Webhook: cổng tự báo tin", "Webhooks: the gateway tells by itself"),
             Self::Prometheus => ("Cho Grafana, không cần plugin", "For Grafana, without a plugin"),
             Self::House => ("Bản thân cổng", "The gateway itself"),
             Self::Pages => ("Trang cho người đọc", "Pages for people"),
@@ -266,6 +269,7 @@ fn verb(operation: &Operation) -> String {
         Verb::Read => "get",
         Verb::Post => "post",
         Verb::Patch => "patch",
+        Verb::Delete => "delete",
     }
     .to_owned()
 }

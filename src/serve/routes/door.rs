@@ -51,6 +51,9 @@ pub(super) const STEERING: Door = door(&[Scope::Operate], Narrows::ToUnits);
 /// What is done to records, whoever answers for them.
 pub(super) const CUSTODY: Door = door(&[Scope::Operate], Narrows::Never);
 
+/// Where a key has changes told to.
+pub(super) const WEBHOOKS: Door = door(&[Scope::Webhooks], Narrows::ToUnitsAndAreas);
+
 /// Metrics of the whole gateway.
 pub(super) const GATEWAY_METRICS: Door = door(&[Scope::Metrics], Narrows::Never);
 

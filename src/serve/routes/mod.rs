@@ -14,6 +14,7 @@ mod readings;
 mod sources;
 mod trackers;
 mod units;
+mod webhooks;
 
 use std::future::ready;
 
@@ -52,6 +53,7 @@ pub(super) enum Verb {
     Read,
     Post,
     Patch,
+    Delete,
 }
 
 /// What belongs together in the reference.
@@ -63,6 +65,7 @@ pub(super) enum Tag {
     Trackers,
     Quarantine,
     Deliveries,
+    Webhooks,
     Prometheus,
     House,
     Pages,
@@ -166,6 +169,11 @@ impl Operation {
         Self { verb, body: Some(body), ..self }
     }
 
+    /// Something that is done, with nothing to say about it.
+    const fn done(self, verb: Verb) -> Self {
+        Self { verb, is_kept: false, ..self }
+    }
+
     const fn called(self, vi: &'static str, en: &'static str) -> Self {
         Self { title: (vi, en), ..self }
     }
@@ -244,6 +252,7 @@ impl Operation {
             Verb::Read => &[Method::GET, Method::HEAD],
             Verb::Post => &[Method::POST],
             Verb::Patch => &[Method::PATCH],
+            Verb::Delete => &[Method::DELETE],
         }
     }
 
@@ -252,7 +261,7 @@ impl Operation {
         let way = self.handler().method(method.clone());
         match self.verb {
             Verb::Read => way.guard(fn_guard(|request| !has_body(request.head().headers()))),
-            Verb::Post | Verb::Patch => way,
+            Verb::Post | Verb::Patch | Verb::Delete => way,
         }
     }
 
@@ -325,7 +334,7 @@ impl Route {
 /// Every address. Where two patterns fit, the first one answers.
 pub(super) fn all() -> impl Iterator<Item = &'static Route> {
     let tables = [readings::ROUTES, sources::ROUTES, units::ROUTES];
-    let further = [trackers::ROUTES, deliveries::ROUTES];
+    let further = [trackers::ROUTES, deliveries::ROUTES, webhooks::ROUTES];
     tables.into_iter().chain(further).chain([prometheus::ROUTES, house::ROUTES]).flatten()
 }
 

@@ -100,6 +100,12 @@ pub(super) const SOURCE_ID: Parameter = piece(
     "portal",
     ("Tên nguồn, xem /v1/sources.", "The source's name, of /v1/sources."),
 );
+pub(super) const HOOK: Parameter = piece(
+    "id",
+    Takes::Text,
+    "wh_0123456789abcdef",
+    ("Mã webhook, xem /v1/webhooks.", "The webhook's id, of /v1/webhooks."),
+);
 pub(super) const UNIT_ID: Parameter = piece(
     "id",
     Takes::Text,
@@ -399,6 +405,10 @@ pub(super) const ACTION: Parameter = query(
         "configuration_taken",
         "configuration_refused",
         "access_denied",
+        "webhook_created",
+        "webhook_changed",
+        "webhook_deleted",
+        "webhook_tested",
     ]),
     None,
     "source_paused",

@@ -44,8 +44,8 @@ impl Keyring for Keys {
         }
     }
 
-    fn is_good(&self, id: &str) -> bool {
-        self.0.contains_key(id)
+    fn grant(&self, id: &str) -> Option<Arc<Grant>> {
+        self.0.get(id).cloned().map(Arc::new)
     }
 }
 
@@ -59,7 +59,7 @@ fn public() -> Reach {
 
 /// A world that answers nobody without a key: there is one for each scope, named after it, one for
 /// everything, one for a commune, one for a unit and one for the public.
-fn closed(mut world: Context) -> (Arc<Context>, Arc<Mutex<Vec<Denied>>>) {
+pub(super) fn closed(mut world: Context) -> (Arc<Context>, Arc<Mutex<Vec<Denied>>>) {
     let mut keys = Keys::default();
     for scope in Scope::ALL {
         keys.0.insert(scope.as_str().to_owned(), grant(&[scope], Reach::default()));
@@ -80,11 +80,11 @@ fn closed(mut world: Context) -> (Arc<Context>, Arc<Mutex<Vec<Denied>>>) {
     (Arc::new(world), denied)
 }
 
-fn with(request: TestRequest, key: &str) -> TestRequest {
+pub(super) fn with(request: TestRequest, key: &str) -> TestRequest {
     request.insert_header((header::AUTHORIZATION, format!("Bearer {key}")))
 }
 
-async fn read(context: &Arc<Context>, key: &str, uri: &str) -> Reply {
+pub(super) async fn read(context: &Arc<Context>, key: &str, uri: &str) -> Reply {
     send(context, with(TestRequest::get().uri(uri), key)).await
 }
 
@@ -254,6 +254,7 @@ fn the_document_names_the_scopes_that_the_table_asks_for() {
             crate::serve::routes::Verb::Read => "get",
             crate::serve::routes::Verb::Post => "post",
             crate::serve::routes::Verb::Patch => "patch",
+            crate::serve::routes::Verb::Delete => "delete",
         };
         let described = &document["paths"][route.path][verb];
         let words: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();

@@ -27,6 +27,7 @@ mod sources;
 mod steering;
 mod story;
 mod trackers;
+mod webhooks;
 mod world;
 
 use std::sync::Arc;

@@ -59,9 +59,10 @@ pub(super) fn request(route: &Route, operation: &Operation) -> TestRequest {
         Verb::Read => TestRequest::get(),
         Verb::Post => TestRequest::post(),
         Verb::Patch => TestRequest::patch(),
+        Verb::Delete => TestRequest::delete(),
     };
     let request = request.uri(&uri);
-    if operation.verb == Verb::Read {
+    if operation.body.is_none() {
         request
     } else {
         // The small province's doors take a number.
@@ -86,6 +87,7 @@ fn verb(operation: &Operation) -> &'static str {
         Verb::Read => "get",
         Verb::Post => "post",
         Verb::Patch => "patch",
+        Verb::Delete => "delete",
     }
 }
 

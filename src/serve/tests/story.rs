@@ -191,6 +191,7 @@ impl Story {
             quarantine: Arc::clone(&old.quarantine),
             audit: Arc::clone(&old.audit),
             custodian: Arc::clone(&old.custodian),
+            hooks: Arc::clone(&old.hooks),
             access: Arc::clone(&old.access),
             reach: old.reach.clone(),
             metrics: Arc::clone(&old.metrics),

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use super::custody::Noting;
+use super::webhooks::Kept;
 use crate::clock::Clock;
 use crate::indicator::{Catalogue, ContractFacts, KnownMeasure, Settings, UnitName};
 use crate::model::access::{Grant, Reach, Scope};
@@ -246,7 +247,14 @@ impl Ground {
             quarantine: Arc::new(Listed(Vec::new())),
             audit: Arc::new(Nothing),
             custodian: Arc::new(Noting::default()),
-            access: access([Scope::Read, Scope::Sources, Scope::Metrics, Scope::Admin]),
+            hooks: Arc::new(Kept::default()),
+            access: access([
+                Scope::Read,
+                Scope::Sources,
+                Scope::Metrics,
+                Scope::Admin,
+                Scope::Webhooks,
+            ]),
             reach: Reach::default(),
             metrics: Arc::new(|| "# TYPE iocgw_x gauge\niocgw_x 1\n".to_owned()),
             exposition: Arc::default(),
@@ -296,8 +304,8 @@ impl Keyring for NoKeys {
         Err(Denied::Unknown)
     }
 
-    fn is_good(&self, _: &str) -> bool {
-        false
+    fn grant(&self, _: &str) -> Option<Arc<Grant>> {
+        None
     }
 }
 

@@ -188,6 +188,19 @@ impl Gateway {
         self.ask("GET", path, &[])
     }
 
+    /// A request with a JSON body, by whoever has this key.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        key: &str,
+        body: &serde_json::Value,
+    ) -> Answer {
+        let bearer = format!("Bearer {key}");
+        let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+        exchange(self.address, method, path, &headers, &body.to_string())
+    }
+
     /// A request without a body.
     pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
         request(self.address, method, path, headers)
@@ -232,6 +245,16 @@ pub(crate) fn request(
     path: &str,
     headers: &[(&str, &str)],
 ) -> Answer {
+    exchange(address, method, path, headers, "")
+}
+
+fn exchange(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut request =
@@ -239,7 +262,11 @@ pub(crate) fn request(
     for (name, value) in headers {
         request.extend([*name, ": ", *value, "\r\n"]);
     }
+    if !body.is_empty() {
+        request.extend(["Content-Length: ", &body.len().to_string(), "\r\n"]);
+    }
     request.push_str("\r\n");
+    request.push_str(body);
     stream.write_all(request.as_bytes()).unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();

@@ -6,6 +6,7 @@ mod gateway;
 mod overlay;
 mod prometheus;
 mod province;
+mod receiver;
 mod upstream;
 mod workbook;
 
@@ -14,6 +15,7 @@ pub(crate) use gateway::{Answer, Gateway, program, request, run_in};
 pub(crate) use overlay::{Overlay, cases, copy, edit, named, variables};
 pub(crate) use prometheus::{Prometheus, promtool};
 pub(crate) use province::{Pulled, Systems};
+pub(crate) use receiver::Receiver;
 pub(crate) use upstream::{Moody, Reply, Upstream};
 pub(crate) use workbook::workbook;
 
