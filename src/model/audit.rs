@@ -70,6 +70,17 @@ impl Action {
         Self::WebhookTested,
     ];
 
+    /// The words of all, in the same order.
+    pub const WORDS: [&str; Self::ALL.len()] = {
+        let mut words = [""; Self::ALL.len()];
+        let mut at = 0;
+        while at < words.len() {
+            words[at] = Self::ALL[at].as_str();
+            at += 1;
+        }
+        words
+    };
+
     /// Its word.
     pub const fn as_str(self) -> &'static str {
         match self {

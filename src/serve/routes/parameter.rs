@@ -4,6 +4,7 @@
 //! same entries, so neither can know more than the other.
 
 use crate::indicator::Grain;
+use crate::model::audit::Action;
 use crate::serve::period::{LAST, PERIODS};
 
 /// Words in both languages, Vietnamese first.
@@ -56,7 +57,12 @@ const fn query(
     Parameter { name, place: Place::Query, takes, required: false, default, example, says }
 }
 
-const fn piece(name: &'static str, takes: Takes, example: &'static str, says: Both) -> Parameter {
+pub(super) const fn piece(
+    name: &'static str,
+    takes: Takes,
+    example: &'static str,
+    says: Both,
+) -> Parameter {
     Parameter { name, place: Place::Path, takes, required: true, default: None, example, says }
 }
 
@@ -99,12 +105,6 @@ pub(super) const SOURCE_ID: Parameter = piece(
     Takes::Text,
     "portal",
     ("Tên nguồn, xem /v1/sources.", "The source's name, of /v1/sources."),
-);
-pub(super) const HOOK: Parameter = piece(
-    "id",
-    Takes::Text,
-    "wh_0123456789abcdef",
-    ("Mã webhook, xem /v1/webhooks.", "The webhook's id, of /v1/webhooks."),
 );
 pub(super) const UNIT_ID: Parameter = piece(
     "id",
@@ -392,24 +392,7 @@ pub(super) const BREACH_STATE: Parameter = query(
 );
 pub(super) const ACTION: Parameter = query(
     "action",
-    Takes::Words(&[
-        "gateway_started",
-        "key_created",
-        "key_revoked",
-        "records_replayed",
-        "records_discarded",
-        "retractions_confirmed",
-        "source_paused",
-        "source_resumed",
-        "pull_requested",
-        "configuration_taken",
-        "configuration_refused",
-        "access_denied",
-        "webhook_created",
-        "webhook_changed",
-        "webhook_deleted",
-        "webhook_tested",
-    ]),
+    Takes::Words(&Action::WORDS),
     None,
     "source_paused",
     ("Chỉ những việc này.", "Only this was done."),

@@ -3,13 +3,20 @@
 use actix_web::web;
 
 use super::door::WEBHOOKS;
-use super::parameter::HOOK;
+use super::parameter::{Parameter, Takes, piece};
 use super::{Body, Content, Operation, Route, Serves, Tag, Verb, shape};
 use crate::model::webhook::Trial;
 use crate::serve::error::{NO_WEBHOOK_KEY, TOO_MANY_WEBHOOKS, UNKNOWN_WEBHOOK};
 use crate::serve::webhooks;
 
 const TAG: Tag = Tag::Webhooks;
+
+const HOOK: Parameter = piece(
+    "id",
+    Takes::Text,
+    "wh_0123456789abcdef",
+    ("Mã webhook, xem /v1/webhooks.", "The webhook's id, of /v1/webhooks."),
+);
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -33,7 +40,7 @@ pub(super) const ROUTES: &[Route] = &[
                 TAG,
                 WEBHOOKS,
                 Serves::Own(|| web::to(webhooks::create)),
-                Content::Json(shape::<webhooks::Made>),
+                Content::Json(shape::<webhooks::Item>),
             )
             .sent(Verb::Post, Body::Json(shape::<webhooks::New>))
             .answering(201)
@@ -93,7 +100,7 @@ pub(super) const ROUTES: &[Route] = &[
             TAG,
             WEBHOOKS,
             Serves::Own(|| web::to(webhooks::renew)),
-            Content::Json(shape::<webhooks::Made>),
+            Content::Json(shape::<webhooks::Item>),
         )
         .sent(Verb::Post, Body::Json(shape::<webhooks::Nothing>))
         .answering(201)

@@ -147,22 +147,16 @@ pub(super) struct Item {
     last_error: Option<String>,
     /// Until when the secret before signs too.
     previous_secret_until: Option<Stamp>,
+    /// What its receiver verifies signatures with (Standard Webhooks 1.0); told when it is made, and never
+    /// again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Webhooks")]
 pub(super) struct List {
     items: Vec<Item>,
-}
-
-/// A webhook with its secret, which nobody can tell again.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "WebhookWithSecret")]
-pub(super) struct Made {
-    #[serde(flatten)]
-    webhook: Item,
-    /// What its receiver verifies signatures with (Standard Webhooks 1.0).
-    secret: String,
 }
 
 /// What was deleted.
@@ -217,6 +211,7 @@ impl From<Webhook> for Item {
             last_success_at: progress.last_success,
             last_error: progress.last_error,
             previous_secret_until: secret.previous_until,
+            secret: None,
         }
     }
 }
@@ -276,7 +271,7 @@ pub(super) async fn create(
         let detail = format!("{} for {}", webhook.host(), webhook.name);
         let deed = Deed::new(context.actor(), Action::WebhookCreated, &id, &detail);
         carry_out(&context, &id, Change::Create(Box::new(webhook.clone())), deed).await?;
-        Ok(Made { webhook: webhook.into(), secret })
+        Ok(Item { secret: Some(secret), ..webhook.into() })
     };
     done(&request, StatusCode::CREATED, work.await)
 }
@@ -350,7 +345,7 @@ pub(super) async fn renew(
         let deed = changing(&context, &webhook, "its secret was renewed");
         carry_out(&context, &webhook.id, Change::Renew(renewed), deed).await?;
         webhook.secret = renewed;
-        Ok(Made { webhook: webhook.into(), secret })
+        Ok(Item { secret: Some(secret), ..webhook.into() })
     };
     done(&request, StatusCode::CREATED, work.await)
 }
