@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::indicator::definition::Definition;
 use crate::indicator::points::{Found, Question, points};
-use crate::indicator::reading::{Carried, NoValue, Period, Point};
+use crate::indicator::reading::{Carried, NoValue, Period};
 use crate::model::time::Day;
 
 /// Puts the last earlier value of `definition` wherever `found`, its points of the question, has none.
@@ -30,17 +30,19 @@ pub(super) fn carry(question: Question<'_>, definition: &Definition, found: &mut
     let earlier: Vec<Period> = earlier.into_values().collect();
     let known = points(Question { periods: &earlier, ..question }, definition);
     for (i, period) in rows() {
-        for at in 0..width {
-            let open = &mut found[i * width + at];
-            if !may_be_passed(open) {
-                continue;
-            }
-            let last = before(question, period)
-                .map(|from| (&known[places[&from.first] * width + at], from))
-                .find(|(known, _)| !may_be_passed(known));
-            if let Some((Found { point: Point { value: Some(value), .. }, .. }, from)) = last {
-                open.point.value = Some(*value);
-                let carried = Carried { indicator: definition.id.clone(), from: from.id };
+        let row = &mut found[i * width..(i + 1) * width];
+        if !row.iter().any(may_be_passed) {
+            continue;
+        }
+        // The same for all places of a period.
+        let back: Vec<usize> = before(question, period).map(|from| places[&from.first]).collect();
+        for (at, open) in row.iter_mut().enumerate().filter(|(_, open)| may_be_passed(open)) {
+            let last = back.iter().find(|from| !may_be_passed(&known[**from * width + at]));
+            let Some(from) = last else { continue };
+            if let Some(value) = known[from * width + at].point.value {
+                open.point.value = Some(value);
+                let from = earlier[*from].id.clone();
+                let carried = Carried { indicator: definition.id.clone(), from };
                 open.point.carried = vec![carried];
             }
         }

@@ -20,7 +20,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let overlay = points(&["points"]);
-        overlay.write("iocgw.yaml", "version: 1\nwebhooks: {every: 1s}\n");
+        overlay.write("iocgw.yaml", "version: 1\nwebhooks: {every: 1s, allow: [10.20.0.0/16]}\n");
         // 32 bytes in base64, and nobody's secret.
         let key = "Q0FOQVJZLXdlYmhvb2sta2V5LWZvci10ZXN0cy1vbmw=";
         std::fs::write(overlay.folder().join("secrets/webhook_key"), key).unwrap();
@@ -222,6 +222,13 @@ fn nobody_is_told_who_wants_to_hear_no_more_or_whose_key_is_over() {
     assert_eq!(code, Some(0), "{said}");
     let over = wait_until(&gateway, (&key, &theirs), |it| it["state"] == "disabled");
     assert_eq!(over["disabled_why"], "key_over");
+    // It has no owner any more: whoever administers deletes it, and changes nothing else about it.
+    let path = format!("{LIST}/{theirs}");
+    let enabled = gateway.send("PATCH", &path, &key, &json!({"enabled": true}));
+    assert_eq!(enabled.status, 403, "{}", enabled.body);
+    let deleted = gateway.send("DELETE", &path, &key, &json!({}));
+    assert_eq!(deleted.status, 200, "{}", deleted.body);
+    assert_eq!(state(&gateway, &key, &theirs)["status"], 404);
     // Plain http goes only where networks are named, and never to this machine by itself.
     let outside =
         json!({"name": "x", "url": "http://192.0.2.1/", "topics": ["indicators.changed"]});

@@ -89,6 +89,10 @@ pub(super) const ROUTES: &[Route] = &[
             )
             .done(Verb::Delete)
             .called("Xóa webhook", "Deletes a webhook with what waits for it")
+            .saying(
+                "Khóa có `admin` xóa được mọi webhook.",
+                "A key with `admin` deletes any of them.",
+            )
             .taking(&[&HOOK])
             .refusing(&[&UNKNOWN_WEBHOOK]),
         ],

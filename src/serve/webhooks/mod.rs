@@ -1,7 +1,8 @@
 //! `/v1/webhooks`: addresses to which the gateway tells by itself that something has changed.
 //!
 //! A webhook belongs to the key that made it: nobody else changes it, it hears of no more than that key may
-//! read, and it is told nothing more when that key is over. Whoever has `admin` sees all of them. Its
+//! read, and it is told nothing more when that key is over. Whoever has `admin` sees all of them and may
+//! delete them, for those of a key that is over have no owner any more. Its
 //! secret is shown when it is made or renewed, and never again. What is told, and to whom, is decided in
 //! `telling`; handing it over is `notify`'s work.
 
@@ -318,7 +319,9 @@ pub(super) async fn amend(
 /// `DELETE /v1/webhooks/{id}`.
 pub(super) async fn delete(request: HttpRequest, context: Current) -> HttpResponse {
     let work = async {
-        let webhook = own(&request, &context).await?;
+        super::query::Query::read(request.query_string(), &[])?;
+        owner(&context)?;
+        let webhook = named(&request, seen(&context).await?)?;
         let deed = Deed::new(context.actor(), Action::WebhookDeleted, &webhook.id, webhook.host());
         carry_out(&context, &webhook.id, Change::Delete, deed).await?;
         Ok(Deleted { id: webhook.id, deleted: true })
