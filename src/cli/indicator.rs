@@ -1,6 +1,6 @@
 //! `iocgw indicator`: what a number means and where it comes from.
 //!
-//! The lineage is read from the checked configuration and printed as a tree, or as a Mermaid flowchart
+//! The lineage is read from the checked configuration and printed as a tree, or as a picture
 //! to put into a document; the API draws the same ([`crate::indicator::lineage`]). The last runs are
 //! asked of the running gateway, or read from a store that no gateway is using.
 
@@ -35,7 +35,7 @@ pub(super) enum Command {
     Explain {
         /// The indicator's id
         id: String,
-        /// A tree to read, or a Mermaid flowchart
+        /// A tree to read, or a picture by Mermaid or Graphviz
         #[arg(long, value_enum, default_value_t = Shape::Text)]
         format: Shape,
         #[command(flatten)]
@@ -63,6 +63,7 @@ pub(super) struct Ran {
 pub(super) enum Shape {
     Text,
     Mermaid,
+    Dot,
 }
 
 pub(super) async fn run(command: &Command) -> anyhow::Result<u8> {
@@ -85,6 +86,7 @@ pub(super) async fn run(command: &Command) -> anyhow::Result<u8> {
                 }
                 Shape::Text => explanation(&config, definition) + &lineage.tree(id) + UNASKED,
                 Shape::Mermaid => lineage.mermaid(),
+                Shape::Dot => lineage.dot(),
             };
             terminal::data(text.trim_end());
         }

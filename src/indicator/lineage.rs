@@ -1,7 +1,7 @@
 //! What a number is made of: indicator → components → measures → contract → streams → source and run.
 //!
 //! One picture for the command line and for the API: a graph whose arrows lead from each thing to what
-//! it is made of, as a tree to read or as a Mermaid flowchart to put into a document.
+//! it is made of, as a tree to read or as a picture for a document, by Mermaid or by Graphviz.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -256,6 +256,21 @@ impl Lineage {
         for (from, to) in &self.edges {
             let _ = writeln!(text, "  n{} --> n{}", numbers[to.as_str()], numbers[from.as_str()]);
         }
+        text
+    }
+
+    /// The same in the language of Graphviz.
+    pub fn dot(&self) -> String {
+        // Every id stands in quotes: its letters mean nothing to Graphviz there but these two.
+        let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+        let mut text = String::from("digraph lineage {\n  rankdir=LR;\n  node [shape=box];\n");
+        for (id, node) in &self.nodes {
+            let _ = writeln!(text, "  \"{}\" [label=\"{}\"];", quoted(id), quoted(&node.label()));
+        }
+        for (from, to) in &self.edges {
+            let _ = writeln!(text, "  \"{}\" -> \"{}\";", quoted(to), quoted(from));
+        }
+        text.push_str("}\n");
         text
     }
 }

@@ -72,7 +72,7 @@ impl Answer {
     pub(super) fn file(format: Format, body: Vec<u8>, name: &str) -> Self {
         let content_type = match format {
             Format::Csv => "text/csv; charset=utf-8; header=present",
-            Format::Json | Format::Ndjson | Format::Mermaid => format.media_type(),
+            Format::Json | Format::Ndjson | Format::Mermaid | Format::Dot => format.media_type(),
         };
         let file_name = Some(format!("{name}.{}", format.word()));
         Self { file_name, ..Self::new(content_type, body, Keep::Briefly) }

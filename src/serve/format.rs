@@ -15,6 +15,8 @@ pub(super) enum Format {
     Ndjson,
     /// A flowchart in the language of Mermaid.
     Mermaid,
+    /// A graph in the language of Graphviz.
+    Dot,
 }
 
 impl Format {
@@ -22,7 +24,7 @@ impl Format {
     const OF_LISTS: [Self; 3] = [Self::Json, Self::Csv, Self::Ndjson];
 
     /// The forms of what can be drawn.
-    const OF_DRAWINGS: [Self; 2] = [Self::Json, Self::Mermaid];
+    const OF_DRAWINGS: [Self; 3] = [Self::Json, Self::Mermaid, Self::Dot];
 
     /// The word of `format=`, which is the end of a file's name too.
     pub(super) const fn word(self) -> &'static str {
@@ -31,6 +33,7 @@ impl Format {
             Self::Csv => "csv",
             Self::Ndjson => "ndjson",
             Self::Mermaid => "mermaid",
+            Self::Dot => "dot",
         }
     }
 
@@ -41,13 +44,14 @@ impl Format {
             Self::Csv => "text/csv",
             Self::Ndjson => "application/x-ndjson",
             Self::Mermaid => "text/vnd.mermaid",
+            Self::Dot => "text/vnd.graphviz",
         }
     }
 
     /// Other names under which clients ask for it.
     const fn also(self) -> &'static [&'static str] {
         match self {
-            Self::Json | Self::Csv | Self::Mermaid => &[],
+            Self::Json | Self::Csv | Self::Mermaid | Self::Dot => &[],
             Self::Ndjson => &["application/ndjson", "application/jsonl"],
         }
     }

@@ -1,7 +1,7 @@
 //! `/v1/indicators/{id}/lineage`: what a number is made of, down to the last runs of its sources.
 //!
 //! The same graph as `iocgw indicator explain` draws ([`crate::indicator::lineage`]), with what is known
-//! of each stream beside it; as JSON, or as a Mermaid flowchart for a document.
+//! of each stream beside it; as JSON, or as a picture for a document.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -57,9 +57,15 @@ pub(super) fn lineage(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let definition = asked.definition()?;
     let query = asked.query()?;
     let lineage = drawn(asked, definition);
-    if asked.request.format(&query)? == Format::Mermaid {
+    let format = asked.request.format(&query)?;
+    let drawn = match format {
+        Format::Mermaid => Some(lineage.mermaid()),
+        Format::Dot => Some(lineage.dot()),
+        Format::Json | Format::Csv | Format::Ndjson => None,
+    };
+    if let Some(text) = drawn {
         let name = format!("{}-lineage", definition.id);
-        return Ok(Answer::file(Format::Mermaid, lineage.mermaid().into_bytes(), &name));
+        return Ok(Answer::file(format, text.into_bytes(), &name));
     }
     let nodes = lineage.nodes().map(|(id, node)| {
         let stream = asked.snapshot.streams.get(&node.name);

@@ -24,6 +24,7 @@ mod envelope;
 mod error;
 mod events;
 mod exposition;
+mod fill;
 mod format;
 mod guard;
 mod health;

@@ -12,6 +12,7 @@ use super::answer::Answer;
 use super::context::Asked;
 use super::envelope::Envelope;
 use super::error::{ApiError, ParameterError};
+use super::fill::{Fill, asked_fill, fill};
 use super::number::Number;
 use super::period::{Stretch, asked_stretch};
 use super::place::{Area, AreaOut, Boundaries, asked_area, layout_by, layout_of};
@@ -50,6 +51,9 @@ pub(super) struct Row {
     /// Components of which an earlier value stands in; left out where there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) carried: Vec<Carried>,
+    /// What stands in for a value that is missing, as was asked for; left out where nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) filled: Option<Fill>,
 }
 
 /// A reading with its series.
@@ -59,7 +63,7 @@ pub(super) type Body = Envelope<Row>;
 const OF_COMMUNES: Columns = &columns(("commune", "/commune"));
 const OF_DISTRICTS: Columns = &columns(("district", "/district"));
 
-const fn columns(place: (&'static str, &'static str)) -> [(&'static str, &'static str); 12] {
+const fn columns(place: (&'static str, &'static str)) -> [(&'static str, &'static str); 13] {
     [
         ("indicator", "^/indicator"),
         ("bucket", "/bucket"),
@@ -73,15 +77,20 @@ const fn columns(place: (&'static str, &'static str)) -> [(&'static str, &'stati
         ("completeness_ratio", "/completeness_ratio"),
         ("accountable_unit", "^/accountable/unit"),
         ("revision", "^/revision"),
+        ("filled", "/filled"),
     ]
 }
 
 /// `…/series?grain=&from=&to=&period=&last=&by=&area=&boundaries=&as_of=&format=`.
 pub(super) fn series(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let Plan { definition, by, area, boundaries, stretch, periods, layout } = plan(asked)?;
+    let filling = asked_fill(&asked.query()?)?;
     let cells = layout.cells(&asked.world(), definition);
     let level = by.unwrap_or_else(|| area.level());
-    let rows: Vec<Row> = cells.into_iter().map(|cell| row(cell, level, boundaries)).collect();
+    let mut rows: Vec<Row> = cells.into_iter().map(|cell| row(cell, level, boundaries)).collect();
+    if let Some(with) = filling {
+        fill(asked, &mut rows, with);
+    }
     let (reading, area) = last(asked, definition, (&stretch, &periods), (&area, boundaries))?;
     let mut envelope = Envelope::new(asked, definition, reading, (area, boundaries));
     envelope.grain = Some(stretch.grain.as_str());
@@ -185,5 +194,6 @@ fn row(cell: Cell, level: Level, boundaries: Boundaries) -> Row {
         reason: point.reason,
         completeness_ratio: point.completeness_ratio.map(Number),
         carried: point.carried,
+        filled: None,
     }
 }

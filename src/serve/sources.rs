@@ -232,14 +232,19 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 
 /// `/v1/sources/{id}`, with the history of runs.
 pub(super) fn one(asked: &Asked<'_>) -> Result<Answer, ApiError> {
+    let mut state = named(asked, true)?;
+    (state.as_of, state.revision) = (Some(asked.snapshot.at), Some(asked.snapshot.revision));
+    Answer::json(&state)
+}
+
+/// The source that the address names; there is nothing to choose about it.
+pub(super) fn named<'a>(asked: &'a Asked<'_>, history: bool) -> Result<State<'a>, ApiError> {
     let id = asked.piece("id");
     let Some((name, facts)) = asked.context.sources.get_key_value(id) else {
         return Err(unknown_source(asked.context, id));
     };
     asked.query()?;
-    let mut state = state(asked, name, facts, true);
-    (state.as_of, state.revision) = (Some(asked.snapshot.at), Some(asked.snapshot.revision));
-    Answer::json(&state)
+    Ok(state(asked, name, facts, history))
 }
 
 /// The refusal of a name that no source has, with the nearest that one has.

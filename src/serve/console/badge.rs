@@ -1,4 +1,5 @@
-//! `/v1/badges/{id}.svg`: one number as a small picture, for portals and documents.
+//! `/v1/badges/{id}.svg` and `/v1/badges/sources/{id}.svg`: one number, or how a source fares, as a small
+//! picture for portals and documents.
 //!
 //! It stands alone, so it carries what qualifies the number: unit, period, status and the day up to
 //! which it is known; when its sources are late it turns grey and says so, never a silent old number.
@@ -11,10 +12,12 @@ use super::format;
 use super::words::{self, Tone};
 use crate::indicator::reading::{FreshnessState, Reading};
 use crate::indicator::{Definition, Place, value};
+use crate::model::time::Stamp;
 use crate::serve::answer::{Answer, Keep};
 use crate::serve::context::Asked;
 use crate::serve::error::ApiError;
 use crate::serve::period::asked_period;
+use crate::serve::sources;
 
 /// The width of a letter of the upper and of the lower line, roughly; wide scripts get no more.
 const WIDE: usize = 8;
@@ -49,12 +52,37 @@ pub(in crate::serve) fn picture(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     Ok(Answer::new("image/svg+xml", markup.into_string(), Keep::Briefly))
 }
 
+/// `/v1/badges/sources/{id}.svg`.
+pub(in crate::serve) fn picture_of_source(asked: &Asked<'_>) -> Result<Answer, ApiError> {
+    let state = sources::named(asked, false)?;
+    let (tone, (vi, en)) = words::health(state.health);
+    let (why, why_en) = state.reasons.first().map_or((vi, en), |reason| words::reason(reason));
+    let through = through(state.freshness.data_through);
+    let unit = &state.accountable.name;
+    let upper = if state.reasons.is_empty() { vi.to_owned() } else { format!("{vi}: {why}") };
+    let told = Half { upper, lower: format!("{why_en} · {through} · {unit}") };
+    let markup = drawn(&titled(state.title, state.title_en), &told, tone);
+    Ok(Answer::new("image/svg+xml", markup.into_string(), Keep::Briefly))
+}
+
 fn about(definition: &Definition) -> Half {
+    titled(&definition.title.vi, &definition.title.en)
+}
+
+fn titled(vi: &str, en: &str) -> Half {
     let short = |text: &str| match text.char_indices().nth(TITLE) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     };
-    Half { upper: short(&definition.title.vi), lower: short(&definition.title.en) }
+    Half { upper: short(vi), lower: short(en) }
+}
+
+/// How far something is known.
+fn through(moment: Option<Stamp>) -> String {
+    match moment {
+        Some(through) => format!("đến/to {}", format::time(through)),
+        None => "chưa có dữ liệu/no data".to_owned(),
+    }
 }
 
 /// The value with its unit, and below: period, status, and how far the number is known.
@@ -69,10 +97,7 @@ fn told(definition: &Definition, reading: &Reading) -> Half {
     };
     let (period, _) = words::period(&reading.period.id, reading.period.first);
     let (status, status_en) = words::status(reading.point.status);
-    let through = match reading.freshness.data_through {
-        Some(through) => format!("đến/to {}", format::time(through)),
-        None => "chưa có dữ liệu/no data".to_owned(),
-    };
+    let through = through(reading.freshness.data_through);
     let stale = match reading.freshness.state {
         FreshnessState::Stale => " · SỐ LIỆU CŨ/STALE",
         FreshnessState::Fresh | FreshnessState::NeverReported => "",

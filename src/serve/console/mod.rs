@@ -24,7 +24,7 @@ use std::sync::OnceLock;
 
 use maud::{DOCTYPE, Markup, html};
 
-pub(super) use self::badge::picture;
+pub(super) use self::badge::{picture, picture_of_source};
 pub(super) use self::indicator::page as indicator;
 pub(super) use self::quarantine::page as quarantine;
 pub(super) use self::tracker::{item as tracker_item, page as tracker};

@@ -125,7 +125,7 @@ fn answers(operation: &Operation) -> Markup {
     let forms = match operation.content {
         Content::Json(_) => "application/json",
         Content::Listed(_) => "application/json, text/csv, application/x-ndjson",
-        Content::Drawn(_) => "application/json, text/vnd.mermaid",
+        Content::Drawn(_) => "application/json, text/vnd.mermaid, text/vnd.graphviz",
         Content::Text(kind) => kind,
     };
     html! {
@@ -148,7 +148,7 @@ fn example(asked: &Asked<'_>, route: &Route, operation: &Operation) -> Option<St
     if !route.path.contains('{') {
         return Some(route.path.to_owned());
     }
-    let name = if ["/indicators/", "/badges/"].iter().any(|part| route.path.contains(part)) {
+    let name = if ["/indicators/", "/badges/{"].iter().any(|part| route.path.contains(part)) {
         asked.definitions.catalogue.iter().next()?.id.as_str()
     } else if route.path == "/v1/sources/{id}" {
         asked.context.sources.keys().next()?.as_str()

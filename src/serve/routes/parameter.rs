@@ -7,6 +7,9 @@ use crate::indicator::Grain;
 use crate::model::audit::Action;
 use crate::serve::period::{LAST, PERIODS};
 
+/// Words that are written here.
+type Text = &'static str;
+
 /// Words in both languages, Vietnamese first.
 pub(in crate::serve) type Both = (&'static str, &'static str);
 
@@ -57,12 +60,7 @@ const fn query(
     Parameter { name, place: Place::Query, takes, required: false, default, example, says }
 }
 
-pub(super) const fn piece(
-    name: &'static str,
-    takes: Takes,
-    example: &'static str,
-    says: Both,
-) -> Parameter {
+pub(super) const fn piece(name: Text, takes: Takes, example: Text, says: Both) -> Parameter {
     Parameter { name, place: Place::Path, takes, required: true, default: None, example, says }
 }
 
@@ -194,6 +192,16 @@ pub(super) const GRAIN: Parameter = query(
     "month",
     ("Độ dài của mỗi khoảng, theo giờ địa phương.", "The length of a bucket, cut in local days."),
 );
+pub(super) const FILL: Parameter = query(
+    "fill",
+    Takes::Words(&["null", "zero", "previous"]),
+    Some("null"),
+    "previous",
+    (
+        "Đặt gì vào chỗ chưa có số liệu.",
+        "What stands where there is no value; such rows say `filled`.",
+    ),
+);
 pub(super) const AREA: Parameter = query(
     "area",
     Takes::Text,
@@ -304,7 +312,7 @@ pub(super) const FORMAT: Parameter = query(
     ),
 );
 pub(super) const DRAWING_FORMAT: Parameter =
-    Parameter { takes: Takes::Words(&["json", "mermaid"]), example: "mermaid", ..FORMAT };
+    Parameter { takes: Takes::Words(&["json", "mermaid", "dot"]), example: "mermaid", ..FORMAT };
 pub(super) const BOM: Parameter = query(
     "bom",
     Takes::Words(&["0", "1"]),

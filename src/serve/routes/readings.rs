@@ -1,7 +1,7 @@
 //! The addresses of figures: what there is, what it means, and the numbers.
 
 use super::parameter::{
-    AREA, AS_OF, BOUNDARIES, BY, BY_PLACE, COMPARE, FROM, GRAIN, GROUP, INDICATOR, LAST_DAYS,
+    AREA, AS_OF, BOUNDARIES, BY, BY_PLACE, COMPARE, FILL, FROM, GRAIN, GROUP, INDICATOR, LAST_DAYS,
     LEARNED_FROM, LEARNED_TO, LIMIT, PERIOD, REVISIONS_LIMIT, SEARCH, SORT, STRETCH_PERIOD, TO,
     UNIT,
 };
@@ -106,6 +106,7 @@ TOLD,
             &BY_PLACE,
             &AREA,
             &BOUNDARIES,
+            &FILL,
             &AS_OF,
         ])
         .refusing(&[&UNKNOWN_INDICATOR, &TOO_MANY_POINTS, &NOT_APPLICABLE])],
@@ -175,9 +176,9 @@ FIGURES,
         .called("Số liệu được tạo từ đâu", "What a number is made of")
         .saying(
             "Từ chỉ số xuống đại lượng, hợp đồng, luồng, nguồn và lần chạy gần nhất; JSON hoặc sơ đồ \
-             Mermaid.",
+             Mermaid, Graphviz.",
             "From the indicator down to measures, contracts, streams, sources and their last runs; as \
-             JSON or as a Mermaid flowchart.",
+             JSON, or drawn by Mermaid or Graphviz.",
         )
         .taking(&[&INDICATOR, &AS_OF])
         .refusing(&[&UNKNOWN_INDICATOR])],

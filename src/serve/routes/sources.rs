@@ -12,7 +12,9 @@ use crate::model::quarantine::ReplaySummary;
 use crate::serve::error::{
     CONFLICT, NOT_APPLICABLE, SOURCE_IS_PAUSED, UNKNOWN_RECORD, UNKNOWN_SOURCE,
 };
-use crate::serve::{breaches, custody, quality, quarantine, runs, sources, steering, targets};
+use crate::serve::{
+    breaches, console, custody, quality, quarantine, runs, sources, steering, targets,
+};
 
 const TAG: Tag = Tag::Sources;
 
@@ -96,6 +98,19 @@ STEERING,
             .taking(&[&SOURCE_ID])
             .refusing(&[&UNKNOWN_SOURCE]),
         ],
+    },
+    Route {
+        path: "/v1/badges/sources/{id}.svg",
+        operations: &[Operation::read(
+            "readSourceBadge",
+            TAG,
+            SOURCES,
+            Serves::Quickly(console::picture_of_source),
+            Content::Text("image/svg+xml"),
+        )
+        .called("Hình nhỏ về một nguồn", "How a source fares, as a small picture")
+        .taking(&[&SOURCE_ID])
+        .refusing(&[&UNKNOWN_SOURCE])],
     },
     Route {
         path: "/v1/sources/{id}/targets",

@@ -206,7 +206,7 @@ async fn csv_has_a_fixed_header_and_empty_fields_for_missing_values() {
     assert_eq!(
         lines[0],
         "indicator,bucket,grain,commune,value,numerator,denominator,status,reason,completeness_ratio,\
-         accountable_unit,revision"
+         accountable_unit,revision,filled"
     );
     assert!(lines[1].starts_with("online_rate,2024-02-01T00:00:00+07:00,month,,,,,missing,"));
     assert!(lines[2].starts_with(
@@ -215,6 +215,47 @@ async fn csv_has_a_fixed_header_and_empty_fields_for_missing_values() {
     let accept =
         TestRequest::get().uri(path).insert_header((header::ACCEPT, "text/csv, */*;q=0.1"));
     assert_eq!(send(&context, accept).await.body, reply.body);
+}
+
+/// For charts that cannot draw a gap; what was made up says so.
+#[actix_web::test]
+async fn gaps_of_a_series_are_filled_on_request_and_never_pass_for_figures() {
+    let context = context();
+    let path = "/v1/indicators/online_rate/series?grain=day&from=2024-03-14&to=2024-04-04";
+    let rows = async |fill: &str| {
+        let body = json(&context, &format!("{path}{fill}")).await;
+        body["items"].as_array().unwrap().clone()
+    };
+    let (plain, zero, previous) =
+        (rows("").await, rows("&fill=zero").await, rows("&fill=previous").await);
+    assert_eq!(rows("&fill=null").await, plain);
+    let day = |rows: &[serde_json::Value], day: &str| {
+        rows.iter().find(|row| row["period"] == day).cloned().unwrap()
+    };
+    // On 15 March dossiers came in, on the 14th and the 16th none: there is no base for a share.
+    assert_eq!(day(&plain, "2024-03-16")["reason"], "no_base");
+    for (rows, word, value) in [
+        (&zero, "zero", object!(0)),
+        (&previous, "previous", day(&plain, "2024-03-15")["value"].clone()),
+    ] {
+        let filled = day(rows, "2024-03-16");
+        assert_eq!((&filled["filled"], &filled["value"]), (&object!(word), &value));
+        assert_eq!(
+            (&filled["status"], &filled["reason"]),
+            (&object!("missing"), &object!("no_base"))
+        );
+        // What has a value keeps it, and what has not begun stays empty.
+        assert_eq!(day(rows, "2024-03-15"), day(&plain, "2024-03-15"));
+        assert_eq!(day(rows, "2024-04-03"), day(&plain, "2024-04-03"));
+        assert_eq!(day(rows, "2024-04-03")["value"], serde_json::Value::Null);
+    }
+    assert_eq!(day(&previous, "2024-03-14")["value"], serde_json::Value::Null, "none is before it");
+    let refused = get(&context, &format!("{path}&fill=last")).await;
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.json()["errors"][0]["allowed"], object!(["null", "zero", "previous"]));
+    let table = get(&context, &format!("{path}&fill=zero&format=csv")).await;
+    assert!(table.text().contains(",missing,no_base,"), "{}", table.text());
+    assert!(table.text().contains(",zero\r\n"), "{}", table.text());
 }
 
 #[actix_web::test]

@@ -52,9 +52,16 @@ async fn a_lineage_can_be_put_into_a_document() {
     assert!(reply.text().starts_with("flowchart LR\n"), "{}", reply.text());
     assert_eq!(reply.text().lines().filter(|line| line.contains(" --> ")).count(), 5);
     assert!(reply.text().contains("(lượt lấy / run, ok, "), "{}", reply.text());
+    let reply = get(&context(), "/v1/indicators/online_rate/lineage?format=dot").await;
+    assert_eq!(reply.header("content-type"), "text/vnd.graphviz");
+    let (text, arrows) = (reply.text(), reply.text().matches(" -> ").count());
+    assert!(text.starts_with("digraph lineage {\n") && text.ends_with("}\n"), "{text}");
+    assert_eq!(arrows, 5);
+    let arrow = r#""stream:portal.dossiers" -> "contract:dossiers";"#;
+    assert!(text.contains(arrow), "data flows from the source to the indicator\n{text}");
     let refused = get(&context(), "/v1/indicators/online_rate/lineage?format=csv").await;
     assert_eq!(refused.status, 406);
-    assert_eq!(refused.json()["errors"][0]["allowed"], object!(["json", "mermaid"]));
+    assert_eq!(refused.json()["errors"][0]["allowed"], object!(["json", "mermaid", "dot"]));
 }
 
 #[actix_web::test]
@@ -79,4 +86,17 @@ async fn a_stale_badge_says_so_and_no_longer_judges() {
     let reply = get(&Arc::new(context), "/v1/badges/online_rate.svg?period=2024-03").await;
     assert!(reply.text().contains("SỐ LIỆU CŨ/STALE"), "{}", reply.text());
     assert!(reply.text().contains("#4a5868") && !reply.text().contains("#a8201a"));
+}
+
+#[actix_web::test]
+async fn a_badge_of_a_source_says_how_it_fares_and_whose_it_is() {
+    let reply = get(&context(), "/v1/badges/sources/portal.svg").await;
+    assert_eq!(reply.header("content-type"), "image/svg+xml");
+    for part in ["Cổng", "đến/to 02/04/2024", "Văn phòng UBND"] {
+        assert!(reply.text().contains(part), "{part}: {}", reply.text());
+    }
+    let never = get(&context(), "/v1/badges/sources/kiosks.svg").await;
+    assert!(never.text().contains("chưa từng có dữ liệu"), "{}", never.text());
+    assert!(never.text().contains("has never reported"), "{}", never.text());
+    assert_eq!(get(&context(), "/v1/badges/sources/portall.svg").await.status, 404);
 }

@@ -24,6 +24,7 @@ const PAST: &str = "readRevisions";
 /// An address of a route that exists in the small province.
 fn address(route: &Route, operation: &Operation) -> String {
     let id = match route.path {
+        path if path.contains("/badges/sources/") => "portal",
         path if path.contains("/indicators/") || path.contains("/badges/") => "received",
         path if path.contains("/sources/{id}/targets") => "kiosks",
         path if path.contains("/sources/") => "portal",

@@ -7,7 +7,9 @@
 //! answer is what the oracle makes of what the province said.
 //!
 //! `IOCGW_TORTURE_KILLS` and `IOCGW_TORTURE_AT_EACH` say how often (`make torture`: 1,000 and 50),
-//! `IOCGW_TEST_SEED` sets the seed, `IOCGW_TORTURE_STAGES` how many stages there are side by side.
+//! `IOCGW_TEST_SEED` sets the seed, `IOCGW_TORTURE_STAGES` how many stages there are side by side. A long run
+//! that was cut short goes on with the stage that `IOCGW_TORTURE_FROM` names: each stage is a world of
+//! its own, with a seed of its own.
 
 mod books;
 mod places;
@@ -65,7 +67,8 @@ fn whatever_moment_it_dies_at_nothing_is_lost_and_nothing_counted_twice() {
     let (seed, kills, at_each) =
         (seed(), setting("IOCGW_TORTURE_KILLS", 40), setting("IOCGW_TORTURE_AT_EACH", 1));
     let stages = kills.div_ceil(DEATHS).max(1);
-    let (next, told) = (AtomicUsize::new(0), Mutex::new(Told::default()));
+    let first = setting("IOCGW_TORTURE_FROM", 1) - 1;
+    let (next, told) = (AtomicUsize::new(first), Mutex::new(Told::default()));
     // Each stage has a folder of its own. A life is waiting for the most part, so a machine with memory
     // to spare (1.5 GiB a stage) can suffer several on each core.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
