@@ -19,7 +19,7 @@ test: tools ## all tests, installing first what they need; properties with 1,000
 
 torture: ## the long proofs: 1,000 random kills, 50 at each place of a page's way, 100,000 cases of each property, a short run of each fuzz target
 	IOCGW_TORTURE_KILLS=$${IOCGW_TORTURE_KILLS:-1000} IOCGW_TORTURE_AT_EACH=$${IOCGW_TORTURE_AT_EACH:-50} \
-		cargo test --locked --test it torture:: -- --nocapture
+		cargo test --locked --release --features failpoints --test it torture:: -- --nocapture
 	PROPTEST_CASES=$${PROPTEST_CASES:-100000} cargo test --locked --release --lib -- properties algebra equals fold::tests differential
 	@.ci/fuzz $(or $(SECONDS),10)
 

@@ -97,7 +97,8 @@ fn the_tracker_shows_item_by_item_what_was_reported_of_the_31st_of_march_2024() 
     let evidence = &kiosks["evidence"][0];
     let reading = read(evidence["link"].as_str().unwrap());
     assert_eq!(evidence["indicator"], "kiosk_sessions");
-    assert!(evidence["value"].as_f64().unwrap() > 0.0, "{evidence}");
+    // A count: of a day that has just begun it is 0.
+    assert!(evidence["value"].as_f64().is_some(), "{evidence}");
     assert_eq!(evidence["value"], reading["value"]);
     assert_eq!(evidence["freshness"], reading["freshness"]["state"]);
     let page = gateway.get("/trackers/programme");

@@ -90,7 +90,7 @@ impl Parameters {
                     .to_owned(),
             ));
         }
-        Ok(Grid { start, step, count: ((end - start) / step) as usize + 1 })
+        Ok(Grid { start, end, step, count: ((end - start) / step) as usize + 1 })
     }
 }
 

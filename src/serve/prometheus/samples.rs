@@ -29,21 +29,19 @@ const FIRST_DAY: &str = "2000-01-01";
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Grid {
     pub(super) start: i64,
+    /// The end as it was asked for: the last step may come before it.
+    pub(super) end: i64,
     pub(super) step: i64,
     pub(super) count: usize,
 }
 
 impl Grid {
     pub(super) const fn instant(at: i64) -> Self {
-        Self { start: at, step: 1, count: 1 }
+        Self { start: at, end: at, step: 1, count: 1 }
     }
 
     pub(super) fn times(self) -> impl Iterator<Item = i64> {
         (0..self.count as i64).map(move |i| self.start + i * self.step)
-    }
-
-    pub(super) const fn end(self) -> i64 {
-        self.start + (self.count as i64 - 1) * self.step
     }
 
     /// The time at which a selector is read at a step.
@@ -51,7 +49,7 @@ impl Grid {
         let at = match selector.moment {
             Moment::Step => step,
             Moment::Start => self.start,
-            Moment::End => self.end(),
+            Moment::End => self.end,
             Moment::At(at) => at,
         };
         at.saturating_sub(selector.offset)
@@ -191,7 +189,7 @@ impl<'a> Reader<'a> {
     /// The days that a selector can need, none after today.
     fn days(&self, selector: &Selector, range: i64) -> Option<(Day, Day)> {
         let (grid, today) = (self.grid, self.asked.now.day());
-        let (one, other) = (grid.read_at(selector, grid.start), grid.read_at(selector, grid.end()));
+        let (one, other) = (grid.read_at(selector, grid.start), grid.read_at(selector, grid.end));
         let from = one.min(other).saturating_sub(range);
         let day = |milliseconds: i64| {
             let seconds = milliseconds.div_euclid(1000);

@@ -201,6 +201,21 @@ async fn a_range_query_has_a_sample_at_each_step_that_has_a_value() {
 }
 
 #[actix_web::test]
+async fn the_end_of_a_range_is_the_one_that_was_asked_for_not_the_last_step() {
+    // The last step is on the 14th, where nothing was received; the end is on the 15th, where six were.
+    let pairs = [
+        ("query", "ioc_received_province_dossiers @ end()"),
+        ("start", "2024-03-14T00:00:00+07:00"),
+        ("end", "2024-03-15T00:15:00+07:00"),
+        ("step", "7h"),
+    ];
+    let reply = ask(&context(), "query_range", &pairs).await.json();
+    let values = reply["data"]["result"][0]["values"].as_array().unwrap();
+    assert_eq!(values.len(), 4);
+    assert!(values.iter().all(|sample| sample[1] == "6"), "{values:?}");
+}
+
+#[actix_web::test]
 async fn sums_of_ratios_are_warned_of_and_provisional_values_noted() {
     for query in [
         "sum(ioc_online_rate_ratio)",
