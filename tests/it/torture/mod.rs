@@ -69,8 +69,8 @@ fn whatever_moment_it_dies_at_nothing_is_lost_and_nothing_counted_twice() {
     let stages = kills.div_ceil(DEATHS).max(1);
     let first = setting("IOCGW_TORTURE_FROM", 1) - 1;
     let (next, told) = (AtomicUsize::new(first), Mutex::new(Told::default()));
-    // Each stage has a folder of its own. A life is waiting for the most part, so a machine with memory
-    // to spare (1.5 GiB a stage) can suffer several on each core.
+    // Each stage has a folder of its own and takes up to 2 GiB. Two on each core leave none of them idle
+    // while a life waits; more gain nothing.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = setting("IOCGW_TORTURE_STAGES", cores).clamp(1, stages);
     std::thread::scope(|scope| {
