@@ -121,6 +121,8 @@ impl Gateway {
         match self.take_over(&kept).await {
             Ok(()) => {
                 contexts.store(Arc::new(self.serving()));
+                // After the answers: what the metrics say, the API has already said.
+                self.metrics.adopt(source_labels(&self.config));
                 failpoint::pass("taken over");
                 self.metrics.reloaded(true, self.clock.now());
                 let (sources, config) = (self.config.sources.len(), &self.config.hash);
@@ -215,7 +217,6 @@ impl Gateway {
         self.store = self.store.reload(parts).await?;
         self.in_use.store(Arc::new(self.store.clone()));
         self.courier.store(Arc::new(courier));
-        self.metrics.adopt(source_labels(&config));
         (self.streams, self.clients) = all;
         self.context = context;
         self.config = config;

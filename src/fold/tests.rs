@@ -1,6 +1,7 @@
 //! The promise of the fold: state is the maximum of what was seen, the cube a sum over state.
 
 mod algebra;
+mod edits;
 
 use std::sync::Arc;
 
@@ -45,12 +46,16 @@ measures:
 ";
 
 fn plan() -> Plan {
+    plan_of(CONTRACT)
+}
+
+fn plan_of(text: &str) -> Plan {
     let mut words = Dictionaries::default();
     let list =
         CodeList::read("channel", "code,vi,en,digital\nonline,a,a,yes\ncounter,b,b,\n", &mut words)
             .unwrap();
     let lists = Lists::from([("channel".to_owned(), Arc::new(list))]);
-    let contract: Contract = serde_saphyr::from_str(CONTRACT).unwrap();
+    let contract: Contract = serde_saphyr::from_str(text).unwrap();
     let schema = Arc::new(Schema::compile(&contract, &lists, &words).unwrap());
     Plan::compile(&contract, &schema, &words).unwrap()
 }

@@ -1,9 +1,10 @@
 //! Answers of the real program against the oracle: every indicator, place and period.
 
+use ioc_gateway::model::time::Stamp;
 use serde::Deserialize;
 
 use super::amounts::PROVINCE;
-use super::calendar::{Period, days, months, name};
+use super::calendar::{Period, days, local_day, months, name};
 use super::evaluate::{Expected, Oracle};
 use crate::support::Gateway;
 
@@ -28,8 +29,19 @@ pub(super) struct Comparison<'a> {
     told: Vec<String>,
 }
 
+/// Where the clock stood in a day when a question about it was answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Day {
+    Over,
+    Running,
+    /// It ended while questions were asked: what is final by then depends on when each stream was last
+    /// heard, which no ledger tells.
+    JustOver,
+}
+
 #[derive(Deserialize)]
 struct Answer {
+    as_of: String,
     value: Option<f64>,
     numerator: Option<f64>,
     denominator: Option<f64>,
@@ -64,13 +76,24 @@ impl<'a> Comparison<'a> {
             let periods = days(from, to);
             let path =
                 format!("/v1/indicators/{id}/series?grain=day&from={}&to={}", name(from), name(to));
-            let whole = self.ask(&path).items;
-            let parts = self.ask(&format!("{path}&by=commune")).items;
+            let whole = self.ask(&path);
+            let parts = self.ask(&format!("{path}&by=commune"));
+            // The earlier of two answers may still have been given on the day itself.
+            let day = |as_of: &str| {
+                let now = local_day(Stamp::parse(as_of).expect("a moment").0);
+                match is_over {
+                    true => Day::Over,
+                    false if now < to => Day::Running,
+                    false => Day::JustOver,
+                }
+            };
+            let (then, now) = (day(&whole.as_of), day(&parts.as_of));
+            let (whole, parts) = (whole.items, parts.items);
             assert_eq!(parts.len(), periods.len() * self.codes.len(), "{path}");
-            self.series(id, &periods, &whole, is_over);
+            self.series(id, &periods, &whole, then);
             let by_day = parts.chunks_exact(self.codes.len());
             for ((period, whole), parts) in periods.iter().zip(&whole).zip(by_day) {
-                self.communes(id, period, parts, is_over);
+                self.communes(id, period, parts, now);
                 let whole = [whole.value, whole.numerator, whole.denominator];
                 self.sums(id, &period.id, whole, parts);
             }
@@ -89,7 +112,7 @@ impl<'a> Comparison<'a> {
             name(last.end)
         );
         let rows = self.ask(&path).items;
-        self.series(id, &periods, &rows, true);
+        self.series(id, &periods, &rows, Day::Over);
     }
 
     /// A breakdown of a period that is over: every commune once, adding up to the value beside it.
@@ -97,7 +120,7 @@ impl<'a> Comparison<'a> {
         let path = format!("/v1/indicators/{id}/breakdown?by=commune&period={}", period.id);
         let answer = self.ask(&path);
         assert_eq!(answer.items.len(), self.codes.len(), "{path}");
-        self.communes(id, period, &answer.items, true);
+        self.communes(id, period, &answer.items, Day::Over);
         let whole = [answer.value, answer.numerator, answer.denominator];
         let expected = self.oracle.expect(id, period, PROVINCE);
         if !is_same(expected.value.ok(), whole[0]) {
@@ -119,29 +142,29 @@ impl<'a> Comparison<'a> {
         serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    fn series(&mut self, id: &str, periods: &[Period], rows: &[Row], is_over: bool) {
+    fn series(&mut self, id: &str, periods: &[Period], rows: &[Row], day: Day) {
         assert_eq!(rows.len(), periods.len(), "{id}");
         for (period, row) in periods.iter().zip(rows) {
             assert_eq!(row.period.as_ref(), Some(&period.id), "{id}");
-            self.point(id, period, PROVINCE, row, is_over);
+            self.point(id, period, PROVINCE, row, day);
         }
     }
 
-    fn communes(&mut self, id: &str, period: &Period, rows: &[Row], is_over: bool) {
+    fn communes(&mut self, id: &str, period: &Period, rows: &[Row], day: Day) {
         let mut seen = vec![false; self.codes.len()];
         for row in rows {
             let code = row.commune.as_ref().expect("a commune's row tells its code");
             let place = self.codes.binary_search(code).expect("a commune of today");
             assert!(!std::mem::replace(&mut seen[place], true), "{id}: {code} stands twice");
-            self.point(id, period, place, row, is_over);
+            self.point(id, period, place, row, day);
         }
     }
 
-    fn point(&mut self, id: &str, period: &Period, place: usize, row: &Row, is_over: bool) {
+    fn point(&mut self, id: &str, period: &Period, place: usize, row: &Row, day: Day) {
         let expected = self.oracle.expect(id, period, place);
         self.points += 1;
         self.telling += usize::from(expected.value.is_ok_and(|value| value != 0.0));
-        if let Some(what) = difference(&expected, row, is_over) {
+        if let Some(what) = difference(&expected, row, day) {
             let code = self.codes.get(place).map_or("province", String::as_str);
             self.differ(format!("{id} {} {code}: {what}", period.id));
         }
@@ -167,13 +190,15 @@ impl<'a> Comparison<'a> {
     }
 }
 
-fn difference(expected: &Expected, row: &Row, is_over: bool) -> Option<String> {
-    let status = match expected.value {
-        Err(_) => "missing",
-        Ok(_) if is_over && !expected.has_gaps => "final",
-        Ok(_) => "provisional",
+fn difference(expected: &Expected, row: &Row, day: Day) -> Option<String> {
+    let status = match (expected.value, day) {
+        (Err(_), _) => "missing",
+        (Ok(_), Day::Over) if !expected.has_gaps => "final",
+        (Ok(_), Day::JustOver) if row.status == "final" => "final",
+        (Ok(_), _) => "provisional",
     };
     let whole = |amount: Option<i64>| amount.map(|amount| amount as f64);
+    let is_over = day == Day::Over;
     let completeness = if is_over { expected.completeness } else { row.completeness_ratio };
     let is_fine = is_same(expected.value.ok(), row.value)
         && expected.value.err() == row.reason.as_deref()

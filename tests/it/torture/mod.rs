@@ -67,7 +67,7 @@ fn whatever_moment_it_dies_at_nothing_is_lost_and_nothing_counted_twice() {
     let (seed, kills, at_each) =
         (seed(), setting("IOCGW_TORTURE_KILLS", 40), setting("IOCGW_TORTURE_AT_EACH", 1));
     let stages = kills.div_ceil(DEATHS).max(1);
-    let first = setting("IOCGW_TORTURE_FROM", 1) - 1;
+    let first = setting("IOCGW_TORTURE_FROM", 1).saturating_sub(1);
     let (next, told) = (AtomicUsize::new(first), Mutex::new(Told::default()));
     // Each stage has a folder of its own and takes up to 2 GiB. Two on each core leave none of them idle
     // while a life waits; more gain nothing.
