@@ -326,6 +326,7 @@ impl Gateway {
         let config = &self.config;
         let (metrics, store, observing) =
             (Arc::clone(&self.metrics), self.store.clone(), Arc::clone(&self.metrics));
+        let looking = Arc::clone(&self.metrics);
         let ready_store = self.store.clone();
         let definitions = Arc::new(definitions(config));
         serve::Context {
@@ -351,6 +352,9 @@ impl Gateway {
             hooks: self.hooks(),
             access: self.access(),
             reach: Reach::default(),
+            kept: Arc::new(serve::Kept::new(Arc::new(move |is_found| {
+                looking.answers.looked_up(is_found);
+            }))),
             metrics: Arc::new(move || {
                 metrics.render(&store.snapshot(), store.path(), store.failures().borrow().is_none())
             }),
@@ -367,7 +371,7 @@ impl Gateway {
                 )]
             }),
             observe: Arc::new(move |route, method, code, took| {
-                observing.answered(route, method, code, took);
+                observing.answers.answered(route, method, code, took);
             }),
             version: env!("CARGO_PKG_VERSION"),
         }
@@ -441,6 +445,7 @@ fn definitions(config: &Config) -> serve::Definitions {
         contracts: config.contract_facts(),
         contract_versions: config.contract_versions(),
         measure_versions: config.measure_versions(),
+        boards: config.boards.clone(),
         trackers: config.trackers.clone(),
         units: config.unit_names(),
         province: serve::Province {

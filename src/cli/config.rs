@@ -38,6 +38,8 @@ pub(super) enum Kind {
     Indicators,
     /// trackers/*.yaml
     Tracker,
+    /// boards/*.yaml
+    Board,
     /// units.yaml
     Units,
     /// areas.yaml
@@ -88,6 +90,7 @@ fn document(kind: Kind) -> Value {
         Kind::Source => schema::of(FileKind::Source),
         Kind::Contract => schema::of(FileKind::Contract),
         Kind::Indicators => schema::of(FileKind::Indicators),
+        Kind::Board => schema::of(FileKind::Board),
         Kind::Tracker => schema::of(FileKind::Tracker),
         Kind::Units => schema::of(FileKind::Units),
         Kind::Areas => schema::of(FileKind::Areas),

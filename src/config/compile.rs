@@ -68,6 +68,7 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
     let catalogue = compiler.indicators(&indicators, &plans);
     compiler.indicator_metrics(gateway.as_ref(), catalogue.as_ref());
     let trackers = compiler.trackers(&plans, catalogue.as_ref());
+    let boards = compiler.boards(catalogue.as_ref());
     let publications = compiler.publications(&contracts);
     let Compiler { files, words, units, outbound, lists, areas, .. } = compiler;
     match (areas, catalogue) {
@@ -85,6 +86,7 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
                 plans,
                 sources,
                 catalogue,
+                boards,
                 trackers,
                 journal_full_for: gateway
                     .as_ref()

@@ -7,6 +7,7 @@
 
 mod access;
 mod between;
+mod boards;
 mod compile;
 mod deadlines;
 mod files;
@@ -38,7 +39,7 @@ use crate::model::units::Span;
 use crate::normalise::Normaliser;
 use crate::pipeline::{Cursor, DataThrough, Gate, Parent, Target};
 use crate::pull;
-use crate::serve::{AccessSettings, EventSettings, IndicatorMetrics, Tracker};
+use crate::serve::{AccessSettings, Board, EventSettings, IndicatorMetrics, Tracker};
 
 pub use files::yaml_files;
 pub use written::{ErrorHandler, Province, Source, Stream, Unit};
@@ -83,6 +84,8 @@ pub struct Config {
     pub sources: Vec<CheckedSource>,
     /// The indicators.
     pub catalogue: Catalogue,
+    /// The boards by name.
+    pub boards: BTreeMap<String, Board>,
     /// The registers that are read item by item, by name.
     pub trackers: BTreeMap<String, Tracker>,
     /// How long the journal keeps each commit apart.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::written::{AreaFile, Gateway, Indicators, Source, Units};
 use crate::model::calendar::Calendars;
 use crate::model::contract::Contract;
-use crate::serve::TrackerSettings;
+use crate::serve::{Board, TrackerSettings};
 
 /// A kind of file of the configuration folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub enum FileKind {
     Indicators,
     /// `trackers/*.yaml`
     Tracker,
+    /// `boards/*.yaml`
+    Board,
 }
 
 /// The schema of a kind of file.
@@ -44,6 +46,7 @@ pub fn of(kind: FileKind) -> Value {
         FileKind::Contract => of_type::<Contract>("contracts/*.yaml"),
         FileKind::Source => of_type::<Source>("sources/*.yaml"),
         FileKind::Tracker => of_type::<TrackerSettings>("trackers/*.yaml"),
+        FileKind::Board => of_type::<Board>("boards/*.yaml"),
         FileKind::Indicators => of_type::<Indicators>("indicators/*.yaml"),
     }
 }

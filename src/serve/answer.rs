@@ -5,8 +5,13 @@
 //! ([`super::context::Asked::now`]), so a poller of an unchanged revision gets 304 for that long.
 //! The compressed form of a body gets its own tag (`-gzip`), as a strong tag demands.
 
+use std::io::Write as _;
+
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::web::Bytes;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde::Serialize;
 
 use super::access::Reader;
@@ -24,6 +29,8 @@ pub(super) const GZIP_MARK: &str = "-gzip\"";
 pub(super) enum Keep {
     /// A few seconds: figures.
     Briefly,
+    /// So many seconds, by when they may be others.
+    For(u32),
     /// Not at all: health and metrics.
     Never,
     /// For good: the address changes when the content does.
@@ -78,36 +85,104 @@ impl Answer {
         Self { file_name, ..Self::new(content_type, body, Keep::Briefly) }
     }
 
+    /// The same answer, kept for so many seconds if it is figures.
+    pub(super) fn unchanged_for(self, seconds: u32) -> Self {
+        let keep = if self.keep == Keep::Briefly { Keep::For(seconds) } else { self.keep };
+        Self { keep, ..self }
+    }
+
     /// The response to `request`: the body, or 304 if the client has it already.
     pub(super) fn response(self, request: &HttpRequest) -> HttpResponse {
+        let keep = self.keep;
+        let finished = match request.extensions().get::<Reader>() {
+            Some(reader) => self.finished(reader),
+            None => self.finished_for(""),
+        };
+        finished.response(request.headers(), keep)
+    }
+
+    /// The answer with all that its reader is sent.
+    pub(super) fn finished(self, reader: &Reader) -> Finished {
+        self.finished_for(&reader.mark())
+    }
+
+    fn finished_for(self, reader: &str) -> Finished {
+        let tag = (self.keep != Keep::Never).then(|| tag(&self.body, reader));
+        let file = self.file_name.map(|name| format!("attachment; filename=\"{name}\""));
+        let value = |text: String| HeaderValue::try_from(text).ok();
+        Finished {
+            content_type: self.content_type,
+            tag,
+            disposition: file.and_then(value),
+            body: self.body.into(),
+            is_compressed: false,
+        }
+    }
+}
+
+/// An answer as it is sent, again and again if it is kept.
+#[derive(Clone, Debug)]
+pub(super) struct Finished {
+    content_type: &'static str,
+    /// The tag of the body before it was compressed; none if it is not to be kept.
+    tag: Option<String>,
+    disposition: Option<HeaderValue>,
+    body: Bytes,
+    is_compressed: bool,
+}
+
+impl Finished {
+    /// Bytes of its body.
+    pub(super) fn size(&self) -> usize {
+        self.body.len()
+    }
+
+    /// The same, compressed; as it was if that fails.
+    pub(super) fn compressed(self) -> Self {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        let written = encoder.write_all(&self.body).and_then(|()| encoder.finish());
+        match written {
+            Ok(body) => Self { body: body.into(), is_compressed: true, ..self },
+            Err(_) => self,
+        }
+    }
+
+    /// The response to a request with these headers: the body, or 304 if the client has it already.
+    pub(super) fn response(self, headers: &HeaderMap, keep: Keep) -> HttpResponse {
         let mut response = HttpResponse::Ok();
-        response.insert_header((header::CACHE_CONTROL, self.keep.directive()));
-        if self.keep != Keep::Never {
-            response.insert_header((header::VARY, VARY));
-            let reader = request.extensions().get::<Reader>().map(Reader::mark);
-            let tag = tag(&self.body, reader.as_deref().unwrap_or_default());
-            if let Some(known) = known_tag(request.headers(), &tag) {
+        response.insert_header((header::CACHE_CONTROL, keep.directive()));
+        if let Some(tag) = self.tag {
+            response.insert_header((header::VARY, HeaderValue::from_static(VARY)));
+            if let Some(known) = known_tag(headers, &tag) {
                 response.status(actix_web::http::StatusCode::NOT_MODIFIED);
                 return response.insert_header((header::ETAG, known)).finish();
             }
             response.insert_header((header::ETAG, tag));
         }
-        if let Some(name) = self.file_name {
-            let value = format!("attachment; filename=\"{name}\"");
-            response.insert_header((header::CONTENT_DISPOSITION, value));
+        if let Some(disposition) = self.disposition {
+            response.insert_header((header::CONTENT_DISPOSITION, disposition));
         }
-        response.insert_header((header::CONTENT_TYPE, self.content_type)).body(self.body)
+        if self.is_compressed {
+            response.insert_header((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")));
+        }
+        let content_type = HeaderValue::from_static(self.content_type);
+        response.insert_header((header::CONTENT_TYPE, content_type)).body(self.body)
     }
 }
 
 impl Keep {
-    const fn directive(self) -> &'static str {
-        match self {
+    fn directive(self) -> HeaderValue {
+        let directive = match self {
             Self::Briefly => "private, max-age=5",
+            Self::For(seconds) => {
+                let directive = HeaderValue::try_from(format!("private, max-age={seconds}"));
+                return directive.unwrap_or(HeaderValue::from_static("private, max-age=1"));
+            }
             Self::Never => "no-store",
             Self::Forever => "public, max-age=31536000, immutable",
             Self::Settled => "private, max-age=31536000, immutable",
-        }
+        };
+        HeaderValue::from_static(directive)
     }
 }
 

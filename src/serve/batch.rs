@@ -19,7 +19,10 @@ use super::custody::{bad, object};
 use super::error::{ApiError, ParameterError};
 use super::guard::URL_LIMIT;
 use super::past::{self, Reader};
+use super::routes::Operation;
+use super::routes::parameter::{Parameter, Place, Takes};
 use super::{breakdown, respond, routes, series, value};
+use crate::model::schema::At;
 use crate::model::time::Stamp;
 
 /// The most queries of one batch.
@@ -38,7 +41,7 @@ const OF_THE_BATCH: [&str; 3] = ["format", "bom", "as_of"];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "BatchRead")]
-enum Read {
+pub enum Read {
     /// As `/v1/indicators/{id}/value`.
     Value,
     /// As `/v1/indicators/{id}/series`.
@@ -48,17 +51,17 @@ enum Read {
 }
 
 /// One query.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "BatchQuery")]
-struct One {
+pub struct Query {
     /// The indicator's id.
-    indicator: String,
+    pub indicator: String,
     /// Which reading of it.
-    read: Read,
+    pub read: Read,
     /// The parameters of that address, except `format`, `bom` and `as_of`.
     #[serde(default)]
-    parameters: BTreeMap<String, String>,
+    pub parameters: BTreeMap<String, String>,
 }
 
 /// The body of a batch.
@@ -67,7 +70,7 @@ struct One {
 pub(super) struct Batch {
     /// At most 50.
     #[schemars(length(min = 1, max = QUERIES))]
-    queries: Vec<One>,
+    queries: Vec<Query>,
     /// The moment whose knowledge answers all of them; now without it.
     #[serde(default)]
     as_of: Option<String>,
@@ -76,7 +79,7 @@ pub(super) struct Batch {
 /// What one query came to.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "BatchItem")]
-struct Item {
+pub(super) struct Item {
     /// The status that the query would have had alone.
     status: u16,
     /// What the address answers.
@@ -125,12 +128,53 @@ struct Put {
     path: String,
 }
 
-impl One {
+impl Read {
+    /// The last word of its address.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Series => "series",
+            Self::Breakdown => "breakdown",
+        }
+    }
+
+    fn operation(self) -> Option<&'static Operation> {
+        routes::named(&format!("/v1/indicators/{{id}}/{}", self.word()))
+    }
+}
+
+impl Query {
+    /// What is wrong with the parameters whatever there is to read, with their dotted places.
+    pub(super) fn check(&self) -> Vec<At> {
+        let taken: Vec<&Parameter> =
+            self.read.operation().into_iter().flat_map(Operation::parameters).collect();
+        let taken = |name: &str| {
+            let known = taken.iter().filter(|known| known.place == Place::Query);
+            known
+                .filter(|known| !OF_THE_BATCH.contains(&known.name))
+                .find(|known| known.name == name)
+        };
+        let mut problems = Vec::new();
+        for (name, text) in &self.parameters {
+            let problem = match taken(name).map(|known| known.takes) {
+                None => {
+                    format!("the reading '{}' takes no parameter '{name}' here", self.read.word())
+                }
+                Some(Takes::Words(words)) if !words.contains(&&**text) => {
+                    format!("'{name}' is one of {}", words.join(", "))
+                }
+                Some(_) => continue,
+            };
+            problems.push((format!("parameters.{name}"), problem));
+        }
+        problems
+    }
+
     fn put(&self) -> Result<Put, ApiError> {
-        let (word, reader, cost): (_, Reader, fn(&Asked<'_>) -> _) = match self.read {
-            Read::Value => ("value", value::value, value::cost),
-            Read::Series => ("series", series::series, series::cost),
-            Read::Breakdown => ("breakdown", breakdown::breakdown, breakdown::cost),
+        let (reader, cost): (Reader, fn(&Asked<'_>) -> _) = match self.read {
+            Read::Value => (value::value, value::cost),
+            Read::Series => (series::series, series::cost),
+            Read::Breakdown => (breakdown::breakdown, breakdown::cost),
         };
         let names = self.parameters.keys();
         if let Some(name) = names.clone().find(|name| OF_THE_BATCH.contains(&name.as_str())) {
@@ -143,28 +187,31 @@ impl One {
         let mut written = form_urlencoded::Serializer::new(String::new());
         let written = written.extend_pairs(&self.parameters).finish();
         let id: String = form_urlencoded::byte_serialize(self.indicator.as_bytes()).collect();
-        let path = format!("/v1/indicators/{id}/{word}");
+        let path = format!("/v1/indicators/{id}/{}", self.read.word());
         let uri = if written.is_empty() { path.clone() } else { format!("{path}?{written}") };
         let uri = Some(uri).filter(|uri| uri.len() <= URL_LIMIT).and_then(|uri| uri.parse().ok());
         let uri: Uri = uri.ok_or(ApiError::UrlTooLong(URL_LIMIT))?;
-        let operation = routes::named(&format!("/v1/indicators/{{id}}/{word}"));
-        let question = Question::inner(operation, ("id", &self.indicator), uri);
+        let question = Question::inner(self.read.operation(), ("id", &self.indicator), uri);
         Ok(Put { question, reader, cost, path })
     }
 }
 
+fn answer(asked: &Asked<'_>, queries: &[Query]) -> Result<Answer, ApiError> {
+    let items = answers(asked, &queries.iter().collect::<Vec<_>>())?;
+    let (as_of, revision) = (asked.snapshot.at, asked.snapshot.revision);
+    Answer::json(&Body { as_of, revision, items })
+}
+
 /// Counts what all queries would cost, then answers each.
-fn answer(asked: &Asked<'_>, queries: &[One]) -> Result<Answer, ApiError> {
-    let put: Vec<Result<Put, ApiError>> = queries.iter().map(One::put).collect();
+pub(super) fn answers(asked: &Asked<'_>, queries: &[&Query]) -> Result<Vec<Item>, ApiError> {
+    let put: Vec<Result<Put, ApiError>> = queries.iter().map(|query| query.put()).collect();
     let cost = |put: &Put| (put.cost)(&asked.also(&put.question)).unwrap_or(0);
     let points: usize = put.iter().flatten().map(cost).sum();
     if points > POINTS {
         let advice = format!("All queries together would have {points}; ask in smaller batches.");
         return Err(ApiError::TooManyPoints { limit: POINTS, advice });
     }
-    let items = put.into_iter().map(|put| item(asked, put)).collect::<Result<_, _>>()?;
-    let (as_of, revision) = (asked.snapshot.at, asked.snapshot.revision);
-    Answer::json(&Body { as_of, revision, items })
+    put.into_iter().map(|put| item(asked, put)).collect()
 }
 
 fn item(asked: &Asked<'_>, put: Result<Put, ApiError>) -> Result<Item, ApiError> {

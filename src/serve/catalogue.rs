@@ -141,6 +141,7 @@ pub(super) struct Start {
 struct StartLinks {
     catalogue: &'static str,
     areas: &'static str,
+    boards: &'static str,
     sources: &'static str,
     breaches: &'static str,
     lateness: &'static str,
@@ -172,6 +173,7 @@ pub(super) fn links(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         links: StartLinks {
             catalogue: "/v1/catalogue",
             areas: "/v1/dimensions/area/values",
+            boards: "/v1/boards",
             sources: "/v1/sources",
             breaches: "/v1/breaches",
             lateness: "/v1/lateness",

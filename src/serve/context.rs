@@ -17,12 +17,14 @@ use arc_swap::ArcSwap;
 
 use super::access::{Access, Reader};
 use super::audit::AuditReader;
+use super::boards::Board;
 use super::custody::{Custodian, QuarantineReader};
 use super::error::ApiError;
 use super::events::Hub;
 use super::exposition::Exposition;
 use super::format::{self, Format};
 use super::intake::Intake;
+use super::kept::Kept;
 use super::past::written;
 use super::query::Query;
 use super::routes::{self, Operation};
@@ -43,6 +45,9 @@ use crate::model::time::Stamp;
 
 /// Seconds within which "now" stands still for readers; see [`Asked::now`].
 const TICK: i64 = 60;
+
+/// Seconds for which an answer is told to hold while news may come at any moment.
+const UNDER_WAY: i64 = 5;
 
 /// Counts one answered request: route template, method, status, time taken.
 pub type Observe = dyn Fn(&str, &str, u16, Duration) + Send + Sync;
@@ -79,6 +84,8 @@ pub struct Context {
     pub access: Arc<Access>,
     /// How far the answers of this context reach; everywhere until a reader is known.
     pub reach: Reach,
+    /// Answers to what is asked again and again.
+    pub kept: Arc<Kept>,
     /// The text of `/metrics`.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// What `/metrics/indicators` shows.
@@ -160,6 +167,8 @@ pub struct Definitions {
     pub contract_versions: BTreeMap<String, u32>,
     /// The version of each measure's definition, by `contract.measure`.
     pub measure_versions: BTreeMap<String, String>,
+    /// The boards by name.
+    pub boards: BTreeMap<String, Board>,
     /// The registers that are read item by item, by name.
     pub trackers: BTreeMap<String, Tracker>,
     /// Accountable units by id.
@@ -342,10 +351,24 @@ pub(super) struct Asked<'a> {
 impl<'a> Asked<'a> {
     pub(super) fn new(request: &'a Question, context: &'a Context) -> Self {
         let snapshot = context.snapshot.load_full();
-        let minute = Stamp(context.clock.now().0.div_euclid(TICK) * TICK);
-        let now = minute.max(snapshot.at);
+        let now = Self::moment(context.clock.now(), &snapshot);
         let definitions = Arc::clone(&context.definitions);
         Self { request, context, snapshot, definitions, now, as_of: None }
+    }
+
+    /// What readers take for now.
+    pub(super) fn moment(now: Stamp, snapshot: &Snapshot) -> Stamp {
+        Stamp(now.0.div_euclid(TICK) * TICK).max(snapshot.at)
+    }
+
+    /// Seconds, 1 to 60, until there may be another answer: to the end of the minute, or until a stream
+    /// is asked that may bring news. One that is due already may bring them at any moment.
+    pub(super) fn unchanged_for(&self) -> u32 {
+        let now = self.context.clock.now().0;
+        let tick = now.div_euclid(TICK) * TICK + TICK;
+        let runs = self.snapshot.streams.values().filter_map(|stream| stream.next_run);
+        let due = runs.map(|at| at.0.max(now + UNDER_WAY)).min().unwrap_or(tick);
+        (tick.min(due) - now).clamp(1, TICK) as u32
     }
 
     /// The same question put to what was known at `at`.

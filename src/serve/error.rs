@@ -55,6 +55,8 @@ kinds! {
         "/v1/sources lists the sources; the nearest names are under `suggestions`.";
     UNKNOWN_UNIT "unknown-unit" NOT_FOUND "Unknown accountable unit"
         "/v1/units lists the units; the nearest ids are under `suggestions`.";
+    UNKNOWN_BOARD "unknown-board" NOT_FOUND "Unknown board"
+        "/v1/boards lists the boards; the nearest names are under `suggestions`.";
     UNKNOWN_TRACKER "unknown-tracker" NOT_FOUND "Unknown tracker"
         "/v1/trackers lists the trackers; the nearest names are under `suggestions`.";
     UNKNOWN_ITEM "unknown-item" NOT_FOUND "Unknown item of a tracker"
@@ -150,6 +152,8 @@ pub(super) enum ApiError {
     UnknownSource { id: String, suggestions: Vec<String> },
     #[error("No accountable unit '{}'.", brief(.id))]
     UnknownUnit { id: String, suggestions: Vec<String> },
+    #[error("No board '{}'.", brief(.id))]
+    UnknownBoard { id: String, suggestions: Vec<String> },
     #[error("No tracker '{}'.", brief(.id))]
     UnknownTracker { id: String, suggestions: Vec<String> },
     #[error("No item '{}' in this tracker.", brief(.id))]
@@ -286,6 +290,7 @@ impl ApiError {
             Self::UnknownIndicator { .. } => &UNKNOWN_INDICATOR,
             Self::UnknownSource { .. } => &UNKNOWN_SOURCE,
             Self::UnknownUnit { .. } => &UNKNOWN_UNIT,
+            Self::UnknownBoard { .. } => &UNKNOWN_BOARD,
             Self::UnknownTracker { .. } => &UNKNOWN_TRACKER,
             Self::UnknownItem { .. } => &UNKNOWN_ITEM,
             Self::NoVintage { .. } => &NO_VINTAGE,
@@ -355,6 +360,7 @@ impl ApiError {
                 | Self::UnknownIndicator { suggestions, .. }
                 | Self::UnknownSource { suggestions, .. }
                 | Self::UnknownUnit { suggestions, .. }
+                | Self::UnknownBoard { suggestions, .. }
                 | Self::UnknownTracker { suggestions, .. }
                 | Self::UnknownItem { suggestions, .. } => suggestions,
                 _ => &[],

@@ -13,6 +13,7 @@ mod access;
 mod answer;
 mod audit;
 mod batch;
+mod boards;
 mod breaches;
 mod breakdown;
 mod catalogue;
@@ -29,6 +30,7 @@ mod format;
 mod guard;
 mod health;
 mod intake;
+mod kept;
 mod lateness;
 mod lineage;
 mod me;
@@ -62,6 +64,8 @@ pub use access::{
     WatchDenied, check_origin,
 };
 pub use audit::AuditReader;
+pub use batch::Query as BatchQuery;
+pub use boards::{Board, Tile};
 pub use context::{
     Check, Context, Contexts, Definitions, Learned, NoVintage, Observe, Province, SourceFacts,
     StreamFacts, Vintage, Vintages,
@@ -70,6 +74,7 @@ pub use custody::{Confirmed, Custodian, Pending, QuarantineReader};
 pub use events::{EventSettings, Hub, Streamed, WatchStreams, tell};
 pub use exposition::{Exposition, IndicatorMetrics};
 pub use intake::Intake;
+pub use kept::{Kept, WatchLookups};
 pub use targets::{FleetFacts, Fleets, TargetFacts, TargetState};
 pub use trackers::{Part, Tracker, TrackerSettings};
 pub use webhooks::{Hooks, tell_webhooks};

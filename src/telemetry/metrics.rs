@@ -11,11 +11,14 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use super::{denials::Denials, disk, listeners::Listeners, reports::Reports, webhooks::Webhooks};
+use super::{
+    answers::Answers, denials::Denials, disk, listeners::Listeners, reports::Reports,
+    webhooks::Webhooks,
+};
 use crate::model::drift::{Audit, Grade};
 use crate::model::observation::Reason;
 use crate::model::snapshot::{Backfill, Snapshot, StreamState};
@@ -131,8 +134,8 @@ pub struct Metrics {
     breaches: IntGaugeVec,
     unbalanced: IntCounterVec,
     commit_duration: Histogram,
-    http_requests: IntCounterVec,
-    http_duration: HistogramVec,
+    /// About answers over HTTP.
+    pub answers: Answers,
     reports: Reports,
     /// Those who listen to events.
     pub listeners: Listeners,
@@ -164,11 +167,21 @@ impl Maker<'_> {
         self.add(GaugeVec::new(Opts::new(format!("iocgw_{name}"), help), labels))
     }
 
+    pub(super) fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.add(IntCounter::new(format!("iocgw_{name}"), help))
+    }
+
     pub(super) fn gauge(&self, name: &str, help: &str) -> IntGauge {
         self.add(IntGauge::new(format!("iocgw_{name}"), help))
     }
 
-    fn times(&self, name: &str, help: &str, labels: &[&str], longest: f64) -> HistogramVec {
+    pub(super) fn times(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        longest: f64,
+    ) -> HistogramVec {
         // Eight buckets, each four times the one before, ending at `longest`.
         let buckets = (0..8).rev().map(|i| longest / 4_f64.powi(i)).collect();
         self.add(HistogramVec::new(
@@ -376,17 +389,7 @@ impl Metrics {
                 )
                 .buckets((0..8).map(|i| 0.001 * 4_f64.powi(i)).collect()),
             )),
-            http_requests: make.counters(
-                "http_requests_total",
-                "Requests answered by route template.",
-                &["route", "method", "code"],
-            ),
-            http_duration: make.times(
-                "http_request_duration_seconds",
-                "Time to answer by route template.",
-                &["route", "method"],
-                16.0,
-            ),
+            answers: Answers::new(&make),
             reports: Reports::new(&make),
             listeners: Listeners::new(&make),
             denials: Denials::new(&make),
@@ -507,12 +510,6 @@ impl Metrics {
     /// A run did not balance.
     pub fn unbalanced(&self, source: &str, stream: &str) {
         self.unbalanced.with_label_values(&[source, stream]).inc();
-    }
-
-    /// A request has been answered; `route` is a template.
-    pub fn answered(&self, route: &str, method: &str, code: u16, took: Duration) {
-        self.http_requests.with_label_values(&[route, method, &code.to_string()]).inc();
-        self.http_duration.with_label_values(&[route, method]).observe(took.as_secs_f64());
     }
 
     /// Everything in text format 0.0.4.

@@ -5,6 +5,7 @@
 //! Prometheus' naming: base units, `_total`, moments instead of ages, labels only from the
 //! configuration or from closed lists, every label set present from the start.
 
+mod answers;
 mod denials;
 mod disk;
 pub mod listeners;

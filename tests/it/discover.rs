@@ -30,7 +30,7 @@ fn a_discovered_draft_is_refused_until_it_is_filled_in_and_then_pulls() {
     let upstream = Upstream::start(|_| Reply::json(&json!({"items": rows()}).to_string()));
     let overlay = Overlay::new();
     secrets(&overlay.folder().join("secrets"));
-    for folder in ["sources", "indicators", "trackers", "tests"] {
+    for folder in ["sources", "indicators", "trackers", "boards", "tests"] {
         overlay.clear(folder);
     }
     let folder = overlay.folder();

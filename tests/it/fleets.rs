@@ -13,7 +13,7 @@ use crate::support::{Answer, Gateway, Overlay, Reply, Upstream, edit, run_in};
 fn fleet(targets: &str) -> Overlay {
     let overlay = Overlay::new();
     let text = std::fs::read_to_string(overlay.config().join("sources/kiosk_fleet.yaml")).unwrap();
-    for folder in ["sources", "indicators", "trackers", "targets"] {
+    for folder in ["sources", "indicators", "trackers", "boards", "targets"] {
         overlay.clear(folder);
     }
     overlay.write("sources/kiosk_fleet.yaml", &text);

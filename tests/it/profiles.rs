@@ -24,7 +24,7 @@ impl World {
         (settings.fleet, settings.faults) = (Fleet { silent: 0.0, slow: 0.0 }, faults);
         let systems = Systems::start(settings);
         let overlay = Overlay::new();
-        for folder in ["sources", "indicators", "trackers"] {
+        for folder in ["sources", "indicators", "trackers", "boards"] {
             overlay.clear(folder);
         }
         copy(&shipped().join("profiles").join(profile), &overlay.config());
@@ -208,7 +208,7 @@ fn every_profile_is_a_configuration_that_is_in_order() {
     assert!(names.len() >= 7, "{names:?}");
     for name in names {
         let overlay = Overlay::new();
-        for folder in ["sources", "indicators", "trackers", "tests"] {
+        for folder in ["sources", "indicators", "trackers", "boards", "tests"] {
             overlay.clear(folder);
         }
         copy(&shipped().join("profiles").join(&name), &overlay.config());

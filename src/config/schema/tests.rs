@@ -135,6 +135,7 @@ fn every_shipped_file_keeps_its_schema() {
         (FileKind::Areas, "areas.yaml"),
         (FileKind::Calendars, "calendars.yaml"),
         (FileKind::Tracker, "trackers/programme.yaml"),
+        (FileKind::Board, "boards/operations.yaml"),
     ];
     let folders = [
         (FileKind::Contract, "contracts"),

@@ -11,7 +11,10 @@ const EDITS: [(&str, &str); 6] = [
     (", where: \"channel == 'online'\"", ""),
     ("fees: {sum: fee, at: received_at", "fees: {sum: fee, at: due_at"),
     ("until: finished_at, by: [channel]", "until: finished_at"),
-    ("time: {distribution: finished_at", "more: {count: true, at: due_at}\n  time: {distribution: due_at"),
+    (
+        "time: {distribution: finished_at",
+        "more: {count: true, at: due_at}\n  time: {distribution: due_at",
+    ),
     ("  pending: {stock: true, from: received_at, until: finished_at}\n", ""),
 ];
 

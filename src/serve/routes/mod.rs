@@ -28,6 +28,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use self::door::Door;
 use self::parameter::{BOM, Both, DRAWING_FORMAT, FORMAT, Parameter, Place};
 use super::access::{Needs, admit};
+use super::answer::Answer;
 use super::context::{Asked, Current, Question};
 use super::error::{
     ApiError, BAD_BODY, BAD_PARAMETER, BEYOND_REACH, BODY_NOT_ACCEPTED, INTERNAL, KEY_NEEDED,
@@ -105,6 +106,9 @@ pub(super) enum Serves {
     Quickly(Reader),
     /// The same where `as_of=` may be asked: with it, the function runs where it may block.
     Dated(Reader),
+    /// The same where an answer about the present follows from the snapshot, the configuration and the
+    /// minute alone, so that it may be kept and sent again.
+    Kept(Reader),
     /// A function that always runs where it may block.
     Blocking(Reader),
     /// The same, with parameters from the address or from a form.
@@ -268,9 +272,10 @@ impl Operation {
     fn handler(&self) -> actix_web::Route {
         match self.serves {
             Serves::Quickly(reader) => web::to(move |request: HttpRequest, context: Current| {
-                let result = reader(&Asked::new(&Question::of(&request), &context));
-                ready(respond(&request, result))
+                let question = Question::of(&request);
+                ready(respond(&request, now(reader, &Asked::new(&question, &context))))
             }),
+            Serves::Kept(reader) => kept(reader),
             Serves::Dated(reader) => dated(reader, false),
             Serves::Blocking(reader) => dated(reader, true),
             Serves::Form(reader) => promql::form(reader),
@@ -279,12 +284,42 @@ impl Operation {
     }
 }
 
+/// What is true now, with how long it will be.
+fn now(reader: Reader, asked: &Asked<'_>) -> Result<Answer, ApiError> {
+    reader(asked).map(|answer| answer.unchanged_for(asked.unchanged_for()))
+}
+
+/// A function whose answers about the present are kept while they are true.
+fn kept(reader: Reader) -> actix_web::Route {
+    web::to(move |request: HttpRequest, context: Current| async move {
+        if let Some(response) = context.kept.find(&request, &context) {
+            return response;
+        }
+        let question = Question::of(&request);
+        let result = match past::asked_moment(&question) {
+            Ok(None) => {
+                let asked = Asked::new(&question, &context);
+                match reader(&asked) {
+                    Ok(answer) => {
+                        let finished = answer.finished(&context.reader);
+                        return context.kept.put((&request, &context), &asked, finished);
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+            Ok(at) => past::answer(question, context, at, reader).await,
+            Err(error) => Err(error),
+        };
+        respond(&request, result)
+    })
+}
+
 /// A function that may be asked about the past; without `as_of=` it runs at once unless it `blocks`.
 fn dated(reader: Reader, blocks: bool) -> actix_web::Route {
     web::to(move |request: HttpRequest, context: Current| async move {
         let question = Question::of(&request);
         let result = match past::asked_moment(&question) {
-            Ok(None) if !blocks => reader(&Asked::new(&question, &context)),
+            Ok(None) if !blocks => now(reader, &Asked::new(&question, &context)),
             Ok(at) => past::answer(question, context, at, reader).await,
             Err(error) => Err(error),
         };

@@ -50,7 +50,7 @@ pub(in crate::serve) struct Parameter {
     pub(in crate::serve) says: Both,
 }
 
-const fn query(
+pub(super) const fn query(
     name: &'static str,
     takes: Takes,
     default: Option<&'static str>,
@@ -80,6 +80,9 @@ const MOMENT: Takes = Takes::Pattern(
 
 const DAY: Takes = Takes::Pattern(r"^2[01][0-9]{2}-[0-9]{2}-[0-9]{2}$");
 
+/// A day that a form sends empty when none is chosen.
+pub(super) const DAY_IF_ANY: Takes = Takes::Pattern(r"^(2[01][0-9]{2}-[0-9]{2}-[0-9]{2})?$");
+
 const GRAINS: [&str; Grain::ALL.len()] = {
     let mut words = [""; Grain::ALL.len()];
     let mut at = 0;
@@ -104,23 +107,17 @@ pub(super) const SOURCE_ID: Parameter = piece(
     "portal",
     ("Tên nguồn, xem /v1/sources.", "The source's name, of /v1/sources."),
 );
+pub(super) const BOARD_ID: Parameter = piece(
+    "id",
+    Takes::Text,
+    "operations",
+    ("Tên bảng, xem /v1/boards.", "The board's name, of /v1/boards."),
+);
 pub(super) const UNIT_ID: Parameter = piece(
     "id",
     Takes::Text,
     "vp-ubnd",
     ("Mã đơn vị, xem /v1/units.", "The unit's id, of /v1/units."),
-);
-pub(super) const TRACKER_ID: Parameter = piece(
-    "id",
-    Takes::Text,
-    "programme",
-    ("Tên sổ theo dõi, xem /v1/trackers.", "The tracker's name, of /v1/trackers."),
-);
-pub(super) const ITEM_CODE: Parameter = piece(
-    "item",
-    Takes::Text,
-    "MH01",
-    ("Mã của mục, xem /v1/trackers/{id}/items.", "The item's code, of /v1/trackers/{id}/items."),
 );
 pub(super) const RECORD: Parameter = piece(
     "id",
@@ -167,7 +164,7 @@ pub(super) const FROM: Parameter =
     query("from", DAY, None, "2024-01-01", ("Ngày đầu tiên.", "The first day."));
 pub(super) const TO: Parameter = query(
     "to",
-    DAY,
+    DAY_IF_ANY,
     None,
     "2024-04-01",
     (
@@ -418,44 +415,6 @@ pub(super) const SPELL_STATE: Parameter = query(
     None,
     "open",
     ("Đợt đang tiếp diễn hay đã hết.", "Spells that go on, or that have ended."),
-);
-pub(super) const ON: Parameter = query(
-    "on",
-    DAY,
-    None,
-    "2024-03-31",
-    (
-        "Tình trạng vào ngày này, suy ra từ các ngày trong bản ghi; mặc định là hôm nay.",
-        "How things stood on this day, by the days in the records; today without it.",
-    ),
-);
-pub(super) const ITEM_KIND: Parameter =
-    query("kind", Takes::Text, None, "model", ("Loại mục.", "The kind of items."));
-pub(super) const ITEM_GROUP: Parameter =
-    query("group", Takes::Text, None, "1", ("Nhóm của mục.", "The group of items."));
-pub(super) const ITEM_UNIT: Parameter = query(
-    "unit",
-    Takes::Text,
-    None,
-    "so-yte",
-    ("Đơn vị chủ trì hoặc phối hợp.", "A unit that leads or takes part."),
-);
-pub(super) const ITEM_STATUS: Parameter = query(
-    "status",
-    Takes::Words(&["not_started", "in_progress", "done", "cancelled"]),
-    None,
-    "in_progress",
-    ("Tình trạng của mục.", "How items stand."),
-);
-pub(super) const OVERDUE: Parameter = query(
-    "overdue",
-    Takes::Words(&["true", "false"]),
-    None,
-    "true",
-    (
-        "Chỉ mục quá hạn, hoặc chỉ mục không quá hạn.",
-        "Only items that are overdue, or only others.",
-    ),
 );
 pub(super) const GRADE: Parameter = query(
     "grade",

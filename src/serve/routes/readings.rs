@@ -1,20 +1,20 @@
 //! The addresses of figures: what there is, what it means, and the numbers.
 
 use super::parameter::{
-    AREA, AS_OF, BOUNDARIES, BY, BY_PLACE, COMPARE, FILL, FROM, GRAIN, GROUP, INDICATOR, LAST_DAYS,
-    LEARNED_FROM, LEARNED_TO, LIMIT, PERIOD, REVISIONS_LIMIT, SEARCH, SORT, STRETCH_PERIOD, TO,
-    UNIT,
+    AREA, AS_OF, BOARD_ID, BOUNDARIES, BY, BY_PLACE, COMPARE, FILL, FROM, GRAIN, GROUP, INDICATOR,
+    LAST_DAYS, LEARNED_FROM, LEARNED_TO, LIMIT, PERIOD, REVISIONS_LIMIT, SEARCH, SORT,
+    STRETCH_PERIOD, TO, UNIT,
 };
 use actix_web::web;
 
 use super::door::{FIGURES, PROVINCE, TOLD};
 use super::{Body, Content, Operation, Route, Serves, Tag, Verb, shape};
 use crate::serve::error::{
-    BAD_PARAMETER, NO_VINTAGE, NOT_APPLICABLE, TOO_MANY_POINTS, UNKNOWN_INDICATOR,
+    BAD_PARAMETER, NO_VINTAGE, NOT_APPLICABLE, TOO_MANY_POINTS, UNKNOWN_BOARD, UNKNOWN_INDICATOR,
     VINTAGE_COMPACTED,
 };
 use crate::serve::{
-    batch, breakdown, catalogue, console, dimension, lineage, revisions, series, value,
+    batch, boards, breakdown, catalogue, console, dimension, lineage, revisions, series, value,
 };
 
 const TAG: Tag = Tag::Readings;
@@ -38,7 +38,7 @@ TOLD,
 "listIndicators",
 TAG,
 TOLD,
-            Serves::Dated(catalogue::list),
+            Serves::Kept(catalogue::list),
             Content::Listed(shape::<catalogue::List<'static>>),
         )
         .called("Danh mục chỉ số", "The catalogue of indicators")
@@ -54,7 +54,7 @@ TOLD,
 "readIndicator",
 TAG,
 TOLD,
-            Serves::Dated(catalogue::definition),
+            Serves::Kept(catalogue::definition),
             Content::Json(shape::<catalogue::Entry<'static>>),
         )
         .called("Định nghĩa một chỉ số", "The definition of an indicator")
@@ -67,7 +67,7 @@ TOLD,
 "readValue",
 TAG,
 TOLD,
-            Serves::Dated(value::value),
+            Serves::Kept(value::value),
             Content::Listed(shape::<value::Body>),
         )
         .called("Giá trị một chỉ số", "A value of an indicator")
@@ -86,7 +86,7 @@ TOLD,
 "readSeries",
 TAG,
 TOLD,
-            Serves::Dated(series::series),
+            Serves::Kept(series::series),
             Content::Listed(shape::<series::Body>),
         )
         .called("Chuỗi thời gian", "An indicator over time")
@@ -117,7 +117,7 @@ TOLD,
 "readBreakdown",
 TAG,
 TOLD,
-            Serves::Dated(breakdown::breakdown),
+            Serves::Kept(breakdown::breakdown),
             Content::Listed(shape::<breakdown::Body>),
         )
         .called("Xếp hạng và bản đồ", "A ranking, or a map")
@@ -170,7 +170,7 @@ FIGURES,
 "readLineage",
 TAG,
 FIGURES,
-            Serves::Dated(lineage::lineage),
+            Serves::Kept(lineage::lineage),
             Content::Drawn(shape::<lineage::Body<'static>>),
         )
         .called("Số liệu được tạo từ đâu", "What a number is made of")
@@ -203,6 +203,37 @@ TOLD,
         .refusing(&[&BAD_PARAMETER, &TOO_MANY_POINTS, &NO_VINTAGE, &VINTAGE_COMPACTED])],
     },
     Route {
+        path: "/v1/boards",
+        operations: &[Operation::read(
+            "listBoards",
+            TAG,
+            TOLD,
+            Serves::Kept(boards::list),
+            Content::Listed(shape::<boards::List<'static>>),
+        )
+        .called("Các bảng số liệu", "The boards")
+        .taking(&[&AS_OF])],
+    },
+    Route {
+        path: "/v1/boards/{id}",
+        operations: &[Operation::read(
+            "readBoard",
+            TAG,
+            TOLD,
+            Serves::Kept(boards::one),
+            Content::Json(shape::<boards::Body<'static>>),
+        )
+        .called("Toàn bộ số liệu của một bảng", "All figures of a board")
+        .saying(
+            "Mọi ô theo thứ tự của bảng, từ một phiên bản số liệu; mỗi ô là câu trả lời của địa chỉ cùng \
+             tên, như POST /v1/query.",
+            "Every tile in the order of the board, from one revision; each is what the address of the \
+             same name answers, as in POST /v1/query.",
+        )
+        .taking(&[&BOARD_ID, &AS_OF])
+        .refusing(&[&UNKNOWN_BOARD, &TOO_MANY_POINTS])],
+    },
+    Route {
         path: "/v1/badges/{id}.svg",
         operations: &[Operation::read(
 "readBadge",
@@ -225,7 +256,7 @@ PROVINCE,
 "listAreas",
 TAG,
 TOLD,
-            Serves::Dated(dimension::areas),
+            Serves::Kept(dimension::areas),
             Content::Listed(shape::<dimension::Body>),
         )
         .called("Các địa bàn", "The areas")

@@ -1,15 +1,71 @@
 //! The addresses of registers that are read item by item, and of their pages.
 
 use super::door::{ITEM_PAGES, ITEMS};
-use super::parameter::{
-    ITEM_CODE, ITEM_GROUP, ITEM_KIND, ITEM_STATUS, ITEM_UNIT, ON, OVERDUE, TRACKER_ID,
-};
+use super::parameter::{DAY_IF_ANY, Parameter, Takes, piece, query};
 use super::{Content, Operation, Route, Serves, Tag, shape};
 use crate::serve::error::{UNKNOWN_ITEM, UNKNOWN_TRACKER};
 use crate::serve::{console, trackers};
 
 const TAG: Tag = Tag::Trackers;
 const PAGE: Content = Content::Text("text/html; charset=utf-8");
+
+const TRACKER_ID: Parameter = piece(
+    "id",
+    Takes::Text,
+    "programme",
+    ("Tên sổ theo dõi, xem /v1/trackers.", "The tracker's name, of /v1/trackers."),
+);
+
+const ITEM_CODE: Parameter = piece(
+    "item",
+    Takes::Text,
+    "MH01",
+    ("Mã của mục, xem /v1/trackers/{id}/items.", "The item's code, of /v1/trackers/{id}/items."),
+);
+
+const ON: Parameter = query(
+    "on",
+    DAY_IF_ANY,
+    None,
+    "2024-03-31",
+    (
+        "Tình trạng vào ngày này, suy ra từ các ngày trong bản ghi; mặc định là hôm nay.",
+        "How things stood on this day, by the days in the records; today without it.",
+    ),
+);
+
+const ITEM_KIND: Parameter =
+    query("kind", Takes::Text, None, "model", ("Loại mục.", "The kind of items."));
+
+const ITEM_GROUP: Parameter =
+    query("group", Takes::Text, None, "1", ("Nhóm của mục.", "The group of items."));
+
+const ITEM_UNIT: Parameter = query(
+    "unit",
+    Takes::Text,
+    None,
+    "so-yte",
+    ("Đơn vị chủ trì hoặc phối hợp.", "A unit that leads or takes part."),
+);
+
+const ITEM_STATUS: Parameter = query(
+    "status",
+    Takes::Words(&["not_started", "in_progress", "done", "cancelled"]),
+    None,
+    "in_progress",
+    ("Tình trạng của mục.", "How items stand."),
+);
+
+const OVERDUE: Parameter = query(
+    "overdue",
+    Takes::Words(&["true", "false"]),
+    None,
+    "true",
+    (
+        "Chỉ mục quá hạn, hoặc chỉ mục không quá hạn.",
+        "Only items that are overdue, or only others.",
+    ),
+);
 
 pub(super) const ROUTES: &[Route] = &[
     Route {

@@ -29,7 +29,7 @@ const ORIGIN: &str = "https://ioc.example";
 
 /// Keys by what their holders show.
 #[derive(Default)]
-struct Keys(BTreeMap<String, Grant>);
+struct Keys(BTreeMap<String, Arc<Grant>>);
 
 impl Keyring for Keys {
     fn holder(&self, key: &str) -> Result<Holder, Denied> {
@@ -39,13 +39,13 @@ impl Keyring for Keys {
             _ => {
                 let grant = self.0.get(key).cloned().ok_or(Denied::Unknown)?;
                 let expires = crate::serve::tests::world::now();
-                Ok(Holder { id: key.to_owned(), grant: Arc::new(grant), expires })
+                Ok(Holder { id: key.to_owned(), grant, expires })
             }
         }
     }
 
     fn grant(&self, id: &str) -> Option<Arc<Grant>> {
-        self.0.get(id).cloned().map(Arc::new)
+        self.0.get(id).cloned()
     }
 }
 
@@ -62,15 +62,15 @@ fn public() -> Reach {
 pub(super) fn closed(mut world: Context) -> (Arc<Context>, Arc<Mutex<Vec<Denied>>>) {
     let mut keys = Keys::default();
     for scope in Scope::ALL {
-        keys.0.insert(scope.as_str().to_owned(), grant(&[scope], Reach::default()));
+        keys.0.insert(scope.as_str().to_owned(), grant(&[scope], Reach::default()).into());
     }
     let named = |name: &str| Some([name.to_owned()].into());
     let commune = Reach { areas: named("16681"), ..Reach::default() };
     let unit = Reach { units: named("so-tttt"), ..Reach::default() };
-    keys.0.insert("all".to_owned(), grant(&Scope::ALL, Reach::default()));
-    keys.0.insert("commune".to_owned(), grant(&Scope::ALL, commune));
-    keys.0.insert("unit".to_owned(), grant(&Scope::ALL, unit));
-    keys.0.insert("public".to_owned(), grant(&Scope::ALL, public()));
+    keys.0.insert("all".to_owned(), grant(&Scope::ALL, Reach::default()).into());
+    keys.0.insert("commune".to_owned(), grant(&Scope::ALL, commune).into());
+    keys.0.insert("unit".to_owned(), grant(&Scope::ALL, unit).into());
+    keys.0.insert("public".to_owned(), grant(&Scope::ALL, public()).into());
     let denied = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&denied);
     let watch = Arc::new(move |refusal: Refusal| noted.lock().unwrap().push(refusal.reason));
@@ -158,7 +158,7 @@ async fn c07_the_public_gets_no_further_than_to_figures() {
         }
     }
     let all = "start listIndicators readIndicator readValue readSeries readBreakdown queryBatch \
-               listAreas readMe readReference readReferenceOfV1 showReference readSubset \
+               listBoards readBoard listAreas readMe readReference readReferenceOfV1 showReference readSubset \
                readProblem readAsset";
     assert_eq!(told.join(" "), all);
 }

@@ -137,7 +137,7 @@ async fn the_page_runs_nothing_and_fetches_nothing_from_elsewhere() {
         assert!(!reply.text().contains(forbidden), "{forbidden}");
     }
     let plain = get(&context, "/assets/console.css").await;
-    assert_eq!(plain.header("cache-control"), "private, max-age=5");
+    assert_eq!(plain.header("cache-control"), "private, max-age=10");
 }
 
 #[actix_web::test]

@@ -6,6 +6,7 @@
 mod access;
 mod api;
 mod batch;
+mod boards;
 mod boundaries;
 mod caching;
 mod console;
@@ -14,6 +15,7 @@ mod events;
 mod gallery;
 mod hostile;
 mod intake;
+mod kept;
 mod lateness;
 mod lineage;
 mod past;

@@ -30,6 +30,7 @@ fn address(route: &Route, operation: &Operation) -> String {
         path if path.contains("/sources/") => "portal",
         path if path.contains("/units/") => "vp-ubnd",
         path if path.contains("/trackers/") => "register",
+        path if path.contains("/boards/") => "daily",
         _ => "1",
     };
     let path = route

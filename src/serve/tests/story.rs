@@ -183,23 +183,8 @@ impl Story {
         self.context = Arc::new(Context {
             snapshot: Arc::new(arc_swap::ArcSwap::new(snapshot)),
             definitions: Arc::clone(&self.definitions),
-            vintages: Arc::clone(&old.vintages),
-            sources: old.sources.clone(),
-            clock: old.clock.clone(),
-            fleets: Arc::clone(&old.fleets),
-            intake: Arc::clone(&old.intake),
-            quarantine: Arc::clone(&old.quarantine),
-            audit: Arc::clone(&old.audit),
-            custodian: Arc::clone(&old.custodian),
-            hooks: Arc::clone(&old.hooks),
-            access: Arc::clone(&old.access),
-            reach: old.reach.clone(),
-            metrics: Arc::clone(&old.metrics),
-            ready: Arc::clone(&old.ready),
-            exposition: Arc::clone(&old.exposition),
-            events: Arc::clone(&old.events),
-            observe: Arc::clone(&old.observe),
-            version: old.version,
+            kept: super::world::shelf(),
+            ..Context::clone(old)
         });
         self.context.clock.set(Stamp(at.0 + 1));
     }

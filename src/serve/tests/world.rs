@@ -232,6 +232,7 @@ impl Ground {
                     "dossiers.received".to_owned(),
                     "0123456789abcdef".to_owned(),
                 )]),
+                boards: super::boards::some(),
                 trackers: BTreeMap::new(),
                 units,
                 province: Province {
@@ -256,6 +257,7 @@ impl Ground {
                 Scope::Webhooks,
             ]),
             reach: Reach::default(),
+            kept: shelf(),
             metrics: Arc::new(|| "# TYPE iocgw_x gauge\niocgw_x 1\n".to_owned()),
             exposition: Arc::default(),
             events: Arc::new(Hub::new(
@@ -268,6 +270,11 @@ impl Ground {
             version: "0.1.0",
         }
     }
+}
+
+/// A shelf that nobody watches.
+pub(super) fn shelf() -> Arc<crate::serve::Kept> {
+    Arc::new(crate::serve::Kept::new(Arc::new(|_| {})))
 }
 
 /// Opens this to everybody; there are no keys.

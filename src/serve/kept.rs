@@ -1,0 +1,181 @@
+//! Finished answers to what is asked again and again, handed out as the bytes they are.
+//!
+//! What figures mean and what they are depends on the snapshot, the configuration, the minute ("now"
+//! stands still within one), the reader's grant, the address and two headers, and on nothing else. So an
+//! answer that was worked out under all of these is the answer until one of them changes. The shelf
+//! belongs to one context, and with it to one configuration; it holds answers of one snapshot
+//! and one minute and is emptied when either is another one. Who asks was let in and counted before
+//! anything is looked for here, and a grant finds only answers that were worked out for it.
+//!
+//! Questions about the past are not kept: they are answered elsewhere and told to be kept by who asked.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix_web::http::header::{self, AcceptEncoding, ContentEncoding, Encoding, Header as _};
+use actix_web::{HttpRequest, HttpResponse};
+use hashbrown::HashTable;
+
+use super::answer::{Finished, Keep};
+use super::context::{Asked, Current};
+use crate::model::access::Grant;
+use crate::model::snapshot::Snapshot;
+use crate::model::time::Stamp;
+
+/// The most answers that are kept at once.
+const MOST: usize = 4096;
+
+/// The most bytes that they have together.
+const BYTES: usize = 64 << 20;
+
+/// The largest that is kept: one that is larger takes longer to send than to make.
+const LARGEST: usize = 1 << 20;
+
+/// Told of each look-up whether something was found.
+pub type WatchLookups = dyn Fn(bool) + Send + Sync;
+
+/// The kept answers of one context.
+pub struct Kept {
+    shelf: Mutex<Shelf>,
+    hasher: RandomState,
+    watch: Arc<WatchLookups>,
+}
+
+#[derive(Default)]
+struct Shelf {
+    basis: Option<Basis>,
+    answers: HashTable<Entry>,
+    bytes: usize,
+}
+
+/// What all answers on the shelf were made of.
+#[derive(Clone)]
+struct Basis {
+    snapshot: Arc<Snapshot>,
+    now: Stamp,
+}
+
+struct Entry {
+    /// Held, so that no other grant can come to lie where it lies.
+    grant: Arc<Grant>,
+    asked: Vec<u8>,
+    until: Stamp,
+    answer: Finished,
+}
+
+impl PartialEq for Basis {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.snapshot, &other.snapshot) && self.now == other.now
+    }
+}
+
+impl Basis {
+    fn of(asked: &Asked<'_>) -> Self {
+        Self { snapshot: Arc::clone(&asked.snapshot), now: asked.now }
+    }
+}
+
+impl Kept {
+    /// An empty shelf.
+    pub fn new(watch: Arc<WatchLookups>) -> Self {
+        Self { shelf: Mutex::default(), hasher: RandomState::new(), watch }
+    }
+
+    /// The kept answer to a request, if there is one.
+    pub(super) fn find(&self, request: &HttpRequest, context: &Current) -> Option<HttpResponse> {
+        let asked = key(request)?;
+        let found = self.found(&asked, context);
+        (self.watch)(found.is_some());
+        let (answer, seconds) = found?;
+        Some(answer.response(request.headers(), Keep::For(seconds)))
+    }
+
+    fn found(&self, asked: &[u8], context: &Current) -> Option<(Finished, u32)> {
+        let grant = &context.reader.grant;
+        let hash = self.hash(asked, grant);
+        let (snapshot, now) = (context.snapshot.load(), context.clock.now());
+        let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        let basis = shelf.basis.as_ref()?;
+        if !Arc::ptr_eq(&basis.snapshot, &snapshot) || basis.now != Asked::moment(now, &snapshot) {
+            return None;
+        }
+        let is_it = |entry: &Entry| Arc::ptr_eq(&entry.grant, grant) && entry.asked == asked;
+        let entry = shelf.answers.find(hash, is_it)?;
+        let seconds = (entry.until.0 - now.0).clamp(1, 60) as u32;
+        Some((entry.answer.clone(), seconds))
+    }
+
+    /// Keeps an answer that was worked out for `asked`; yields the response that it makes.
+    pub(super) fn put(
+        &self,
+        (request, context): (&HttpRequest, &Current),
+        asked: &Asked<'_>,
+        answer: Finished,
+    ) -> HttpResponse {
+        let seconds = asked.unchanged_for();
+        let answer = if takes_gzip(request) { answer.compressed() } else { answer };
+        let response = answer.clone().response(request.headers(), Keep::For(seconds));
+        let until = Stamp(context.clock.now().0 + i64::from(seconds));
+        if let Some(key) = key(request).filter(|_| answer.size() <= LARGEST) {
+            let grant = Arc::clone(&context.reader.grant);
+            let entry = Entry { grant, asked: key, until, answer };
+            let newest = Asked::new(asked.request, context);
+            // Whoever took long to work it out must not bring back what was before.
+            if Basis::of(&newest) == Basis::of(asked) {
+                self.place(Basis::of(asked), entry);
+            }
+        }
+        response
+    }
+
+    fn place(&self, basis: Basis, entry: Entry) {
+        let hash = self.hash(&entry.asked, &entry.grant);
+        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        if shelf.basis.as_ref() != Some(&basis) {
+            *shelf = Shelf { basis: Some(basis), ..Shelf::default() };
+        }
+        let size = entry.size();
+        let is_full = shelf.answers.len() >= MOST || shelf.bytes + size > BYTES;
+        let is_it =
+            |other: &Entry| Arc::ptr_eq(&other.grant, &entry.grant) && other.asked == entry.asked;
+        if is_full || shelf.answers.find(hash, is_it).is_some() {
+            return;
+        }
+        shelf.bytes += size;
+        shelf.answers.insert_unique(hash, entry, |entry| self.hash(&entry.asked, &entry.grant));
+    }
+
+    fn hash(&self, asked: &[u8], grant: &Arc<Grant>) -> u64 {
+        self.hasher.hash_one((asked, Arc::as_ptr(grant) as usize))
+    }
+}
+
+impl Entry {
+    fn size(&self) -> usize {
+        self.answer.size() + self.asked.len() + size_of::<Self>()
+    }
+}
+
+/// All of a request that its answer depends on besides the reader; nothing for one about the past.
+fn key(request: &HttpRequest) -> Option<Vec<u8>> {
+    let uri = request.uri().path_and_query()?.as_str();
+    if uri.contains("as_of") {
+        return None;
+    }
+    let head = |name| request.headers().get(name).map_or(&b""[..], |value| value.as_bytes());
+    let (accept, encoding) = (head(header::ACCEPT), head(header::ACCEPT_ENCODING));
+    // A line break is in no header and in no address.
+    Some([uri.as_bytes(), accept, encoding].join(&b'\n'))
+}
+
+/// Whether the client would rather have it compressed; asked as the compressing layer asks it.
+fn takes_gzip(request: &HttpRequest) -> bool {
+    if !request.headers().contains_key(header::ACCEPT_ENCODING) {
+        return false;
+    }
+    let offered = [Encoding::identity(), Encoding::gzip()];
+    let accepted = AcceptEncoding::parse(request);
+    let chosen = accepted.ok().and_then(|accepted| accepted.negotiate(offered.iter()));
+    chosen == Some(Encoding::Known(ContentEncoding::Gzip))
+}
