@@ -10,9 +10,11 @@ mod custody;
 mod fleets;
 mod intake;
 mod keys;
+mod listener;
 mod past;
 mod reload;
 mod steering;
+mod tokens;
 mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +53,7 @@ use keys::Keys;
 pub use keys::{NewKey, make_key};
 use past::Past;
 use reload::Pulling;
+use tokens::Tokens;
 pub use webhooks::WEBHOOK_KEY;
 
 /// How long turns may take to end after the stop signal.
@@ -113,12 +116,16 @@ pub struct Gateway {
     in_use: Arc<ArcSwap<Store>>,
     /// The keys, as the store has them.
     keys: Arc<Keys>,
+    /// Whose tokens are believed.
+    tokens: Arc<Tokens>,
     /// Who carries messages of webhooks.
     courier: Arc<ArcSwap<Courier>>,
     /// What their secrets are made from.
     webhook_key: Option<Arc<WebhookKey>>,
     /// Since when whoever pushes can be heard.
     listening_since: Stamp,
+    /// Where metrics are answered, if not where everything is.
+    metrics_listener: Option<TcpListener>,
     /// Each message asks to read the configuration again.
     reloads: Option<mpsc::Receiver<()>>,
 }
@@ -184,6 +191,7 @@ impl Gateway {
             stop.clone(),
         ));
         let keys = Arc::new(Keys::of(store.path(), clock.clone())?);
+        let tokens = tokens::of(settings, &config, &context)?;
         let in_use = Arc::new(ArcSwap::from_pointee(store.clone()));
         let courier = webhooks::courier(settings, &config)?;
         Ok(Self {
@@ -192,6 +200,7 @@ impl Gateway {
             in_use,
             gathered: Arc::default(),
             keys,
+            tokens: Arc::new(tokens),
             settings: settings.clone(),
             config,
             store,
@@ -204,6 +213,7 @@ impl Gateway {
             clients,
             hub,
             opened: BTreeSet::new(),
+            metrics_listener: None,
             reloads: None,
         })
     }
@@ -266,12 +276,12 @@ impl Gateway {
 
     /// Pulls and serves on `listener` until the stop signal; then drains and closes.
     pub async fn serve(mut self, listener: TcpListener) -> anyhow::Result<()> {
-        let address = listener.local_addr().context("the listening socket has no address")?;
         let contexts = Arc::new(serve::Contexts::from_pointee(self.serving()));
         let telling = tokio::spawn(serve::tell(Arc::clone(&contexts)));
         let noticing = tokio::spawn(serve::tell_webhooks(Arc::clone(&contexts), self.stop.clone()));
         let notifying = tokio::spawn(self.notifier().run(self.stop.clone()));
         let looking = tokio::spawn(keys::look(Arc::clone(&self.keys), self.stop.clone()));
+        self.tokens.start(&self.metrics);
         self.tell_what_is_open();
         self.note(Action::GatewayStarted, env!("CARGO_PKG_VERSION"), &self.what_is_open()).await;
         let signing = audit::signing_key(&self.settings)?;
@@ -281,11 +291,7 @@ impl Gateway {
             signing,
             self.stop.clone(),
         ));
-        let server = serve::bind(Arc::clone(&contexts), listener, 2)
-            .context("cannot serve on the listening socket")?;
-        let handle = server.handle();
-        let serving = tokio::spawn(server);
-        tracing::info!(%address, sources = self.config.sources.len(), indicators = self.config.catalogue.len(), config = self.config.hash, "listening");
+        let serving = self.listen(&contexts, listener)?;
         let mut pulling = Pulling::start(&self, &BTreeMap::new());
         let mut failures = self.store.failures();
         let failed = loop {
@@ -299,8 +305,7 @@ impl Gateway {
         };
         self.stop.cancel();
         pulling.end(DRAIN).await;
-        handle.stop(true).await;
-        let _ = serving.await;
+        serving.stop().await;
         let _ = telling.await;
         let _ = noticing.await;
         let _ = notifying.await;

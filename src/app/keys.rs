@@ -20,10 +20,11 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::Gateway;
+use super::tokens::Credentials;
 use crate::clock::Clock;
 use crate::model::access::{ApiKey, Grant, KeyState, Reach, Scope};
 use crate::model::time::Stamp;
-use crate::serve::{Access, Anonymous, Denied, Holder, Keyring, Limiter};
+use crate::serve::{Access, Denied, Holder, Keyring, Limiter, Opens};
 use crate::store::{KeyReader, KeyWriter, StoredKey};
 
 /// How often the store is looked at. A revocation is seen within this and the time of one look.
@@ -120,6 +121,11 @@ pub(super) async fn look(keys: Arc<Keys>, stop: CancellationToken) {
     }
 }
 
+/// Whether a text looks like a key of ours, good or not.
+pub(super) fn is_key(shown: &str) -> bool {
+    shown.starts_with(PREFIX)
+}
+
 /// The public part of a text that looks like a key.
 fn id_of(key: &str) -> Option<&str> {
     let (id, _) = key.strip_prefix(PREFIX)?.split_once('_')?;
@@ -155,7 +161,7 @@ impl Keyring for Keys {
 impl Gateway {
     /// What those may who show no key: what the configuration opens, and what it was started with.
     fn anonymous(&self) -> Option<Grant> {
-        let configured = self.config.access.anonymous.as_ref().map(Anonymous::grant);
+        let configured = self.config.access.anonymous.as_ref().map(Opens::grant);
         if self.opened.is_empty() {
             return configured;
         }
@@ -170,9 +176,16 @@ impl Gateway {
         let (metrics, gathered) = (Arc::clone(&self.metrics), Arc::clone(&self.gathered));
         Arc::new(Access {
             anonymous: self.anonymous().map(Arc::new),
-            keys: Arc::clone(&self.keys) as Arc<dyn Keyring>,
+            keys: Arc::new(Credentials {
+                keys: Arc::clone(&self.keys),
+                tokens: Arc::clone(&self.tokens),
+            }),
             limiter: Arc::new(Limiter::new(self.config.access.rate_limits.clone())),
             origins: self.config.access.origins.clone(),
+            is_proxy: {
+                let proxies = self.config.listener.trusted_proxies.clone();
+                Arc::new(move |address| proxies.hold(address))
+            },
             watch: Arc::new(move |refusal| {
                 metrics.denials.denied(refusal.reason.as_str());
                 gathered.add(refusal);

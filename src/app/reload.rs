@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::tokens::{self, Tokens};
 use super::{
     AllStreams, Client, Gateway, Invalid, identifier_keys, outbound, parts, source_labels, streams,
 };
@@ -214,9 +215,15 @@ impl Gateway {
         let courier = super::webhooks::courier(&self.settings, &config)?;
         let snapshot = self.store.snapshot();
         let all = streams(&config, &self.settings.config, &context, known, &snapshot)?;
+        let tokens = self.tokens_under(&config, &context)?;
         self.store = self.store.reload(parts).await?;
         self.in_use.store(Arc::new(self.store.clone()));
         self.courier.store(Arc::new(courier));
+        if let Some(tokens) = tokens {
+            self.tokens.end();
+            self.tokens = Arc::new(tokens);
+            self.tokens.start(&self.metrics);
+        }
         (self.streams, self.clients) = all;
         self.context = context;
         self.config = config;
@@ -235,6 +242,20 @@ impl Gateway {
             context.outbound = outbound(&self.settings, &config.outbound)?;
         }
         Ok(context)
+    }
+
+    /// The providers of tokens, if they are others than before: those that are the same keep their keys, so
+    /// that nobody is turned away while they are read again.
+    fn tokens_under(
+        &self,
+        config: &Config,
+        context: &pull::Context,
+    ) -> anyhow::Result<Option<Tokens>> {
+        let (now, then) = (&config.token_providers, &self.config.token_providers);
+        if self.is_outbound_of(config) && format!("{now:?}") == format!("{then:?}") {
+            return Ok(None);
+        }
+        tokens::of(&self.settings, config, context).map(Some)
     }
 
     /// Says what is wrong; everything goes on as before.

@@ -26,6 +26,9 @@ pub(super) struct Arguments {
     /// Where to listen
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: String,
+    /// Answer /metrics, and health, on an address of their own, and metrics nowhere else
+    #[arg(long, value_name = "ADDRESS")]
+    metrics_listen: Option<String>,
     /// How log lines are written: text or json
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
     log_format: String,
@@ -48,6 +51,10 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         stop.clone(),
     )?;
     let listener = listen(&arguments.listen)?;
+    let gateway = match &arguments.metrics_listen {
+        Some(address) => gateway.with_metrics_on(listen(address)?),
+        None => gateway,
+    };
     cancel_on_signal(stop)?;
     let gateway = gateway.reloading_on(hangups()?).opening(arguments.anonymous.iter().copied());
     gateway.serve(listener).await?;

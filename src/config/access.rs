@@ -7,7 +7,7 @@ use super::written::{Gateway, Unit};
 use crate::model::access::Scope;
 use crate::model::area::Areas;
 use crate::model::nearest::nearest;
-use crate::serve::{AccessSettings, check_origin};
+use crate::serve::{AccessSettings, Opens, check_origin};
 
 /// The settings, after their slips were told.
 pub(super) fn checked(
@@ -27,21 +27,40 @@ pub(super) fn checked(
         files.problem(read, "access.origins", &error);
     }
     // What a configuration of the past opened to whom is nobody's matter any more.
-    let Some(anonymous) = settings.anonymous.as_ref().filter(|_| !files.is_of_the_past()) else {
+    if files.is_of_the_past() {
         return settings;
-    };
-    let at = "access.anonymous";
-    if let Err(error) = anonymous.grant().check() {
-        files.problem(read, at, &error.to_string());
     }
-    if anonymous.scopes.contains(&Scope::Webhooks) {
-        let problem =
-            "a webhook belongs to a key: 'webhooks' cannot be opened to those without one";
-        files.problem(read, &format!("{at}.scopes"), problem);
+    if let Some(anonymous) = &settings.anonymous {
+        let at = "access.anonymous";
+        reachable(files, read, (at, anonymous), (areas, units));
+        if anonymous.scopes.contains(&Scope::Webhooks) {
+            let problem =
+                "a webhook belongs to a key: 'webhooks' cannot be opened to those without one";
+            files.problem(read, &format!("{at}.scopes"), problem);
+        }
+    }
+    for (i, provider) in read.value.token_providers.iter().enumerate() {
+        for (j, rule) in provider.rules.iter().enumerate() {
+            let at = format!("token_providers.{i}.rules.{j}.opens");
+            reachable(files, read, (&at, &rule.opens), (areas, units));
+        }
+    }
+    settings
+}
+
+/// Tells of communes and units that there are not.
+fn reachable(
+    files: &mut Files<'_>,
+    read: &Read<Gateway>,
+    (at, opened): (&str, &Opens),
+    (areas, units): (Option<&Areas>, &BTreeMap<String, Unit>),
+) {
+    if let Err(error) = opened.grant().check() {
+        files.problem(read, at, &error.to_string());
     }
     let known = |code: &&str| areas.is_none_or(|areas| areas.current_by_code(code).is_some());
     let codes = areas.map(codes).unwrap_or_default();
-    for code in unknown(anonymous.areas.as_ref(), known) {
+    for code in unknown(opened.areas.as_ref(), known) {
         let near = near(&code, codes.iter().map(String::as_str));
         files.problem(
             read,
@@ -49,11 +68,10 @@ pub(super) fn checked(
             &format!("no commune of today is '{code}'{near}"),
         );
     }
-    for id in unknown(anonymous.units.as_ref(), |id| units.contains_key(*id)) {
+    for id in unknown(opened.units.as_ref(), |id| units.contains_key(*id)) {
         let near = near(&id, units.keys().map(String::as_str));
         files.problem(read, &format!("{at}.units"), &format!("there is no unit '{id}'{near}"));
     }
-    settings
 }
 
 fn codes(areas: &Areas) -> Vec<String> {

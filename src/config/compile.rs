@@ -95,6 +95,14 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
                     .as_ref()
                     .map(|read| read.value.webhooks.clone())
                     .unwrap_or_default(),
+                listener: gateway
+                    .as_ref()
+                    .map(|read| read.value.listener.clone())
+                    .unwrap_or_default(),
+                token_providers: gateway
+                    .as_ref()
+                    .map(|read| read.value.token_providers.clone())
+                    .unwrap_or_default(),
                 events: gateway.as_ref().map(|read| read.value.events.clone()).unwrap_or_default(),
                 indicator_metrics: gateway
                     .map(|read| read.value.indicator_metrics)
@@ -131,6 +139,8 @@ fn gateway(files: &mut Files<'_>) -> Option<Read<Gateway>> {
     let mut problems = Vec::new();
     read.value.outbound.check("outbound", &mut problems);
     read.value.webhooks.check("webhooks", &mut problems);
+    read.value.listener.check("listener", &mut problems);
+    problems.extend(super::provider::check(&read.value.token_providers));
     let (EventSettings { clients, slow_after }, most) =
         (&read.value.events, EventSettings::MOST_CLIENTS);
     if !(1..=most).contains(clients) {

@@ -11,9 +11,11 @@ mod boards;
 mod compile;
 mod deadlines;
 mod files;
+mod listener;
 pub mod odcs;
 mod parent;
 pub mod personal;
+mod provider;
 pub mod schema;
 mod stream;
 mod trackers;
@@ -42,6 +44,8 @@ use crate::pull;
 use crate::serve::{AccessSettings, Board, EventSettings, IndicatorMetrics, Tracker};
 
 pub use files::yaml_files;
+pub use listener::ListenerSettings;
+pub use provider::{TokenProvider, TokenRule};
 pub use written::{ErrorHandler, Province, Source, Stream, Unit};
 pub use yaml::Problem;
 
@@ -96,6 +100,10 @@ pub struct Config {
     pub events: EventSettings,
     /// Whom the API lets in without a key.
     pub access: AccessSettings,
+    /// How the gateway is reached.
+    pub listener: ListenerSettings,
+    /// Whose tokens are believed.
+    pub token_providers: Vec<TokenProvider>,
     /// What all sources share on their way out.
     pub outbound: pull::OutboundSettings,
     /// Where webhooks may be sent to.

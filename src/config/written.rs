@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::listener::ListenerSettings;
+use super::provider::TokenProvider;
 use crate::decode;
 use crate::indicator::{self, UnitName};
 use crate::model::deadline::InBy;
@@ -44,6 +46,12 @@ pub(super) struct Gateway {
     /// Where webhooks may be sent to.
     #[serde(default)]
     pub(super) webhooks: CourierSettings,
+    /// How the gateway is reached.
+    #[serde(default)]
+    pub(super) listener: ListenerSettings,
+    /// Whose signed tokens are believed, and what they open.
+    #[serde(default)]
+    pub(super) token_providers: Vec<TokenProvider>,
     /// Whom the API lets in without a key; nobody without it.
     #[serde(default)]
     pub(super) access: AccessSettings,

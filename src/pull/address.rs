@@ -140,6 +140,11 @@ impl Networks {
         self.0.is_empty()
     }
 
+    /// Whether one of them holds the address, however it is written.
+    pub fn hold(&self, address: IpAddr) -> bool {
+        self.contain(plain(address))
+    }
+
     fn contain(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }

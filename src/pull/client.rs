@@ -174,6 +174,26 @@ fn eight() -> u32 {
 }
 
 impl Requester {
+    /// The usual limits, for whatever address is asked.
+    pub(super) fn plain() -> Self {
+        Self {
+            url: String::new(),
+            timeout: twenty_seconds(),
+            connect_timeout: five_seconds(),
+            idle_timeout: ten_seconds(),
+            body_limit: default_body_limit(),
+            ratio_limit: two_hundred(),
+            header_limit: default_header_limit(),
+            minimum_rate: MinimumRate::default(),
+            allowed_networks: Networks::default(),
+            redirects: Redirects::default(),
+            tls: Tls::default(),
+            proxy: None,
+            headers: Headers::default(),
+            at_once: 1,
+        }
+    }
+
     /// Pushes a problem for each value that makes no sense.
     pub fn check(&self, at: &str, problems: &mut Problems) {
         let url_at = format!("{at}.url");

@@ -22,6 +22,7 @@ mod conditional;
 mod courier;
 mod denial;
 mod error;
+mod fetch;
 mod headers;
 mod kept;
 mod keyring;
@@ -46,6 +47,8 @@ mod template;
 mod tests;
 mod tls;
 mod token;
+mod watched;
+mod welcome;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -67,6 +70,7 @@ pub use client::{MinimumRate, Redirects, Requester};
 pub use conditional::Known;
 pub use courier::{Courier, CourierSettings, Posted};
 pub use error::{PullError, Reason};
+pub use fetch::{Fetcher, check_document};
 pub use headers::{Header, Wrapped};
 pub use limit::{RateLimit, SourceRate};
 #[doc(hidden)]
@@ -89,6 +93,7 @@ pub use stream::{Scalar, Stream, is_target};
 pub use tally::Tally;
 pub use tls::Tls;
 pub use token::Holders;
+pub use welcome::{OwnCertificate, Welcome};
 
 /// What a semantic check found: dotted place and message, in the order found.
 pub type Problems = Vec<(String, String)>;

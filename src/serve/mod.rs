@@ -60,8 +60,8 @@ mod value;
 mod webhooks;
 
 pub use access::{
-    Access, AccessSettings, Anonymous, Denied, Holder, Keyring, Limiter, Rate, RateLimits, Refusal,
-    WatchDenied, check_origin,
+    Access, AccessSettings, Denied, Holder, IsProxy, Keyring, Limiter, Opens, Rate, RateLimits,
+    Refusal, WatchDenied, check_origin, token,
 };
 pub use audit::AuditReader;
 pub use batch::Query as BatchQuery;
@@ -88,6 +88,8 @@ use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 
+use rustls::ServerConfig;
+
 use answer::Answer;
 use error::ApiError;
 
@@ -100,18 +102,60 @@ const KEEP_ALIVE: Duration = Duration::from_mins(1);
 /// How long a stop waits for answers that are under way.
 const DRAIN_SECONDS: u64 = 5;
 
+/// Where is listened, how, and for what.
+#[derive(Debug)]
+pub struct Listener {
+    /// The socket.
+    pub socket: TcpListener,
+    /// How it shows itself; plain HTTP without it.
+    pub tls: Option<ServerConfig>,
+    /// What is answered there.
+    pub offers: Offers,
+}
+
+impl Listener {
+    /// Plain HTTP, and everything.
+    pub fn plain(socket: TcpListener) -> Self {
+        Self { socket, tls: None, offers: Offers::All }
+    }
+}
+
+/// What is answered at a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offers {
+    /// Everything.
+    All,
+    /// Everything but metrics: they are answered elsewhere.
+    AllButMetrics,
+    /// Metrics and health.
+    Metrics,
+}
+
+impl Offers {
+    fn include(self, path: &str) -> bool {
+        let is_metrics = path.starts_with("/metrics");
+        let is_health = matches!(path, "/livez" | "/readyz");
+        match self {
+            Self::All => true,
+            Self::AllButMetrics => !is_metrics,
+            Self::Metrics => is_metrics || is_health,
+        }
+    }
+}
+
 /// Serves on `listener` with `workers` threads. The caller awaits the server and owns its stop;
 /// signals are left alone. What is put into `contexts` answers every request from then on.
-pub fn bind(contexts: Arc<Contexts>, listener: TcpListener, workers: usize) -> io::Result<Server> {
+pub fn bind(contexts: Arc<Contexts>, listener: Listener, workers: usize) -> io::Result<Server> {
     let contexts = web::Data::from(contexts);
+    let Listener { socket, tls, offers } = listener;
     let server = HttpServer::new(move || {
         App::new()
             .app_data(contexts.clone())
-            .configure(routes::configure)
+            .configure(|config| routes::configure(config, offers))
             .wrap(Compress::default())
             .wrap(from_fn(guard::guard))
     });
-    Ok(server
+    let server = server
         .workers(workers)
         .max_connections(CONNECTIONS)
         .client_request_timeout(HEAD_WITHIN)
@@ -119,9 +163,13 @@ pub fn bind(contexts: Arc<Contexts>, listener: TcpListener, workers: usize) -> i
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(DRAIN_SECONDS)
         .disable_signals()
-        .on_connect(events::remember)
-        .listen(listener)?
-        .run())
+        .tls_handshake_timeout(HEAD_WITHIN)
+        .on_connect(events::remember);
+    let server = match tls {
+        None => server.listen(socket)?,
+        Some(tls) => server.listen_rustls_0_23(socket, tls)?,
+    };
+    Ok(server.run())
 }
 
 fn respond(request: &HttpRequest, result: Result<Answer, ApiError>) -> HttpResponse {

@@ -16,8 +16,8 @@ use prometheus::{
 };
 
 use super::{
-    answers::Answers, denials::Denials, disk, listeners::Listeners, reports::Reports,
-    webhooks::Webhooks,
+    answers::Answers, certificate::OwnCertificate, denials::Denials, disk, listeners::Listeners,
+    providers::Providers, reports::Reports, webhooks::Webhooks,
 };
 use crate::model::drift::{Audit, Grade};
 use crate::model::observation::Reason;
@@ -136,6 +136,10 @@ pub struct Metrics {
     commit_duration: Histogram,
     /// About answers over HTTP.
     pub answers: Answers,
+    /// About the certificate that is shown to callers.
+    pub own_certificate: OwnCertificate,
+    /// About providers of tokens.
+    pub providers: Providers,
     reports: Reports,
     /// Those who listen to events.
     pub listeners: Listeners,
@@ -390,6 +394,8 @@ impl Metrics {
                 .buckets((0..8).map(|i| 0.001 * 4_f64.powi(i)).collect()),
             )),
             answers: Answers::new(&make),
+            own_certificate: OwnCertificate::new(&registry),
+            providers: Providers::new(&make),
             reports: Reports::new(&make),
             listeners: Listeners::new(&make),
             denials: Denials::new(&make),
@@ -519,6 +525,7 @@ impl Metrics {
         self.ready.set(i64::from(ready));
         self.store_size.set(disk::store_size(store));
         self.store_available.set(disk::available(store));
+        self.own_certificate.look();
         let mut text = Vec::new();
         TextEncoder::new()
             .encode(&self.registry.gather(), &mut text)

@@ -6,11 +6,13 @@
 //! configuration or from closed lists, every label set present from the start.
 
 mod answers;
+mod certificate;
 mod denials;
 mod disk;
 pub mod listeners;
 pub mod log;
 pub mod metrics;
+mod providers;
 mod reports;
 mod webhooks;
 

@@ -24,6 +24,7 @@ mod keys;
 #[cfg(any(debug_assertions, feature = "failpoints"))]
 mod lateness;
 mod lineage;
+mod listener;
 mod live;
 mod malformed;
 mod metrics;
@@ -38,6 +39,7 @@ mod steering;
 mod steward;
 mod support;
 mod tidy;
+mod tokens;
 #[cfg(any(debug_assertions, feature = "failpoints"))]
 mod torture;
 mod webhooks;

@@ -21,12 +21,14 @@ mod credential;
 pub(super) mod origin;
 mod rate;
 mod settings;
+pub mod token;
 
 pub use origin::check_origin;
 pub use rate::{Limiter, Rate, RateLimits};
-pub use settings::{AccessSettings, Anonymous};
+pub use settings::{AccessSettings, Opens};
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -43,6 +45,9 @@ use super::routes::{Operation, Route};
 use crate::model::access::{Grant, Scope};
 use crate::model::audience::Audience;
 use crate::model::time::Stamp;
+
+/// Where proxies write whom they ask for.
+const FORWARDED: &str = "x-forwarded-for";
 
 /// What an address needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +155,9 @@ pub struct Refusal {
 /// Counts and writes down what was refused.
 pub type WatchDenied = dyn Fn(Refusal) + Send + Sync;
 
+/// Whether a proxy stands at an address.
+pub type IsProxy = dyn Fn(IpAddr) -> bool + Send + Sync;
+
 /// Whom the gateway lets in.
 pub struct Access {
     /// What those may who show no key; nothing without it.
@@ -160,6 +168,8 @@ pub struct Access {
     pub limiter: Arc<Limiter>,
     /// Whose pages may read answers.
     pub origins: Vec<String>,
+    /// Whether a proxy stands at an address whose word about callers is believed.
+    pub is_proxy: Arc<IsProxy>,
     /// Counts refusals.
     pub watch: Arc<WatchDenied>,
 }
@@ -219,8 +229,29 @@ impl Access {
             return None;
         }
         let key = reader.as_ref().ok().and_then(|reader| reader.key.clone());
-        let address = || Whose::Address(request.peer_addr().map(|address| address.ip()));
+        let address = || Whose::Address(self.caller(request));
         Some(self.limiter.take(key.map_or_else(address, Whose::Key)))
+    }
+
+    /// Where the caller is: the other end of the connection or, if that is a proxy, the last address of
+    /// `X-Forwarded-For` that is none. What stands before it, the caller may have made up.
+    fn caller(&self, request: &ServiceRequest) -> Option<IpAddr> {
+        let peer = request.peer_addr()?.ip();
+        if !(self.is_proxy)(peer) {
+            return Some(peer);
+        }
+        let headers = request.headers().get_all(FORWARDED).filter_map(|value| value.to_str().ok());
+        let written: Vec<&str> =
+            headers.flat_map(|value| value.split(',')).map(str::trim).collect();
+        let mut caller = peer;
+        for text in written.into_iter().rev() {
+            let Ok(address) = text.parse() else { break };
+            caller = address;
+            if !(self.is_proxy)(address) {
+                break;
+            }
+        }
+        Some(caller)
     }
 
     /// Who asks, if they may do this.

@@ -15,17 +15,17 @@ use crate::model::audience::Audience;
 #[serde(default, deny_unknown_fields)]
 pub struct AccessSettings {
     /// What those may who show no key; nothing without it.
-    pub anonymous: Option<Anonymous>,
+    pub anonymous: Option<Opens>,
     /// How often may be asked.
     pub rate_limits: RateLimits,
     /// Whose pages may read answers in a browser: origins such as `https://ioc.example`; none without it.
     pub origins: Vec<String>,
 }
 
-/// What those may who show no key.
+/// What is opened to somebody: to those who show no key, or to those whom a provider of tokens names.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Anonymous {
+pub struct Opens {
     /// What they may do.
     pub scopes: BTreeSet<Scope>,
     /// Only about these communes, by today's codes.
@@ -39,7 +39,7 @@ pub struct Anonymous {
     pub audience: Audience,
 }
 
-impl Anonymous {
+impl Opens {
     /// As a grant.
     pub fn grant(&self) -> Grant {
         let Self { scopes, areas, units, audience } = self.clone();

@@ -21,6 +21,7 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::Extensions;
 use actix_web::http::header;
 use actix_web::web::Bytes;
@@ -56,9 +57,12 @@ const SEND_BUFFER: usize = 64 * 1024;
 /// The second handle of a connection, to end it from outside.
 struct Handle(Arc<TcpStream>);
 
+type Plain = actix_web::rt::net::TcpStream;
+
 /// Keeps a second handle of each connection, for a body that nobody takes cannot end itself.
 pub(super) fn remember(connection: &dyn std::any::Any, data: &mut Extensions) {
-    let stream = connection.downcast_ref::<actix_web::rt::net::TcpStream>();
+    let plain = connection.downcast_ref::<Plain>();
+    let stream = plain.or_else(|| Some(connection.downcast_ref::<TlsStream<Plain>>()?.get_ref().0));
     if let Some(handle) = stream.and_then(|stream| stream.as_fd().try_clone_to_owned().ok()) {
         data.insert(Handle(Arc::new(TcpStream::from(handle))));
     }

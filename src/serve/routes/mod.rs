@@ -38,7 +38,7 @@ use super::error::{
 use super::guard::has_body;
 use super::past::{self, Reader};
 use super::prometheus as promql;
-use super::respond;
+use super::{Offers, respond};
 use crate::model::nearest::nearest;
 
 /// One address with everything that may be done with it.
@@ -374,8 +374,8 @@ pub(super) fn all() -> impl Iterator<Item = &'static Route> {
 }
 
 /// Makes the server's routes.
-pub(super) fn configure(config: &mut web::ServiceConfig) {
-    for route in all() {
+pub(super) fn configure(config: &mut web::ServiceConfig, offers: Offers) {
+    for route in all().filter(|route| offers.include(route.path)) {
         config.service(route.resource());
     }
     config.default_service(web::to(unknown_path));

@@ -76,7 +76,8 @@ pub(super) fn closed(mut world: Context) -> (Arc<Context>, Arc<Mutex<Vec<Denied>
     let watch = Arc::new(move |refusal: Refusal| noted.lock().unwrap().push(refusal.reason));
     let limiter = Arc::new(Limiter::new(RateLimits::default()));
     let (keys, origins) = (Arc::new(keys), vec![ORIGIN.to_owned()]);
-    world.access = Arc::new(Access { anonymous: None, keys, limiter, origins, watch });
+    let is_proxy = Arc::new(|_| false);
+    world.access = Arc::new(Access { anonymous: None, keys, limiter, origins, is_proxy, watch });
     (Arc::new(world), denied)
 }
 
@@ -222,6 +223,7 @@ async fn c07_who_shows_no_key_is_told_what_the_configuration_opens_to_the_public
         keys: Arc::new(Keys::default()),
         limiter: Arc::new(Limiter::new(RateLimits::default())),
         origins: Vec::new(),
+        is_proxy: Arc::new(|_| false),
         watch: Arc::new(|_| {}),
     };
     world.access = Arc::new(access);
@@ -457,6 +459,7 @@ async fn c02_c10_who_asks_too_often_is_told_when_to_come_back_and_nobody_else_is
         keys: Arc::clone(&world.access.keys),
         limiter: Arc::new(Limiter::new(limits)),
         origins: Vec::new(),
+        is_proxy: Arc::new(|_| false),
         watch: Arc::clone(&world.access.watch),
     };
     world.access = Arc::new(access);
@@ -510,4 +513,37 @@ async fn pages_of_listed_origins_may_read_and_no_others() {
     let other =
         send(&context, with(from(TestRequest::get(), "https://evil.example"), "read")).await;
     assert_eq!((other.status, other.header("access-control-allow-origin")), (200, ""));
+}
+
+#[actix_web::test]
+async fn c02_callers_behind_a_proxy_are_told_apart_by_what_the_proxy_says_and_nobody_else() {
+    let mut world = bare();
+    let rate = Rate { requests: 2, per: Span::seconds(3600) };
+    let access = Arc::get_mut(&mut world.access).unwrap();
+    access.limiter = Arc::new(Limiter::new(RateLimits { key: rate, address: rate }));
+    access.is_proxy = Arc::new(|address| address.to_string().starts_with("10."));
+    let world = Arc::new(world);
+    let ask = |peer: &'static str, forwarded: &'static [&'static str]| {
+        let world = Arc::clone(&world);
+        async move {
+            let mut request = TestRequest::get().uri("/v1").peer_addr(peer.parse().unwrap());
+            for value in forwarded {
+                request = request.append_header(("X-Forwarded-For", *value));
+            }
+            let reply = send(&world, request).await;
+            (reply.status, reply.header("ratelimit").contains("r=1"))
+        }
+    };
+    let fresh = (200, true);
+    // What the proxy adds stands last; what stands before it, the caller may have made up.
+    assert_eq!(ask("10.0.0.1:1", &["192.0.2.1"]).await, fresh);
+    assert_eq!(ask("10.0.0.1:1", &["192.0.2.7, 192.0.2.1"]).await, (200, false));
+    assert_eq!(ask("10.0.0.1:1", &["192.0.2.8", "192.0.2.1, 10.0.0.2"]).await.0, 429);
+    assert_eq!(ask("10.0.0.1:1", &["192.0.2.2"]).await, fresh);
+    assert_eq!(ask("10.0.0.1:1", &["2001:db8::1"]).await, fresh);
+    // Nobody else is believed, and nonsense is passed over: then it is the proxy itself.
+    assert_eq!(ask("198.51.100.1:1", &["192.0.2.3"]).await, fresh);
+    assert_eq!(ask("198.51.100.1:1", &["192.0.2.4"]).await, (200, false));
+    assert_eq!(ask("10.0.0.1:1", &["unknown"]).await, fresh);
+    assert_eq!(ask("10.0.0.1:1", &[]).await, (200, false));
 }

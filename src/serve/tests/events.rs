@@ -12,7 +12,7 @@ use super::world;
 use crate::model::cube::cell;
 use crate::model::snapshot::{Measure, Snapshot};
 use crate::model::time::Day;
-use crate::serve::{Context, Contexts, EventSettings, Hub, Streamed, bind, tell};
+use crate::serve::{Context, Contexts, EventSettings, Hub, Listener, Streamed, bind, tell};
 
 /// A server with a few listeners allowed, its clock standing still.
 struct Live {
@@ -36,7 +36,7 @@ impl Live {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let contexts = Arc::new(Contexts::new(Arc::clone(&context)));
-        let server = bind(Arc::clone(&contexts), listener, 1).unwrap();
+        let server = bind(Arc::clone(&contexts), Listener::plain(listener), 1).unwrap();
         let handle = server.handle();
         let running = actix_web::rt::spawn(server);
         actix_web::rt::spawn(tell(contexts));

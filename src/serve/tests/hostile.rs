@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::world::context;
-use crate::serve::{Contexts, bind};
+use crate::serve::{Contexts, Listener, bind};
 
 /// How many.
 const REQUESTS: usize = 1000;
@@ -183,7 +183,7 @@ fn statuses(address: SocketAddr, requests: &[String]) -> Vec<u16> {
 async fn c08_c09_a_thousand_hostile_requests_get_an_answer_each_and_none_is_a_failure() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let server = bind(Arc::new(Contexts::new(context())), listener, 1).unwrap();
+    let server = bind(Arc::new(Contexts::new(context())), Listener::plain(listener), 1).unwrap();
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
     let answered = actix_web::web::block(move || {

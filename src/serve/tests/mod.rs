@@ -40,7 +40,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, test, web};
 use serde_json::Value;
 
-use super::{Context, Contexts, guard, routes};
+use super::{Context, Contexts, Offers, guard, routes};
 
 /// What came back.
 struct Reply {
@@ -67,7 +67,7 @@ impl Reply {
 async fn send(context: &Arc<Context>, request: test::TestRequest) -> Reply {
     let app = App::new()
         .app_data(web::Data::new(Contexts::new(context.clone())))
-        .configure(routes::configure)
+        .configure(|config| routes::configure(config, Offers::All))
         .wrap(Compress::default())
         .wrap(from_fn(guard::guard));
     let service = test::init_service(app).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::world::context;
-use crate::serve::{Contexts, bind};
+use crate::serve::{Contexts, Listener, bind};
 
 /// Sends raw bytes and reads until the server closes.
 fn exchange(address: std::net::SocketAddr, request: &str) -> String {
@@ -22,7 +22,7 @@ fn exchange(address: std::net::SocketAddr, request: &str) -> String {
 async fn head_answers_like_get_without_a_body_and_the_server_stops_when_told() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let server = bind(Arc::new(Contexts::new(context())), listener, 1).unwrap();
+    let server = bind(Arc::new(Contexts::new(context())), Listener::plain(listener), 1).unwrap();
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
     let answers = actix_web::web::block(move || {

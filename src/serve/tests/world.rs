@@ -283,7 +283,8 @@ pub(super) fn access(open: impl IntoIterator<Item = Scope>) -> Arc<Access> {
     let anonymous = Some(Arc::new(grant));
     let limiter = Arc::new(Limiter::new(RateLimits::default()));
     let (keys, origins) = (Arc::new(NoKeys), Vec::new());
-    Arc::new(Access { anonymous, keys, limiter, origins, watch: Arc::new(|_| {}) })
+    let is_proxy = Arc::new(|_| false);
+    Arc::new(Access { anonymous, keys, limiter, origins, is_proxy, watch: Arc::new(|_| {}) })
 }
 
 /// A log in which one thing stands.

@@ -84,6 +84,17 @@ impl Gateway {
             .unwrap_or_else(|log| panic!("the gateway did not start:\n{log}"))
     }
 
+    /// The same, with further arguments.
+    pub(crate) fn start_saying(
+        config: &Path,
+        folder: &Path,
+        variables: &BTreeMap<String, String>,
+        arguments: &[&str],
+    ) -> Self {
+        Self::launch(config, folder, variables, arguments)
+            .unwrap_or_else(|log| panic!("the gateway did not start:\n{log}"))
+    }
+
     /// The same as at first, and everybody may write over its API too.
     pub(crate) fn start_writable(
         config: &Path,
@@ -248,7 +259,8 @@ pub(crate) fn request(
     exchange(address, method, path, headers, "")
 }
 
-fn exchange(
+/// A request with a body, if it is not empty.
+pub(crate) fn exchange(
     address: SocketAddr,
     method: &str,
     path: &str,
