@@ -3,7 +3,7 @@
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture check bench bench-fleet fuzz tools
+.PHONY: help demo test torture check bench bench-load bench-fleet fuzz conformance tools
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -30,14 +30,21 @@ check: ## formatting, lints and documentation, all without a warning
 	cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 
-bench: ## pull a million records and print what it cost
+bench: ## pull a million records, then ask for figures as fast as they are answered; what both cost
 	cargo bench --bench pull
+	cargo bench --bench load
+
+bench-load: ## ask for kept answers, new ones and events; what that costs, beside a bare handler
+	cargo bench --bench load
 
 bench-fleet: tools ## poll 5,000 targets every 10 s for a minute, beside Prometheus doing the same
 	cargo bench --bench fleet
 
 fuzz: ## each fuzz target for SECONDS=10 (needs cargo-fuzz and a nightly toolchain; asks the registry for them when missing)
 	@.ci/fuzz $(or $(SECONDS),10)
+
+conformance: ## the API as other people's tools see it: linter, generated client, Python clients, schemathesis (pip, npm)
+	@.ci/conformance
 
 tools: ## the programs that tests call: promtool, systemd-analyze, chromium and its driver (apt-get, when missing)
 	@.ci/tools

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prometheus::{HistogramVec, IntCounter, IntCounterVec};
 
-use super::metrics::Maker;
+use super::maker::Maker;
 
 /// The families.
 pub struct Answers {

@@ -1,40 +1,38 @@
-//! When the certificate that is shown to callers ends; absent where none is shown.
+//! When the certificate that is shown to callers ends.
 
 use std::sync::OnceLock;
 
-use prometheus::{Gauge, Registry};
+use prometheus::Gauge;
 
+use super::maker::Maker;
 use crate::model::time::Stamp;
 
 /// Tells when it ends, as far as that can be read.
 type Ends = dyn Fn() -> Option<Stamp> + Send + Sync;
 
-/// The family; it is there from the moment at which a certificate is shown.
+/// The family.
 pub struct OwnCertificate {
-    registry: Registry,
-    watched: OnceLock<(Box<Ends>, Gauge)>,
+    ends: Gauge,
+    watched: OnceLock<Box<Ends>>,
 }
 
 impl OwnCertificate {
-    pub(super) fn new(registry: &Registry) -> Self {
-        Self { registry: registry.clone(), watched: OnceLock::new() }
+    pub(super) fn new(make: &Maker<'_>) -> Self {
+        let ends = make.moment(
+            "listener_certificate_expiry_timestamp_seconds",
+            "When the certificate that is shown to callers ends; 0 where none is.",
+        );
+        Self { ends, watched: OnceLock::new() }
     }
 
     /// A certificate is shown that ends when this says; the first one counts.
     pub fn watch(&self, ends: Box<Ends>) {
-        let name = "iocgw_listener_certificate_expiry_timestamp_seconds";
-        let gauge = Gauge::new(name, "When the certificate that is shown to callers ends.");
-        let gauge = gauge.expect("the name and the words are good");
-        if self.watched.set((ends, gauge.clone())).is_ok() {
-            self.registry.register(Box::new(gauge)).expect("no other family has this name");
-        }
+        let _ = self.watched.set(ends);
     }
 
     pub(super) fn look(&self) {
-        if let Some((ends, gauge)) = self.watched.get()
-            && let Some(at) = ends()
-        {
-            gauge.set(at.0 as f64);
+        if let Some(at) = self.watched.get().and_then(|ends| ends()) {
+            self.ends.set(at.0 as f64);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use prometheus::IntCounterVec;
 
-use super::metrics::Maker;
+use super::maker::Maker;
 
 /// Why somebody is refused.
 const REASONS: [&str; 7] = ["missing", "unknown", "expired", "revoked", "scope", "reach", "rate"];

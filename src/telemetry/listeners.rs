@@ -2,7 +2,7 @@
 
 use prometheus::{IntCounterVec, IntGauge};
 
-use super::metrics::Maker;
+use super::maker::Maker;
 
 /// Names of events.
 const EVENTS: [&str; 4] = ["indicator", "source", "snapshot", "resync"];

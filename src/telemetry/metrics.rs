@@ -9,15 +9,14 @@ use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
-    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge,
+    IntGaugeVec, Registry, TextEncoder,
 };
 
 use super::{
     answers::Answers, certificate::OwnCertificate, denials::Denials, disk, listeners::Listeners,
-    providers::Providers, reports::Reports, webhooks::Webhooks,
+    maker::Maker, providers::Providers, reports::Reports, webhooks::Webhooks,
 };
 use crate::model::drift::{Audit, Grade};
 use crate::model::observation::Reason;
@@ -149,52 +148,6 @@ pub struct Metrics {
     pub webhooks: Webhooks,
 }
 
-/// Makes families and registers them.
-pub(super) struct Maker<'a>(&'a Registry);
-
-impl Maker<'_> {
-    fn add<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
-        let family = made.expect("names and labels are constants that are tested");
-        self.0.register(Box::new(family.clone())).expect("each family is registered once");
-        family
-    }
-
-    pub(super) fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-        self.add(IntCounterVec::new(Opts::new(format!("iocgw_{name}"), help), labels))
-    }
-
-    pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-        self.add(IntGaugeVec::new(Opts::new(format!("iocgw_{name}"), help), labels))
-    }
-
-    pub(super) fn moments(&self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
-        self.add(GaugeVec::new(Opts::new(format!("iocgw_{name}"), help), labels))
-    }
-
-    pub(super) fn counter(&self, name: &str, help: &str) -> IntCounter {
-        self.add(IntCounter::new(format!("iocgw_{name}"), help))
-    }
-
-    pub(super) fn gauge(&self, name: &str, help: &str) -> IntGauge {
-        self.add(IntGauge::new(format!("iocgw_{name}"), help))
-    }
-
-    pub(super) fn times(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-        longest: f64,
-    ) -> HistogramVec {
-        // Eight buckets, each four times the one before, ending at `longest`.
-        let buckets = (0..8).rev().map(|i| longest / 4_f64.powi(i)).collect();
-        self.add(HistogramVec::new(
-            HistogramOpts::new(format!("iocgw_{name}"), help).buckets(buckets),
-            labels,
-        ))
-    }
-}
-
 impl Metrics {
     /// All families, every label set at zero.
     #[expect(clippy::too_many_lines, reason = "one line a family: the list is the reference")]
@@ -207,10 +160,7 @@ impl Metrics {
                 "config_last_reload_successful",
                 "Whether the configuration read last is the one in use.",
             ),
-            config_taken: make.add(Gauge::new(
-                "iocgw_config_last_reload_success_timestamp_seconds",
-                "Unix time at which the configuration in use was taken over.",
-            )),
+            config_taken: make.moment("config_last_reload_success_timestamp_seconds", "Unix time at which the configuration in use was taken over."),
             source_info: make.gauges(
                 "source_info",
                 "Source metadata to join on source; constant 1.",
@@ -394,7 +344,7 @@ impl Metrics {
                 .buckets((0..8).map(|i| 0.001 * 4_f64.powi(i)).collect()),
             )),
             answers: Answers::new(&make),
-            own_certificate: OwnCertificate::new(&registry),
+            own_certificate: OwnCertificate::new(&make),
             providers: Providers::new(&make),
             reports: Reports::new(&make),
             listeners: Listeners::new(&make),

@@ -11,6 +11,7 @@ mod denials;
 mod disk;
 pub mod listeners;
 pub mod log;
+mod maker;
 pub mod metrics;
 mod providers;
 mod reports;

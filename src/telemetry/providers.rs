@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec};
 
-use super::metrics::Maker;
+use super::maker::Maker;
 use crate::model::time::Stamp;
 
 /// The families; a provider has its label sets while it is configured.

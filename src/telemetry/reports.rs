@@ -2,7 +2,7 @@
 
 use prometheus::{GaugeVec, IntGaugeVec};
 
-use super::metrics::Maker;
+use super::maker::Maker;
 use crate::model::lateness::{LatenessRegister, ReportState};
 
 /// The families.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use prometheus::{IntCounterVec, IntGaugeVec};
 
-use super::metrics::Maker;
+use super::maker::Maker;
 use crate::model::webhook::{Disabled, Webhook};
 
 /// How telling a webhook may go.

@@ -101,7 +101,7 @@ fn ask(
     let name = ServerName::try_from("gateway.example").unwrap();
     let connection = ClientConnection::new(Arc::new(config), name).unwrap();
     let socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     let mut stream = StreamOwned::new(connection, socket);
     let asked =
         format!("GET {path} HTTP/1.1\r\nHost: gateway.example\r\nConnection: close\r\n\r\n");
@@ -136,7 +136,7 @@ fn a_renewed_certificate_is_shown_without_a_restart_and_a_broken_one_is_not() {
     assert!(gateway.log().contains("certificates have changed and cannot be used"));
     // Plain words at a door that wants TLS are not answered.
     let mut plain = TcpStream::connect(gateway.address).unwrap();
-    plain.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    plain.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     plain.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer);

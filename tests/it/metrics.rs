@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::deploy::asked_by_alerts;
-use crate::support::{Overlay, Pulled, promtool};
+use crate::support::{Overlay, Pulled, copy, promtool, shipped};
 
 /// Families that operators are promised, whatever happens.
 const PROMISED: &[&str] = &[
@@ -43,7 +43,14 @@ const PROMISED: &[&str] = &[
 
 #[test]
 fn the_running_program_tells_prometheus_everything_without_a_flaw() {
-    let pulled = Pulled::start(9);
+    // A provider of tokens too, of which nothing is heard.
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config");
+    copy(&shipped(), &config);
+    let provider = "token_providers: [{provider: sso, issuer: 'http://127.0.0.1:9', audience: iocgw, \
+                    allowed_networks: [127.0.0.0/8], rules: [{claim: /a, is: b, opens: {scopes: [read]}}]}]";
+    std::fs::write(config.join("iocgw.yaml"), format!("version: 1\n{provider}\n")).unwrap();
+    let pulled = Pulled::start_with(&config, 9);
     let answer = pulled.gateway.get("/metrics");
     assert_eq!(answer.status, 200);
     assert_eq!(answer.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");

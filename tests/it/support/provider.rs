@@ -19,7 +19,7 @@ const TABLES: &str = "/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3";
 const ADMINISTRATOR: (&str, &str) = ("admin", "password");
 
 /// How long a test waits for it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A client that asks for tokens for itself.
 pub(crate) const CLIENT: &str = "CANARY-client";
@@ -49,7 +49,7 @@ impl Provider {
         let answer =
             started.send("POST", "/auth/", &json!({"username": name, "password": password}));
         let cookie = answer.headers.get("set-cookie").expect("a session");
-        started.cookie = cookie.split(';').next().unwrap().to_owned();
+        cookie.split(';').next().unwrap().clone_into(&mut started.cookie);
         let plugin = started.plugin();
         started.send("POST", "/mod/plugin/", &plugin);
         for scope in scopes {
