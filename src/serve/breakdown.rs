@@ -144,8 +144,10 @@ fn values(
     let cut = By::Dimension(dimension(definition, by)?);
     let parts = indicator::breakdown(&asked.world(), definition, period, cut)
         .map_err(|error| ApiError::NotApplicable(error.to_string()))?;
+    let found = definition.dimensions.iter().find(|dimension| dimension.name == by);
+    let dictionary = found.map(|dimension| dimension.dictionary.as_str());
     let row =
-        |part: indicator::Row| row(titles(asked, definition, by, &part.key), part.key, &part.point);
+        |part: indicator::Row| row(titles(asked, dictionary, &part.key), part.key, &part.point);
     Ok(parts.into_iter().map(row).collect())
 }
 
@@ -157,16 +159,11 @@ fn dimension<'a>(definition: &'a Definition, by: &str) -> Result<&'a str, ApiErr
     }
 }
 
-/// What people call a value: the code's title, or the attribute itself.
-fn titles(asked: &Asked<'_>, definition: &Definition, by: &str, key: &str) -> Bilingual {
+/// What people call a value of a dictionary: the code's title, or the attribute itself.
+pub(super) fn titles(asked: &Asked<'_>, dictionary: Option<&str>, key: &str) -> Bilingual {
     if key.is_empty() {
         return Bilingual { vi: "Không có".to_owned(), en: "None".to_owned() };
     }
-    let dictionary = definition
-        .dimensions
-        .iter()
-        .find(|dimension| dimension.name == by)
-        .map(|dimension| dimension.dictionary.as_str());
     match (dictionary, key) {
         (Some("boolean"), "true") => Bilingual { vi: "Có".to_owned(), en: "Yes".to_owned() },
         (Some("boolean"), _) => Bilingual { vi: "Không".to_owned(), en: "No".to_owned() },

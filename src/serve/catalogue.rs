@@ -142,6 +142,9 @@ struct StartLinks {
     catalogue: &'static str,
     areas: &'static str,
     boards: &'static str,
+    dimensions: &'static str,
+    exports: &'static str,
+    jobs: &'static str,
     sources: &'static str,
     breaches: &'static str,
     lateness: &'static str,
@@ -174,6 +177,9 @@ pub(super) fn links(asked: &Asked<'_>) -> Result<Answer, ApiError> {
             catalogue: "/v1/catalogue",
             areas: "/v1/dimensions/area/values",
             boards: "/v1/boards",
+            dimensions: "/v1/dimensions",
+            exports: "/v1/exports/readings",
+            jobs: "/v1/jobs",
             sources: "/v1/sources",
             breaches: "/v1/breaches",
             lateness: "/v1/lateness",
@@ -235,7 +241,8 @@ impl Asked<'_> {
     }
 }
 
-fn one_of<'q>(
+/// One of the known words, if one is asked for.
+pub(super) fn one_of<'q>(
     query: &'q Query,
     name: &str,
     known: BTreeSet<&str>,

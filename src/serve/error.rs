@@ -57,6 +57,10 @@ kinds! {
         "/v1/units lists the units; the nearest ids are under `suggestions`.";
     UNKNOWN_BOARD "unknown-board" NOT_FOUND "Unknown board"
         "/v1/boards lists the boards; the nearest names are under `suggestions`.";
+    UNKNOWN_DIMENSION "unknown-dimension" NOT_FOUND "Unknown dimension"
+        "/v1/dimensions lists the dimensions; the nearest names are under `suggestions`.";
+    UNKNOWN_JOB "unknown-job" NOT_FOUND "Unknown job"
+        "/v1/jobs lists the work that there is; a measure that has been built is no job any more.";
     UNKNOWN_TRACKER "unknown-tracker" NOT_FOUND "Unknown tracker"
         "/v1/trackers lists the trackers; the nearest names are under `suggestions`.";
     UNKNOWN_ITEM "unknown-item" NOT_FOUND "Unknown item of a tracker"
@@ -154,6 +158,10 @@ pub(super) enum ApiError {
     UnknownUnit { id: String, suggestions: Vec<String> },
     #[error("No board '{}'.", brief(.id))]
     UnknownBoard { id: String, suggestions: Vec<String> },
+    #[error("No dimension '{}'.", brief(.id))]
+    UnknownDimension { id: String, suggestions: Vec<String> },
+    #[error("No job '{}'.", brief(.id))]
+    UnknownJob { id: String, suggestions: Vec<String> },
     #[error("No tracker '{}'.", brief(.id))]
     UnknownTracker { id: String, suggestions: Vec<String> },
     #[error("No item '{}' in this tracker.", brief(.id))]
@@ -291,6 +299,8 @@ impl ApiError {
             Self::UnknownSource { .. } => &UNKNOWN_SOURCE,
             Self::UnknownUnit { .. } => &UNKNOWN_UNIT,
             Self::UnknownBoard { .. } => &UNKNOWN_BOARD,
+            Self::UnknownDimension { .. } => &UNKNOWN_DIMENSION,
+            Self::UnknownJob { .. } => &UNKNOWN_JOB,
             Self::UnknownTracker { .. } => &UNKNOWN_TRACKER,
             Self::UnknownItem { .. } => &UNKNOWN_ITEM,
             Self::NoVintage { .. } => &NO_VINTAGE,
@@ -361,6 +371,8 @@ impl ApiError {
                 | Self::UnknownSource { suggestions, .. }
                 | Self::UnknownUnit { suggestions, .. }
                 | Self::UnknownBoard { suggestions, .. }
+                | Self::UnknownDimension { suggestions, .. }
+                | Self::UnknownJob { suggestions, .. }
                 | Self::UnknownTracker { suggestions, .. }
                 | Self::UnknownItem { suggestions, .. } => suggestions,
                 _ => &[],

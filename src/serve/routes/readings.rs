@@ -2,22 +2,37 @@
 
 use super::parameter::{
     AREA, AS_OF, BOARD_ID, BOUNDARIES, BY, BY_PLACE, COMPARE, FILL, FROM, GRAIN, GROUP, INDICATOR,
-    LAST_DAYS, LEARNED_FROM, LEARNED_TO, LIMIT, PERIOD, REVISIONS_LIMIT, SEARCH, SORT,
-    STRETCH_PERIOD, TO, UNIT,
+    LAST_DAYS, LEARNED_FROM, LEARNED_TO, LIMIT, PERIOD, Parameter, REVISIONS_LIMIT, SEARCH, SORT,
+    STRETCH_PERIOD, TO, Takes, UNIT, piece, query,
 };
 use actix_web::web;
 
 use super::door::{FIGURES, PROVINCE, TOLD};
 use super::{Body, Content, Operation, Route, Serves, Tag, Verb, shape};
 use crate::serve::error::{
-    BAD_PARAMETER, NO_VINTAGE, NOT_APPLICABLE, TOO_MANY_POINTS, UNKNOWN_BOARD, UNKNOWN_INDICATOR,
-    VINTAGE_COMPACTED,
+    BAD_PARAMETER, NO_VINTAGE, NOT_APPLICABLE, TOO_MANY_POINTS, UNKNOWN_BOARD, UNKNOWN_DIMENSION,
+    UNKNOWN_INDICATOR, VINTAGE_COMPACTED,
 };
 use crate::serve::{
-    batch, boards, breakdown, catalogue, console, dimension, lineage, revisions, series, value,
+    batch, boards, breakdown, catalogue, console, dimension, dimensions, exports, lineage,
+    revisions, series, value,
 };
 
 const TAG: Tag = Tag::Readings;
+
+const BY_COMMUNE: Parameter = query(
+    "by",
+    Takes::Words(&["commune"]),
+    None,
+    "commune",
+    ("Thêm một dòng cho mỗi xã.", "A row for each commune too."),
+);
+const DIMENSION: Parameter = piece(
+    "dimension",
+    Takes::Text,
+    "channel",
+    ("Tên chiều, xem /v1/dimensions.", "The dimension's name, of /v1/dimensions."),
+);
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -251,6 +266,37 @@ PROVINCE,
         .refusing(&[&UNKNOWN_INDICATOR])],
     },
     Route {
+        path: "/v1/exports/readings",
+        operations: &[Operation::read(
+            "exportReadings",
+            TAG,
+            TOLD,
+            Serves::Blocking(exports::readings),
+            Content::Listed(shape::<exports::Body<'static>>),
+        )
+        .called("Xuất mọi chỉ số của một kỳ", "Every indicator of one period")
+        .saying(
+            "Mỗi chỉ số và địa bàn một dòng phẳng, cùng một phiên bản số liệu; by=commune thêm mọi xã. Tối \
+             đa 50.000 dòng.",
+            "One flat row for each indicator and place, from one revision; by=commune adds every \
+             commune. At most 50,000 rows.",
+        )
+        .taking(&[&PERIOD, &GROUP, &BY_COMMUNE, &AS_OF])
+        .refusing(&[&TOO_MANY_POINTS])],
+    },
+    Route {
+        path: "/v1/dimensions",
+        operations: &[Operation::read(
+            "listDimensions",
+            TAG,
+            FIGURES,
+            Serves::Kept(dimensions::list),
+            Content::Listed(shape::<dimensions::List<'static>>),
+        )
+        .called("Các chiều", "By what figures can be cut")
+        .taking(&[&AS_OF])],
+    },
+    Route {
         path: "/v1/dimensions/area/values",
         operations: &[Operation::read(
 "listAreas",
@@ -265,5 +311,18 @@ TOLD,
             "The province and today's communes; with boundaries=as_reported the units of all times.",
         )
         .taking(&[&BOUNDARIES, &AS_OF])],
+    },
+    Route {
+        path: "/v1/dimensions/{dimension}/values",
+        operations: &[Operation::read(
+            "listDimensionValues",
+            TAG,
+            FIGURES,
+            Serves::Kept(dimensions::values),
+            Content::Listed(shape::<dimensions::Body<'static>>),
+        )
+        .called("Các giá trị của một chiều", "The values of a dimension")
+        .taking(&[&DIMENSION, &AS_OF])
+        .refusing(&[&UNKNOWN_DIMENSION])],
     },
 ];

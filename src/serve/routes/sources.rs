@@ -4,19 +4,27 @@ use actix_web::web;
 
 use super::door::{CUSTODY, RECORDS, SOURCES, STEERING};
 use super::parameter::{
-    AFTER, BREACH_STATE, BY_RULE, Both, CONTRACT, CURSOR, GRADE, LIMIT, PAGE_LIMIT, REASON, RECORD,
-    RECORD_STATE, RULE, SOURCE, SOURCE_ID, STREAM, TARGET_STATE, UNIT,
+    AFTER, BREACH_STATE, BY_RULE, Both, CONTRACT, CURSOR, GRADE, LIMIT, PAGE_LIMIT, Parameter,
+    REASON, RECORD, RECORD_STATE, RULE, SOURCE, SOURCE_ID, STREAM, TARGET_STATE, Takes, UNIT,
+    piece,
 };
 use super::{Body, Content, Operation, Route, Serves, Tag, Verb, shape};
 use crate::model::quarantine::ReplaySummary;
 use crate::serve::error::{
-    CONFLICT, NOT_APPLICABLE, SOURCE_IS_PAUSED, UNKNOWN_RECORD, UNKNOWN_SOURCE,
+    CONFLICT, NOT_APPLICABLE, SOURCE_IS_PAUSED, UNKNOWN_JOB, UNKNOWN_RECORD, UNKNOWN_SOURCE,
 };
 use crate::serve::{
-    breaches, console, custody, quality, quarantine, runs, sources, steering, targets,
+    breaches, console, custody, jobs, quality, quarantine, runs, sources, steering, targets,
 };
 
 const TAG: Tag = Tag::Sources;
+
+const JOB: Parameter = piece(
+    "job",
+    Takes::Text,
+    "history:portal.dossiers",
+    ("Mã việc, xem /v1/jobs.", "The job's id, of /v1/jobs."),
+);
 
 /// The formulas of the four scores.
 const QUALITY: Both = (
@@ -32,6 +40,34 @@ const QUALITY: Both = (
 );
 
 pub(super) const ROUTES: &[Route] = &[
+    Route {
+        path: "/v1/jobs",
+        operations: &[Operation::read(
+            "listJobs",
+            TAG,
+            SOURCES,
+            Serves::Quickly(jobs::list),
+            Content::Listed(shape::<jobs::List>),
+        )
+        .called("Việc chạy nền", "Work in the background")
+        .saying(
+            "Xây lại đại lượng và tải lịch sử theo từng lát thời gian, đã đến đâu.",
+            "Measures that are being built and histories that come in by time slices: how far it has come.",
+        )],
+    },
+    Route {
+        path: "/v1/jobs/{job}",
+        operations: &[Operation::read(
+            "readJob",
+            TAG,
+            SOURCES,
+            Serves::Quickly(jobs::one),
+            Content::Json(shape::<jobs::One>),
+        )
+        .called("Một việc chạy nền", "One piece of work")
+        .taking(&[&JOB])
+        .refusing(&[&UNKNOWN_JOB])],
+    },
     Route {
         path: "/v1/sources",
         operations: &[Operation::read(

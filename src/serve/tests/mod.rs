@@ -18,6 +18,7 @@ mod intake;
 mod kept;
 mod lateness;
 mod lineage;
+mod lists;
 mod past;
 mod prometheus;
 mod quality;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::world::{context, quarantined};
 use super::{Reply, get, json, send};
+use crate::model::snapshot::Rebuilding;
 use crate::serve::openapi::build;
 use crate::serve::routes::parameter::{Place, Takes};
 use crate::serve::routes::{self, Content, Operation, Route, Verb};
@@ -38,6 +39,8 @@ fn address(route: &Route, operation: &Operation) -> String {
         .replace("{id}", id)
         .replace("{stream}", "loans.decisions")
         .replace("{item}", "MH01")
+        .replace("{dimension}", "channel")
+        .replace("{job}", "rebuild:dossiers.later")
         .replace("{code}", "internal")
         .replace("{name}", if route.path.contains("/assets/") { "console.css" } else { "commune" });
     let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -73,11 +76,19 @@ pub(super) fn request(route: &Route, operation: &Operation) -> TestRequest {
     }
 }
 
-async fn ask(route: &Route, operation: &Operation) -> Reply {
+/// The small province with something in quarantine and something under way.
+fn full() -> std::sync::Arc<crate::serve::Context> {
     let mut world = super::world::bare();
     world.quarantine =
         std::sync::Arc::new(super::world::Listed(vec![quarantined(1, "portal", "wrong_type")]));
-    send(&std::sync::Arc::new(world), request(route, operation)).await
+    let mut snapshot = (*world.snapshot.load_full()).clone();
+    snapshot.rebuilding.insert("dossiers.later".to_owned(), Rebuilding { done: 3, total: 4 });
+    world.snapshot.store(snapshot.into());
+    std::sync::Arc::new(world)
+}
+
+async fn ask(route: &Route, operation: &Operation) -> Reply {
+    send(&full(), request(route, operation)).await
 }
 
 pub(super) fn every() -> impl Iterator<Item = (&'static Route, &'static Operation)> {
@@ -220,10 +231,7 @@ async fn every_list_is_a_table_too() {
         let whole = ask(route, operation).await.json();
         let rows = whole["items"].as_array().map_or(1, Vec::len);
         let uri = address(route, operation);
-        let mut world = super::world::bare();
-        world.quarantine =
-            std::sync::Arc::new(super::world::Listed(vec![quarantined(1, "portal", "wrong_type")]));
-        let world = std::sync::Arc::new(world);
+        let world = full();
         let csv = get(&world, &format!("{uri}?format=csv")).await;
         assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8; header=present", "{uri}");
         let mut reader = csv::Reader::from_reader(csv.body.as_slice());
