@@ -11,7 +11,7 @@ help: ## this list
 demo: ## a simulated province and the gateway on it; prints the addresses to open
 	cargo run --release -- demo
 
-test: tools ## all tests, installing first what they need; properties with 1,000 cases each
+test: tools ## all tests, installing first what they need; properties with 1,000 cases each (200 on real files)
 	# Unit tests are built in less time than optimising them takes; the oracle wants a fast program.
 	PROPTEST_CASES=$${PROPTEST_CASES:-1000} cargo test --locked --lib \
 		--config profile.dev.package.ioc-gateway.opt-level=0
@@ -22,7 +22,8 @@ torture: ## the long proofs: 1,000 random kills, 50 at each place of a page's wa
 		cargo test --locked --release --features failpoints --test it torture:: -- --nocapture
 	# Conservation, replay, rebuild and merge in memory; then the same on files, where a case costs 0.04 s.
 	PROPTEST_CASES=$${PROPTEST_CASES:-100000} cargo test --locked --lib -- fold::tests without_a_file differential
-	PROPTEST_CASES=$${STORE_CASES:-2000} cargo test --locked --lib -- store::tests::properties store::tests::equals
+	STORE_CASES=$${STORE_CASES:-2000} PROPTEST_CASES=1000 \
+		cargo test --locked --lib -- store::tests::properties store::tests::equals
 	@.ci/fuzz $(or $(SECONDS),10)
 
 check: ## formatting, lints and documentation, all without a warning

@@ -6,6 +6,7 @@
 //! The compressed form of a body gets its own tag (`-gzip`), as a strong tag demands.
 
 use std::io::Write as _;
+use std::sync::LazyLock;
 
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::web::Bytes;
@@ -112,7 +113,7 @@ impl Answer {
         let value = |text: String| HeaderValue::try_from(text).ok();
         Finished {
             content_type: self.content_type,
-            tag,
+            tag: tag.and_then(value),
             disposition: file.and_then(value),
             body: self.body.into(),
             is_compressed: false,
@@ -125,7 +126,7 @@ impl Answer {
 pub(super) struct Finished {
     content_type: &'static str,
     /// The tag of the body before it was compressed; none if it is not to be kept.
-    tag: Option<String>,
+    tag: Option<HeaderValue>,
     disposition: Option<HeaderValue>,
     body: Bytes,
     is_compressed: bool,
@@ -153,7 +154,7 @@ impl Finished {
         response.insert_header((header::CACHE_CONTROL, keep.directive()));
         if let Some(tag) = self.tag {
             response.insert_header((header::VARY, HeaderValue::from_static(VARY)));
-            if let Some(known) = known_tag(headers, &tag) {
+            if let Some(known) = tag.to_str().ok().and_then(|tag| known_tag(headers, tag)) {
                 response.status(actix_web::http::StatusCode::NOT_MODIFIED);
                 return response.insert_header((header::ETAG, known)).finish();
             }
@@ -170,14 +171,20 @@ impl Finished {
     }
 }
 
+/// The longest that figures are told to hold, in seconds.
+const LONGEST: u32 = 60;
+
+/// `Cache-Control` for so many seconds.
+static WHILES: LazyLock<Vec<HeaderValue>> = LazyLock::new(|| {
+    let directive = |seconds| HeaderValue::try_from(format!("private, max-age={seconds}"));
+    (0..=LONGEST).filter_map(|seconds| directive(seconds).ok()).collect()
+});
+
 impl Keep {
     fn directive(self) -> HeaderValue {
         let directive = match self {
             Self::Briefly => "private, max-age=5",
-            Self::For(seconds) => {
-                let directive = HeaderValue::try_from(format!("private, max-age={seconds}"));
-                return directive.unwrap_or(HeaderValue::from_static("private, max-age=1"));
-            }
+            Self::For(seconds) => return WHILES[seconds.min(LONGEST) as usize].clone(),
             Self::Never => "no-store",
             Self::Forever => "public, max-age=31536000, immutable",
             Self::Settled => "private, max-age=31536000, immutable",
@@ -198,6 +205,9 @@ fn tag(body: &[u8], reader: &str) -> String {
 ///
 /// If-None-Match compares weakly (RFC 9110, 13.1.2), so `W/` is passed over.
 fn known_tag(headers: &HeaderMap, tag: &str) -> Option<String> {
+    if !headers.contains_key(header::IF_NONE_MATCH) {
+        return None;
+    }
     let compressed = with_mark(tag);
     headers
         .get_all(header::IF_NONE_MATCH)
@@ -217,9 +227,11 @@ fn with_mark(tag: &str) -> String {
 
 /// Marks the tag of a body that was compressed on its way out.
 pub(super) fn mark_compressed(headers: &mut HeaderMap) {
-    let compressed = headers.get(header::CONTENT_ENCODING).is_some_and(|value| value == "gzip");
+    if headers.get(header::CONTENT_ENCODING).is_none_or(|value| value != "gzip") {
+        return;
+    }
     let marked = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()).map(with_mark);
-    if let Some(marked) = marked.filter(|_| compressed)
+    if let Some(marked) = marked
         && let Ok(marked) = HeaderValue::try_from(marked)
     {
         headers.insert(header::ETAG, marked);

@@ -365,7 +365,7 @@ impl<'a> Asked<'a> {
     /// is asked that may bring news. One that is due already may bring them at any moment.
     pub(super) fn unchanged_for(&self) -> u32 {
         let now = self.context.clock.now().0;
-        let tick = now.div_euclid(TICK) * TICK + TICK;
+        let tick = self.now.0.div_euclid(TICK) * TICK + TICK;
         let runs = self.snapshot.streams.values().filter_map(|stream| stream.next_run);
         let due = runs.map(|at| at.0.max(now + UNDER_WAY)).min().unwrap_or(tick);
         (tick.min(due) - now).clamp(1, TICK) as u32

@@ -18,6 +18,7 @@ use super::access::origin;
 use super::answer::{VARY, mark_compressed};
 use super::context::in_use;
 use super::error::ApiError;
+use super::routes::Route;
 
 /// The longest address, in bytes, query included.
 pub(super) const URL_LIMIT: usize = 2048;
@@ -61,8 +62,9 @@ pub(super) async fn guard<B: MessageBody + 'static>(
         origin::open(response.headers_mut(), origin);
     }
     if let Some(context) = context {
-        let route = response.request().match_pattern();
-        let route = route.as_deref().unwrap_or("unmatched");
+        // Not `match_pattern`: it would look through all addresses once more.
+        let route = response.request().app_data::<&'static Route>();
+        let route = route.map_or("unmatched", |route| route.path);
         (context.observe)(route, method, response.status().as_u16(), begun.elapsed());
     }
     Ok(response)

@@ -11,7 +11,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use actix_web::http::header::{self, AcceptEncoding, ContentEncoding, Encoding, Header as _};
 use actix_web::{HttpRequest, HttpResponse};
@@ -27,7 +27,7 @@ use crate::model::time::Stamp;
 const MOST: usize = 4096;
 
 /// The most bytes that they have together.
-const BYTES: usize = 64 << 20;
+const BYTES: usize = 32 << 20;
 
 /// The largest that is kept: one that is larger takes longer to send than to make.
 const LARGEST: usize = 1 << 20;
@@ -52,27 +52,29 @@ struct Shelf {
 /// What all answers on the shelf were made of.
 #[derive(Clone)]
 struct Basis {
-    snapshot: Arc<Snapshot>,
+    /// Not held: nobody reads figures from here, and they may be large. Its place stays taken, so no other
+    /// snapshot can be mistaken for it.
+    snapshot: Weak<Snapshot>,
     now: Stamp,
 }
 
 struct Entry {
     /// Held, so that no other grant can come to lie where it lies.
     grant: Arc<Grant>,
-    asked: Vec<u8>,
+    asked: [Box<[u8]>; 3],
     until: Stamp,
     answer: Finished,
 }
 
 impl PartialEq for Basis {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.snapshot, &other.snapshot) && self.now == other.now
+        Weak::ptr_eq(&self.snapshot, &other.snapshot) && self.now == other.now
     }
 }
 
 impl Basis {
     fn of(asked: &Asked<'_>) -> Self {
-        Self { snapshot: Arc::clone(&asked.snapshot), now: asked.now }
+        Self { snapshot: Arc::downgrade(&asked.snapshot), now: asked.now }
     }
 }
 
@@ -91,16 +93,17 @@ impl Kept {
         Some(answer.response(request.headers(), Keep::For(seconds)))
     }
 
-    fn found(&self, asked: &[u8], context: &Current) -> Option<(Finished, u32)> {
+    fn found(&self, asked: &[&[u8]; 3], context: &Current) -> Option<(Finished, u32)> {
         let grant = &context.reader.grant;
         let hash = self.hash(asked, grant);
         let (snapshot, now) = (context.snapshot.load(), context.clock.now());
         let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
         let basis = shelf.basis.as_ref()?;
-        if !Arc::ptr_eq(&basis.snapshot, &snapshot) || basis.now != Asked::moment(now, &snapshot) {
+        let is_same = std::ptr::eq(basis.snapshot.as_ptr(), Arc::as_ptr(&snapshot));
+        if !is_same || basis.now != Asked::moment(now, &snapshot) {
             return None;
         }
-        let is_it = |entry: &Entry| Arc::ptr_eq(&entry.grant, grant) && entry.asked == asked;
+        let is_it = |entry: &Entry| entry.is(asked, grant);
         let entry = shelf.answers.find(hash, is_it)?;
         let seconds = (entry.until.0 - now.0).clamp(1, 60) as u32;
         Some((entry.answer.clone(), seconds))
@@ -119,7 +122,7 @@ impl Kept {
         let until = Stamp(context.clock.now().0 + i64::from(seconds));
         if let Some(key) = key(request).filter(|_| answer.size() <= LARGEST) {
             let grant = Arc::clone(&context.reader.grant);
-            let entry = Entry { grant, asked: key, until, answer };
+            let entry = Entry { grant, asked: key.map(Box::from), until, answer };
             let newest = Asked::new(asked.request, context);
             // Whoever took long to work it out must not bring back what was before.
             if Basis::of(&newest) == Basis::of(asked) {
@@ -130,43 +133,49 @@ impl Kept {
     }
 
     fn place(&self, basis: Basis, entry: Entry) {
-        let hash = self.hash(&entry.asked, &entry.grant);
+        let asked = entry.asked.each_ref().map(|piece| &**piece);
+        let hash = self.hash(&asked, &entry.grant);
         let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
         if shelf.basis.as_ref() != Some(&basis) {
             *shelf = Shelf { basis: Some(basis), ..Shelf::default() };
         }
         let size = entry.size();
         let is_full = shelf.answers.len() >= MOST || shelf.bytes + size > BYTES;
-        let is_it =
-            |other: &Entry| Arc::ptr_eq(&other.grant, &entry.grant) && other.asked == entry.asked;
+        let is_it = |other: &Entry| other.is(&asked, &entry.grant);
         if is_full || shelf.answers.find(hash, is_it).is_some() {
             return;
         }
         shelf.bytes += size;
-        shelf.answers.insert_unique(hash, entry, |entry| self.hash(&entry.asked, &entry.grant));
+        let rehash =
+            |entry: &Entry| self.hash(&entry.asked.each_ref().map(|piece| &**piece), &entry.grant);
+        shelf.answers.insert_unique(hash, entry, rehash);
     }
 
-    fn hash(&self, asked: &[u8], grant: &Arc<Grant>) -> u64 {
+    fn hash(&self, asked: &[&[u8]; 3], grant: &Arc<Grant>) -> u64 {
         self.hasher.hash_one((asked, Arc::as_ptr(grant) as usize))
     }
 }
 
 impl Entry {
+    fn is(&self, asked: &[&[u8]; 3], grant: &Arc<Grant>) -> bool {
+        let pieces = self.asked.iter().zip(asked);
+        Arc::ptr_eq(&self.grant, grant) && pieces.into_iter().all(|(own, other)| **own == **other)
+    }
+
     fn size(&self) -> usize {
-        self.answer.size() + self.asked.len() + size_of::<Self>()
+        let asked: usize = self.asked.iter().map(|piece| piece.len()).sum();
+        self.answer.size() + asked + size_of::<Self>()
     }
 }
 
 /// All of a request that its answer depends on besides the reader; nothing for one about the past.
-fn key(request: &HttpRequest) -> Option<Vec<u8>> {
+fn key(request: &HttpRequest) -> Option<[&[u8]; 3]> {
     let uri = request.uri().path_and_query()?.as_str();
     if uri.contains("as_of") {
         return None;
     }
     let head = |name| request.headers().get(name).map_or(&b""[..], |value| value.as_bytes());
-    let (accept, encoding) = (head(header::ACCEPT), head(header::ACCEPT_ENCODING));
-    // A line break is in no header and in no address.
-    Some([uri.as_bytes(), accept, encoding].join(&b'\n'))
+    Some([uri.as_bytes(), head(header::ACCEPT), head(header::ACCEPT_ENCODING)])
 }
 
 /// Whether the client would rather have it compressed; asked as the compressing layer asks it.

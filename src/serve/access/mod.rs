@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::HeaderName;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 
@@ -45,6 +45,10 @@ use super::routes::{Operation, Route};
 use crate::model::access::{Grant, Scope};
 use crate::model::audience::Audience;
 use crate::model::time::Stamp;
+
+/// How often may be asked, and what is left of that.
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Where proxies write whom they ask for.
 const FORWARDED: &str = "x-forwarded-for";
@@ -307,6 +311,7 @@ pub(super) async fn admit<B: MessageBody + 'static>(
     let access = &context.access;
     let reader = access.reader(&request);
     let key = reader.as_ref().ok().and_then(|reader| reader.key.clone());
+    let has_key = key.is_some();
     let left = access.meter(&request, operation, &reader);
     let admitted = match left {
         Some(Left { is_let_in: false, seconds, .. }) => Err(ApiError::TooOften(seconds)),
@@ -325,10 +330,12 @@ pub(super) async fn admit<B: MessageBody + 'static>(
             request.into_response(response).map_into_right_body()
         }
     };
-    for (name, value) in left.into_iter().flat_map(Left::headers) {
-        let value = HeaderValue::try_from(value);
-        if let Ok(value) = value {
-            response.headers_mut().insert(HeaderName::from_static(name), value);
+    if let Some(left) = left {
+        let said = [(POLICY, access.limiter.policy(has_key)), (LEFT, left.header())];
+        for (name, value) in said {
+            if let Some(value) = value {
+                response.headers_mut().insert(name, value);
+            }
         }
     }
     Ok(response)

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
+use actix_web::http::header::HeaderValue;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -60,6 +61,12 @@ impl Rate {
         Ok(())
     }
 
+    /// As the IETF draft writes it.
+    fn policy(self) -> Option<HeaderValue> {
+        let (requests, window) = (self.requests, self.per.as_seconds());
+        HeaderValue::try_from(format!("\"default\";q={requests};w={window}")).ok()
+    }
+
     fn period(self) -> u64 {
         self.per.0.as_nanos() as u64
     }
@@ -86,13 +93,13 @@ pub(super) struct Left {
     pub(super) requests: u64,
     /// Seconds until another one may be made, or until the bucket is full.
     pub(super) seconds: u64,
-    pub(super) rate: (u32, u64),
 }
 
 /// The buckets.
 #[derive(Debug)]
 pub struct Limiter {
     limits: RateLimits,
+    policies: [Option<HeaderValue>; 2],
     born: Instant,
     full_at: Mutex<HashMap<Whose, u64>>,
 }
@@ -100,7 +107,13 @@ pub struct Limiter {
 impl Limiter {
     /// Nobody has asked yet.
     pub fn new(limits: RateLimits) -> Self {
-        Self { limits, born: Instant::now(), full_at: Mutex::default() }
+        let policies = [limits.key, limits.address].map(Rate::policy);
+        Self { limits, policies, born: Instant::now(), full_at: Mutex::default() }
+    }
+
+    /// `RateLimit-Policy` for those with a key or without one.
+    pub(super) fn policy(&self, has_key: bool) -> Option<HeaderValue> {
+        self.policies[usize::from(!has_key)].clone()
     }
 
     /// Takes one request from a bucket, if there is one in it.
@@ -128,7 +141,6 @@ impl Limiter {
             is_let_in,
             requests: period.saturating_sub(owed) / each,
             seconds: wait.div_ceil(1_000_000_000).max(1),
-            rate: (rate.requests, period / 1_000_000_000),
         }
     }
 }
@@ -143,13 +155,9 @@ fn room(buckets: &mut HashMap<Whose, u64>, whose: Whose, now: u64) -> Whose {
 }
 
 impl Left {
-    /// `RateLimit-Policy` and `RateLimit`, as the IETF draft writes them.
-    pub(super) fn headers(self) -> [(&'static str, String); 2] {
-        let (requests, window) = self.rate;
-        [
-            ("ratelimit-policy", format!("\"default\";q={requests};w={window}")),
-            ("ratelimit", format!("\"default\";r={};t={}", self.requests, self.seconds)),
-        ]
+    /// `RateLimit`, as the IETF draft writes it.
+    pub(super) fn header(self) -> Option<HeaderValue> {
+        HeaderValue::try_from(format!("\"default\";r={};t={}", self.requests, self.seconds)).ok()
     }
 }
 

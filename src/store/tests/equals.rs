@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::properties::{runtime, world};
+use super::properties::{on_files, runtime, world};
 use super::*;
 use crate::decode::Picks;
 use crate::decode::json::decode;
@@ -269,6 +269,10 @@ proptest! {
     fn replayed_equals_never_quarantined_without_a_file(seed in any::<u64>()) {
         compare_unstored(seed);
     }
+}
+
+proptest! {
+    #![proptest_config(on_files())]
 
     #[test]
     fn replayed_equals_never_quarantined(seed in any::<u64>()) {

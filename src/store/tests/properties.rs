@@ -114,6 +114,14 @@ pub(super) fn world() -> World {
     World { _folder: folder, path, ..World::new() }
 }
 
+/// On files a case costs a hundred times what it costs in memory, where the same is tried in `fold::tests`
+/// and `equals`: a fifth of `PROPTEST_CASES`, unless `STORE_CASES` says how many.
+pub(super) fn on_files() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    let cases = std::env::var("STORE_CASES").map(|text| text.parse().unwrap());
+    ProptestConfig { cases: cases.unwrap_or(usual.cases.div_ceil(5)), ..usual }
+}
+
 pub(super) fn runtime() -> Runtime {
     Builder::new_current_thread().build().unwrap()
 }
@@ -129,6 +137,8 @@ const EDITS: [(&str, &str); 5] = [
 ];
 
 proptest! {
+    #![proptest_config(on_files())]
+
     /// S10, S11, S12 (pages again, in any order, with older versions later), and conservation: what was handed over is what was received, and went somewhere.
     #[test]
     fn order_repetition_split_source_and_restarts_change_nothing((all, steps) in life()) {
