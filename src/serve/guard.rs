@@ -6,17 +6,18 @@
 //! bounded). What actix-web refuses before there is a request (a broken or endless head, a client
 //! that is too slow) it answers itself, with a status and no body.
 
-use actix_web::Error;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse};
 use tokio::time::Instant;
 
+use super::Offers;
 use super::access::origin;
 use super::answer::{VARY, mark_compressed};
-use super::context::in_use;
+use super::context::{Context, in_use};
 use super::error::ApiError;
 use super::routes::Route;
 
@@ -49,13 +50,18 @@ pub(super) async fn guard<B: MessageBody + 'static>(
         origin::listed(&context.access.origins, request.headers()).map(str::to_owned)
     });
     let is_question = from.is_some() && origin::is_question(request.method(), request.headers());
-    let mut response = match refusal(&request) {
-        None if is_question => request.into_response(origin::yes()).map_into_right_body(),
+    let (mut response, route) = match refusal(&request) {
+        None if is_question => (request.into_response(origin::yes()).map_into_right_body(), None),
         Some(refusal) => {
             let response = refusal.response(request.path());
-            request.into_response(response).map_into_right_body()
+            (request.into_response(response).map_into_right_body(), None)
         }
-        None => with_problem(next.call(request).await?),
+        None => match context.as_ref().and_then(|context| kept(&request, context)) {
+            Some((route, response)) => {
+                (request.into_response(response).map_into_right_body(), Some(route))
+            }
+            None => (with_problem(next.call(request).await?), None),
+        },
     };
     finish(response.headers_mut());
     if let Some(origin) = &from {
@@ -63,11 +69,17 @@ pub(super) async fn guard<B: MessageBody + 'static>(
     }
     if let Some(context) = context {
         // Not `match_pattern`: it would look through all addresses once more.
-        let route = response.request().app_data::<&'static Route>();
-        let route = route.map_or("unmatched", |route| route.path);
+        let found = || response.request().app_data::<&'static Route>().map(|route| route.path);
+        let route = route.or_else(found).unwrap_or("unmatched");
         (context.observe)(route, method, response.status().as_u16(), begun.elapsed());
     }
     Ok(response)
+}
+
+/// What was worked out already, where figures are answered at all.
+fn kept(request: &ServiceRequest, context: &Context) -> Option<(&'static str, HttpResponse)> {
+    let offers = request.app_data::<Offers>().copied().unwrap_or(Offers::All);
+    if offers == Offers::Metrics { None } else { context.kept.answer(request, context) }
 }
 
 fn refusal(request: &ServiceRequest) -> Option<ApiError> {

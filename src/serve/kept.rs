@@ -7,18 +7,27 @@
 //! and one minute and is emptied when either is another one. Who asks was let in and counted before
 //! anything is looked for here, and a grant finds only answers that were worked out for it.
 //!
+//! The look-up stands in front of the routes: an address that has been answered is known by its path, so
+//! neither routes nor layers are gone through once more for what is finished. Access is decided first,
+//! as it always is, and only once.
+//!
 //! Questions about the past are not kept: they are answered elsewhere and told to be kept by who asked.
 
+use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
 use actix_web::http::header::{self, AcceptEncoding, ContentEncoding, Encoding, Header as _};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use hashbrown::HashTable;
 
 use super::answer::{Finished, Keep};
-use super::context::{Asked, Current};
+use super::context::{Asked, Context, Current};
+use super::guard::has_body;
+use super::routes::Route;
 use crate::model::access::Grant;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Stamp;
@@ -47,7 +56,12 @@ struct Shelf {
     basis: Option<Basis>,
     answers: HashTable<Entry>,
     bytes: usize,
+    /// Addresses by the paths of which something was kept.
+    routes: HashMap<Box<str>, &'static Route>,
 }
+
+/// Marks a request for which a kept answer was looked for.
+struct LookedUp;
 
 /// What all answers on the shelf were made of.
 #[derive(Clone)]
@@ -84,20 +98,54 @@ impl Kept {
         Self { shelf: Mutex::default(), hasher: RandomState::new(), watch }
     }
 
-    /// The kept answer to a request, if there is one.
+    /// The kept answer to a request, if there is one, with the template of its address. Whoever is not let
+    /// in, or has nothing here, is answered behind the routes: what was decided goes with the request.
+    pub(super) fn answer(
+        &self,
+        request: &ServiceRequest,
+        context: &Context,
+    ) -> Option<(&'static str, HttpResponse)> {
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        let asked = key(request.request()).filter(|_| is_read && !has_body(request.headers()))?;
+        let route = self.lock().routes.get(request.path()).copied()?;
+        let decision = context.access.decide(request, route.operation(request.method())?);
+        let found = decision.admitted.as_ref().ok().and_then(|reader| {
+            let found = self.found(&asked, context, &reader.grant);
+            (self.watch)(found.is_some());
+            found
+        });
+        let Some((answer, seconds)) = found else {
+            let mut extensions = request.extensions_mut();
+            extensions.insert(decision);
+            extensions.insert(LookedUp);
+            return None;
+        };
+        let mut response = answer.response(request.headers(), Keep::For(seconds));
+        decision.said.tell(response.headers_mut());
+        Some((route.path, response))
+    }
+
+    /// The same behind the routes, where it was not looked for in front of them.
     pub(super) fn find(&self, request: &HttpRequest, context: &Current) -> Option<HttpResponse> {
+        if request.extensions().contains::<LookedUp>() {
+            return None;
+        }
         let asked = key(request)?;
-        let found = self.found(&asked, context);
+        let found = self.found(&asked, context, &context.reader.grant);
         (self.watch)(found.is_some());
         let (answer, seconds) = found?;
         Some(answer.response(request.headers(), Keep::For(seconds)))
     }
 
-    fn found(&self, asked: &[&[u8]; 3], context: &Current) -> Option<(Finished, u32)> {
-        let grant = &context.reader.grant;
+    fn found(
+        &self,
+        asked: &[&[u8]; 3],
+        context: &Context,
+        grant: &Arc<Grant>,
+    ) -> Option<(Finished, u32)> {
         let hash = self.hash(asked, grant);
         let (snapshot, now) = (context.snapshot.load(), context.clock.now());
-        let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        let shelf = self.lock();
         let basis = shelf.basis.as_ref()?;
         let is_same = std::ptr::eq(basis.snapshot.as_ptr(), Arc::as_ptr(&snapshot));
         if !is_same || basis.now != Asked::moment(now, &snapshot) {
@@ -127,17 +175,34 @@ impl Kept {
             // Whoever took long to work it out must not bring back what was before.
             if Basis::of(&newest) == Basis::of(asked) {
                 self.place(Basis::of(asked), entry);
+                self.know(request);
             }
         }
         response
     }
 
+    /// Remembers which address a path belongs to.
+    fn know(&self, request: &HttpRequest) {
+        let mut shelf = self.lock();
+        if let Some(route) = request.app_data::<&'static Route>()
+            && shelf.routes.len() < MOST
+            && !shelf.routes.contains_key(request.path())
+        {
+            shelf.routes.insert(request.path().into(), route);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn place(&self, basis: Basis, entry: Entry) {
         let asked = entry.asked.each_ref().map(|piece| &**piece);
         let hash = self.hash(&asked, &entry.grant);
-        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shelf = self.lock();
         if shelf.basis.as_ref() != Some(&basis) {
-            *shelf = Shelf { basis: Some(basis), ..Shelf::default() };
+            let routes = std::mem::take(&mut shelf.routes);
+            *shelf = Shelf { basis: Some(basis), routes, ..Shelf::default() };
         }
         let size = entry.size();
         let is_full = shelf.answers.len() >= MOST || shelf.bytes + size > BYTES;

@@ -154,6 +154,7 @@ pub fn bind(contexts: Arc<Contexts>, listener: Listener, workers: usize) -> io::
     let server = HttpServer::new(move || {
         App::new()
             .app_data(contexts.clone())
+            .app_data(offers)
             .configure(|config| routes::configure(config, offers))
             .wrap(Compress::default())
             .wrap(from_fn(guard::guard))

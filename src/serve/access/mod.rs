@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::HeaderName;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 
@@ -297,6 +297,44 @@ impl Access {
     }
 }
 
+/// Whether somebody is let in, and what they are told about how often they may ask.
+pub(super) struct Decision {
+    pub(super) admitted: Result<Reader, ApiError>,
+    /// The id of the key that was shown.
+    key: Option<String>,
+    pub(super) said: Said,
+}
+
+/// How often may be asked, and what is left of that; nothing where nothing is counted.
+#[derive(Default)]
+pub(super) struct Said(Option<(Option<HeaderValue>, Option<HeaderValue>)>);
+
+impl Said {
+    pub(super) fn tell(self, headers: &mut HeaderMap) {
+        let (policy, left) = self.0.unwrap_or_default();
+        for (name, value) in [(POLICY, policy), (LEFT, left)] {
+            if let Some(value) = value {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
+impl Access {
+    /// Decides about a request, and takes it from the bucket of whoever asks.
+    pub(super) fn decide(&self, request: &ServiceRequest, to: &Operation) -> Decision {
+        let reader = self.reader(request);
+        let key = reader.as_ref().ok().and_then(|reader| reader.key.clone());
+        let left = self.meter(request, to, &reader);
+        let admitted = match left {
+            Some(Left { is_let_in: false, seconds, .. }) => Err(ApiError::TooOften(seconds)),
+            _ => Self::admit(reader, to),
+        };
+        let policy = self.limiter.policy(key.is_some());
+        Decision { admitted, key, said: Said(left.map(|left| (policy, left.header()))) }
+    }
+}
+
 /// The layer before the handlers of a route: lets in who may, and tells the handler who it is.
 pub(super) async fn admit<B: MessageBody + 'static>(
     route: &'static Route,
@@ -309,14 +347,10 @@ pub(super) async fn admit<B: MessageBody + 'static>(
         return Ok(next.call(request).await?.map_into_left_body());
     };
     let access = &context.access;
-    let reader = access.reader(&request);
-    let key = reader.as_ref().ok().and_then(|reader| reader.key.clone());
-    let has_key = key.is_some();
-    let left = access.meter(&request, operation, &reader);
-    let admitted = match left {
-        Some(Left { is_let_in: false, seconds, .. }) => Err(ApiError::TooOften(seconds)),
-        _ => Access::admit(reader, operation),
-    };
+    // Where a kept answer was looked for, it is decided already.
+    let decided = request.extensions_mut().remove::<Decision>();
+    let decision = decided.unwrap_or_else(|| access.decide(&request, operation));
+    let Decision { admitted, key, said } = decision;
     let mut response = match admitted {
         Ok(reader) => {
             request.extensions_mut().insert(reader);
@@ -330,14 +364,7 @@ pub(super) async fn admit<B: MessageBody + 'static>(
             request.into_response(response).map_into_right_body()
         }
     };
-    if let Some(left) = left {
-        let said = [(POLICY, access.limiter.policy(has_key)), (LEFT, left.header())];
-        for (name, value) in said {
-            if let Some(value) = value {
-                response.headers_mut().insert(name, value);
-            }
-        }
-    }
+    said.tell(response.headers_mut());
     Ok(response)
 }
 

@@ -3,14 +3,19 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use actix_web::http::header;
-use actix_web::test::TestRequest;
+use actix_web::http::{Method, header};
+use actix_web::middleware::from_fn;
+use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::{App, web};
 
 use super::access::closed;
 use super::world::{bare, now};
 use super::{Reply, get, send};
 use crate::model::time::Stamp;
-use crate::serve::{Context, Kept};
+use crate::model::units::Span;
+use crate::serve::{
+    Access, Context, Contexts, Denied, Kept, Limiter, Offers, Rate, RateLimits, guard, routes,
+};
 
 const VALUE: &str = "/v1/indicators/received/value?period=2024-03";
 
@@ -146,4 +151,80 @@ async fn c02_what_is_kept_is_bounded() {
     assert_eq!(count.load(Ordering::SeqCst), 1);
     get(&context, &uri(4096)).await;
     assert_eq!(count.load(Ordering::SeqCst), 1, "there was no room for this one");
+}
+
+#[actix_web::test]
+async fn c02_c05_who_asks_is_decided_about_once_whether_something_is_kept_or_not() {
+    let (context, seen) = noting(bare());
+    let (context, denied) = closed(context);
+    let mut world = Context::clone(&context);
+    let access = Access {
+        anonymous: None,
+        keys: Arc::clone(&world.access.keys),
+        limiter: Arc::new(Limiter::new(RateLimits {
+            key: Rate { requests: 4, per: Span::seconds(3600) },
+            ..RateLimits::default()
+        })),
+        origins: Vec::new(),
+        is_proxy: Arc::new(|_| false),
+        watch: Arc::clone(&world.access.watch),
+    };
+    world.access = Arc::new(access);
+    let (observed, counted) = (Arc::new(Mutex::new(Vec::new())), Arc::new(world));
+    let noted = Arc::clone(&observed);
+    let mut world = Context::clone(&counted);
+    world.observe = Arc::new(move |route: &str, _: &str, status: u16, _| {
+        noted.lock().unwrap().push((route.to_owned(), status));
+    });
+    let world = Arc::new(world);
+    let ask = |uri: &'static str, key: &'static str| {
+        let world = Arc::clone(&world);
+        async move {
+            let bearer = format!("Bearer {key}");
+            let reply = send(&world, asking(uri, &[(header::AUTHORIZATION, &bearer)])).await;
+            (reply.status, reply.header("ratelimit").to_owned())
+        }
+    };
+    let mut told = Vec::new();
+    for uri in [VALUE, VALUE, "/v1/indicators/received/value?period=2024-02", VALUE, VALUE] {
+        told.push(ask(uri, "all").await);
+    }
+    let left: Vec<_> = told.iter().map(|(status, left)| (*status, &left[10..13])).collect();
+    assert_eq!(left, [(200, "r=3"), (200, "r=2"), (200, "r=1"), (200, "r=0"), (429, "r=0")]);
+    assert_eq!(*seen.lock().unwrap(), [false, true, false, true]);
+    // Keys that open nothing, or something else, find nothing although it is there.
+    assert_eq!(ask(VALUE, "revoked").await.0, 401);
+    assert_eq!(ask(VALUE, "metrics").await.0, 403);
+    assert_eq!(seen.lock().unwrap().len(), 4);
+    let why = denied.lock().unwrap().clone();
+    assert_eq!(why, [Denied::Rate, Denied::Revoked, Denied::Scope]);
+    let route = "/v1/indicators/{id}/value".to_owned();
+    let expected = [200, 200, 200, 200, 429, 401, 403].map(|status| (route.clone(), status));
+    assert_eq!(*observed.lock().unwrap(), expected);
+}
+
+#[actix_web::test]
+async fn what_is_kept_is_told_to_nobody_who_asks_otherwise_or_elsewhere() {
+    let context = Arc::new(bare());
+    assert_eq!(get(&context, VALUE).await.status, 200);
+    let with_body = TestRequest::get().uri(VALUE).set_payload("x");
+    assert_eq!(
+        send(&context, with_body.insert_header((header::CONTENT_LENGTH, "1"))).await.status,
+        413
+    );
+    for method in [Method::POST, Method::DELETE, Method::OPTIONS] {
+        let request = TestRequest::default().method(method).uri(VALUE);
+        assert_eq!(send(&context, request).await.status, 405);
+    }
+    let head = send(&context, TestRequest::default().method(Method::HEAD).uri(VALUE)).await;
+    assert_eq!(head.status, 200);
+    // A listener for metrics shares the shelf, and answers none of it.
+    let app = App::new()
+        .app_data(web::Data::new(Contexts::new(Arc::clone(&context))))
+        .app_data(Offers::Metrics)
+        .configure(|config| routes::configure(config, Offers::Metrics))
+        .wrap(from_fn(guard::guard));
+    let service = init_service(app).await;
+    let response = call_service(&service, TestRequest::get().uri(VALUE).to_request()).await;
+    assert_eq!(response.status().as_u16(), 404);
 }
