@@ -20,7 +20,7 @@ use super::error::{ApiError, ParameterError};
 use super::guard::URL_LIMIT;
 use super::past::{self, Reader};
 use super::routes::Operation;
-use super::routes::parameter::{Parameter, Place, Takes};
+use super::routes::parameter::{MOMENT_PATTERN, Parameter, Place, Takes};
 use super::{breakdown, respond, routes, series, value};
 use crate::model::schema::At;
 use crate::model::time::Stamp;
@@ -73,6 +73,7 @@ pub(super) struct Batch {
     queries: Vec<Query>,
     /// The moment whose knowledge answers all of them; now without it.
     #[serde(default)]
+    #[schemars(regex(pattern = MOMENT_PATTERN))]
     as_of: Option<String>,
 }
 

@@ -99,7 +99,9 @@ pub(super) struct Discard {
     /// or by what they have in common.
     #[serde(default)]
     filter: Option<Chosen>,
+    #[schemars(regex(pattern = r"\S"), length(min = 1, max = 100))]
     by: String,
+    #[schemars(regex(pattern = r"\S"), length(min = 1, max = 500))]
     reason: String,
 }
 
@@ -108,6 +110,7 @@ pub(super) struct Discard {
 #[serde(deny_unknown_fields)]
 pub(super) struct Confirmation {
     stream: String,
+    #[schemars(regex(pattern = r"\S"), length(min = 1, max = 100))]
     by: String,
 }
 

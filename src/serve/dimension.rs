@@ -12,7 +12,7 @@ use super::error::ApiError;
 use super::place::{Boundaries, all_of_today, area, boundaries, link, unit};
 use super::table::Columns;
 use crate::indicator::{Level, Place, Unit};
-use crate::model::time::Day;
+use crate::model::time::{Day, Stamp};
 
 /// One area.
 #[derive(Serialize, JsonSchema)]
@@ -56,6 +56,7 @@ struct AsReported {
 pub(super) struct Body {
     dimension: &'static str,
     boundaries: Boundaries,
+    as_of: Stamp,
     revision: u64,
     items: Vec<Item>,
 }
@@ -97,8 +98,9 @@ pub(super) fn areas(asked: &Asked<'_>) -> Result<Answer, ApiError> {
             }
         }
     }
-    let revision = asked.snapshot.revision;
-    asked.listed(&Body { dimension: "area", boundaries, revision, items }, COLUMNS, "areas")
+    let (as_of, revision) = (asked.as_of.unwrap_or(asked.snapshot.at), asked.snapshot.revision);
+    let body = Body { dimension: "area", boundaries, as_of, revision, items };
+    asked.listed(&body, COLUMNS, "areas")
 }
 
 fn of_today(asked: &Asked<'_>, place: Place) -> Item {

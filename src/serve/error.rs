@@ -59,6 +59,8 @@ kinds! {
         "/v1/boards lists the boards; the nearest names are under `suggestions`.";
     UNKNOWN_DIMENSION "unknown-dimension" NOT_FOUND "Unknown dimension"
         "/v1/dimensions lists the dimensions; the nearest names are under `suggestions`.";
+    NO_FLEET "no-fleet" NOT_FOUND "The source is no fleet"
+        "Only a fleet has targets; /v1/sources/{id} tells of a source with one address.";
     UNKNOWN_JOB "unknown-job" NOT_FOUND "Unknown job"
         "/v1/jobs lists the work that there is; a measure that has been built is no job any more.";
     UNKNOWN_TRACKER "unknown-tracker" NOT_FOUND "Unknown tracker"
@@ -67,6 +69,8 @@ kinds! {
         "/v1/trackers/{id}/items lists the items; the nearest codes are under `suggestions`.";
     NO_VINTAGE "no-vintage" NOT_FOUND "Nothing was known yet"
         "The journal begins later than the moment asked for; `earliest` is its first moment.";
+    NOT_YET "not-yet" NOT_FOUND "That moment is still to come"
+        "Nothing is known of it yet: ask for a moment that is past, or leave the parameter out for now.";
     VINTAGE_COMPACTED "vintage-compacted" GONE "Only the end of that day is kept"
         "Of older days the journal keeps what was known at the end of each; `nearest` is the last such moment before the one asked for.";
     UNKNOWN_RECORD "unknown-record" NOT_FOUND "Unknown record"
@@ -160,12 +164,16 @@ pub(super) enum ApiError {
     UnknownBoard { id: String, suggestions: Vec<String> },
     #[error("No dimension '{}'.", brief(.id))]
     UnknownDimension { id: String, suggestions: Vec<String> },
+    #[error("{0}")]
+    NoFleet(String),
     #[error("No job '{}'.", brief(.id))]
     UnknownJob { id: String, suggestions: Vec<String> },
     #[error("No tracker '{}'.", brief(.id))]
     UnknownTracker { id: String, suggestions: Vec<String> },
     #[error("No item '{}' in this tracker.", brief(.id))]
     UnknownItem { id: String, suggestions: Vec<String> },
+    #[error("Parameter '{name}' names {at}, which is not past yet.")]
+    NotYet { name: String, at: String },
     #[error("What was known at {at} cannot be told: the journal begins at {earliest}.")]
     NoVintage { at: Stamp, earliest: Stamp },
     #[error(
@@ -300,9 +308,11 @@ impl ApiError {
             Self::UnknownUnit { .. } => &UNKNOWN_UNIT,
             Self::UnknownBoard { .. } => &UNKNOWN_BOARD,
             Self::UnknownDimension { .. } => &UNKNOWN_DIMENSION,
+            Self::NoFleet(_) => &NO_FLEET,
             Self::UnknownJob { .. } => &UNKNOWN_JOB,
             Self::UnknownTracker { .. } => &UNKNOWN_TRACKER,
             Self::UnknownItem { .. } => &UNKNOWN_ITEM,
+            Self::NotYet { .. } => &NOT_YET,
             Self::NoVintage { .. } => &NO_VINTAGE,
             Self::VintageCompacted { .. } => &VINTAGE_COMPACTED,
             Self::UnknownRecord(_) => &UNKNOWN_RECORD,

@@ -82,10 +82,7 @@ pub(super) fn refusal(name: &str, at: Stamp, error: NoVintage) -> ApiError {
     match error {
         NoVintage::Before(earliest) => ApiError::NoVintage { at, earliest },
         NoVintage::Compacted(nearest) => ApiError::VintageCompacted { at, nearest },
-        NoVintage::NotYet => {
-            let reason = format!("names {at}, which is not past yet");
-            ParameterError::new(name, reason).into()
-        }
+        NoVintage::NotYet => ApiError::NotYet { name: name.to_owned(), at: at.to_string() },
         NoVintage::Unreadable(cause) => ApiError::Internal(cause),
     }
 }
@@ -110,6 +107,13 @@ fn read(text: &str) -> Option<Stamp> {
         10 => return Some(Stamp(Day::parse(&text)?.plus(1).start().0 - 1)),
         16 => format!("{text}:00+07:00"),
         19 => format!("{text}+07:00"),
+        // With parts of a second, and still without an offset.
+        _ if text
+            .get(19..)
+            .is_some_and(|rest| rest.starts_with('.') && !rest.contains(['Z', '+', '-'])) =>
+        {
+            format!("{text}+07:00")
+        }
         _ => text,
     };
     (time.as_bytes().get(10) == Some(&b'T')).then(|| Stamp::parse(&time)).flatten()
@@ -130,6 +134,7 @@ mod tests {
         for text in [
             "2024-04-02T17:00",
             "2024-04-02T17:00:00",
+            "2024-04-02T17:00:00.5",
             "2024-04-02T17:00:00+07:00",
             "2024-04-02T17:00:00 07:00",
             "2024-04-02T10:00:00Z",

@@ -7,6 +7,7 @@
 use super::context::Asked;
 use super::error::{ApiError, ParameterError, brief};
 use super::query::Query;
+use super::routes::parameter::day;
 use crate::indicator::{Definition, Grain, Period, Place, World, quality, series};
 use crate::model::time::Day;
 
@@ -18,8 +19,11 @@ const EXAMPLES: [&str; 7] =
     ["2024", "2024-Q1", "2024-03", "2024-W13", "2024-03-31", "latest", "latest_closed"];
 
 /// The same as a pattern, for the reference; whether such a day exists is another question.
-pub(super) const PERIODS: &str =
-    "^([0-9]{4}(-Q[1-4]|-W[0-9]{2}|-[0-9]{2}(-[0-9]{2})?)?|latest|latest_closed)$";
+pub(super) const PERIODS: &str = concat!(
+    "^((20[0-9]{2}|21[0-6][0-9])(-Q[1-4]|-W(0[1-9]|[1-4][0-9]|5[0-2])|-(0[1-9]|1[0-2]))?|",
+    day!(),
+    "|latest|latest_closed)$"
+);
 
 /// What `last=` may look like.
 pub(super) const LAST: &str = "^[1-9][0-9]{0,3}[dwmy]$";

@@ -31,6 +31,7 @@ pub(super) struct Wanted {
 #[schemars(rename = "SourceChange")]
 pub(super) struct Change {
     enabled: bool,
+    #[schemars(regex(pattern = r"\S"), length(min = 1, max = 100))]
     by: String,
     #[serde(default)]
     why: Option<String>,

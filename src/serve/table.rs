@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::answer::Answer;
 use super::context::Asked;
-use super::error::{ApiError, ParameterError};
+use super::error::ApiError;
 use super::format::Format;
 
 /// The columns of a list: the name of each, and where it stands in a row, as a JSON pointer; with
@@ -33,9 +33,6 @@ impl Asked<'_> {
         let query = self.query()?;
         let format = self.request.format(&query)?;
         let with_mark = query.one_of("bom", &[("0", false), ("1", true)], false)?;
-        if with_mark && format != Format::Csv {
-            return Err(ParameterError::new("bom", "needs format=csv beside it").into());
-        }
         if format == Format::Json {
             return Answer::json(body);
         }

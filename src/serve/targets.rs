@@ -116,7 +116,7 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let after = query.filter("after").unwrap_or("");
     let Some(mut facts) = asked.context.fleets.targets(id, after, state, limit + 1) else {
         let message = format!("'{}' is no fleet: it has no targets.", brief(id));
-        return Err(ApiError::NotApplicable(message));
+        return Err(ApiError::NoFleet(message));
     };
     let more = facts.items.len() > limit;
     facts.items.truncate(limit);

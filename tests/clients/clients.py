@@ -19,9 +19,10 @@ def table(path):
         return pandas.read_csv(io.BytesIO(answer.read()), dtype={"key": str})
 
 
-ranking = table("/v1/indicators/dossiers_received/breakdown?by=commune&period=latest_closed&format=csv")
+month = (datetime.date.today() - datetime.timedelta(days=31)).strftime("%Y-%m")
+ranking = table(f"/v1/indicators/dossiers_received/breakdown?by=commune&period={month}&format=csv")
 assert len(ranking) == 130, ranking.shape
-whole = pandas.read_json(base + "/v1/indicators/dossiers_received/value?period=latest_closed", typ="series")
+whole = pandas.read_json(base + "/v1/indicators/dossiers_received/value?period=" + month, typ="series")
 assert ranking["value"].sum() == whole["value"], (ranking["value"].sum(), whole["value"])
 
 series = table("/v1/indicators/online_filing_rate/series?last=14d&format=csv")

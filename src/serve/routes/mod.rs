@@ -32,7 +32,7 @@ use super::answer::Answer;
 use super::context::{Asked, Current, Question};
 use super::error::{
     ApiError, BAD_BODY, BAD_PARAMETER, BEYOND_REACH, BODY_NOT_ACCEPTED, INTERNAL, KEY_NEEDED,
-    KEY_REFUSED, Kind, MEDIA_TYPE, NO_VINTAGE, NOT_ACCEPTABLE, SCOPE_MISSING, TOO_OFTEN,
+    KEY_REFUSED, Kind, MEDIA_TYPE, NO_VINTAGE, NOT_ACCEPTABLE, NOT_YET, SCOPE_MISSING, TOO_OFTEN,
     UNKNOWN_PARAMETER, URL_TOO_LONG, VINTAGE_COMPACTED,
 };
 use super::guard::has_body;
@@ -232,7 +232,7 @@ impl Operation {
             (is_strict, &[&UNKNOWN_PARAMETER]),
             (is_strict && chosen, &[&BAD_PARAMETER]),
             (self.negotiates(), &[&NOT_ACCEPTABLE]),
-            (takes("as_of"), &[&NO_VINTAGE, &VINTAGE_COMPACTED]),
+            (takes("as_of"), &[&NO_VINTAGE, &NOT_YET, &VINTAGE_COMPACTED]),
             (is_read, &[&BODY_NOT_ACCEPTED]),
             (is_written, &[&MEDIA_TYPE, &BAD_BODY]),
             (needs_key, &[&KEY_NEEDED, &KEY_REFUSED, &SCOPE_MISSING, &BEYOND_REACH, &TOO_OFTEN]),

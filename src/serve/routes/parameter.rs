@@ -73,15 +73,30 @@ const fn needed(parameter: Parameter) -> Parameter {
     Parameter { required: true, ..parameter }
 }
 
+/// A day that there is, leap days and all.
+macro_rules! day {
+    () => {
+        concat!(
+            "(2[01][0-9]{2}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])",
+            "|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))",
+            "|(2[01](0[48]|[2468][048]|[13579][26])|2000)-02-29)"
+        )
+    };
+}
+
+pub(in crate::serve) use day;
+
 /// What a moment looks like.
-const MOMENT: Takes = Takes::Pattern(
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?(Z|[+ -][0-9]{2}:[0-9]{2})?)?)?$",
+pub(in crate::serve) const MOMENT_PATTERN: &str = concat!(
+    "^",
+    day!(),
+    r"(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?(Z|[+ -](0[0-9]|1[0-3]):[0-5][0-9])?)?)?$"
 );
 
-const DAY: Takes = Takes::Pattern(r"^2[01][0-9]{2}-[0-9]{2}-[0-9]{2}$");
+const MOMENT: Takes = Takes::Pattern(MOMENT_PATTERN);
 
-/// A day that a form sends empty when none is chosen.
-pub(super) const DAY_IF_ANY: Takes = Takes::Pattern(r"^(2[01][0-9]{2}-[0-9]{2}-[0-9]{2})?$");
+/// A day of the calendar that a form sends empty when none is chosen.
+pub(super) const DAY_IF_ANY: Takes = Takes::Pattern(concat!("^(", day!(), ")?$"));
 
 const GRAINS: [&str; Grain::ALL.len()] = {
     let mut words = [""; Grain::ALL.len()];
@@ -161,7 +176,7 @@ pub(super) const PERIOD: Parameter = query(
 /// The period of a stretch, which stands in place of `from` and `last`.
 pub(super) const STRETCH_PERIOD: Parameter = Parameter { default: None, ..PERIOD };
 pub(super) const FROM: Parameter =
-    query("from", DAY, None, "2024-01-01", ("Ngày đầu tiên.", "The first day."));
+    query("from", DAY_IF_ANY, None, "2024-01-01", ("Ngày đầu tiên.", "The first day."));
 pub(super) const TO: Parameter = query(
     "to",
     DAY_IF_ANY,
@@ -383,7 +398,7 @@ pub(super) const BY_RULE: Parameter = query(
 );
 pub(super) const CURSOR: Parameter = query(
     "cursor",
-    Takes::Text,
+    Takes::Pattern("^[0-9]{1,18}$"),
     None,
     "17",
     ("Lấy từ `next` của trang trước.", "Taken from the `next` of the page before."),
@@ -545,7 +560,7 @@ pub(super) const PROM_MATCH: Parameter = query(
 pub(super) const PROM_MATCHES: Parameter = Parameter { required: true, ..PROM_MATCH };
 pub(super) const PROM_LIMIT: Parameter = query(
     "limit",
-    Takes::Number,
+    Takes::Pattern("^[0-9]{0,9}$"),
     None,
     "1000",
     ("Số mục nhiều nhất; 0 là không giới hạn.", "The most items; 0 is no limit."),

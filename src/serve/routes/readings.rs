@@ -10,8 +10,8 @@ use actix_web::web;
 use super::door::{FIGURES, PROVINCE, TOLD};
 use super::{Body, Content, Operation, Route, Serves, Tag, Verb, shape};
 use crate::serve::error::{
-    BAD_PARAMETER, NO_VINTAGE, NOT_APPLICABLE, TOO_MANY_POINTS, UNKNOWN_BOARD, UNKNOWN_DIMENSION,
-    UNKNOWN_INDICATOR, VINTAGE_COMPACTED,
+    BAD_PARAMETER, NO_VINTAGE, NOT_APPLICABLE, NOT_YET, TOO_MANY_POINTS, UNKNOWN_BOARD,
+    UNKNOWN_DIMENSION, UNKNOWN_INDICATOR, VINTAGE_COMPACTED,
 };
 use crate::serve::{
     batch, boards, breakdown, catalogue, console, dimension, dimensions, exports, lineage,
@@ -29,7 +29,8 @@ const BY_COMMUNE: Parameter = query(
 );
 const DIMENSION: Parameter = piece(
     "dimension",
-    Takes::Text,
+    // Areas have an address of their own.
+    Takes::Pattern("^(?!area$).+$"),
     "channel",
     ("Tên chiều, xem /v1/dimensions.", "The dimension's name, of /v1/dimensions."),
 );
@@ -176,6 +177,7 @@ FIGURES,
             &TOO_MANY_POINTS,
             &NOT_APPLICABLE,
             &NO_VINTAGE,
+            &NOT_YET,
             &VINTAGE_COMPACTED,
         ])],
     },
@@ -215,7 +217,7 @@ TOLD,
             "Up to 50 queries, all answered from one revision and in their order; a bad one has its \
              problem in its place. At most 50,000 points, counted before anything runs.",
         )
-        .refusing(&[&BAD_PARAMETER, &TOO_MANY_POINTS, &NO_VINTAGE, &VINTAGE_COMPACTED])],
+        .refusing(&[&BAD_PARAMETER, &TOO_MANY_POINTS, &NO_VINTAGE, &NOT_YET, &VINTAGE_COMPACTED])],
     },
     Route {
         path: "/v1/boards",

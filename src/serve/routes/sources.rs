@@ -11,7 +11,7 @@ use super::parameter::{
 use super::{Body, Content, Operation, Route, Serves, Tag, Verb, shape};
 use crate::model::quarantine::ReplaySummary;
 use crate::serve::error::{
-    CONFLICT, NOT_APPLICABLE, SOURCE_IS_PAUSED, UNKNOWN_JOB, UNKNOWN_RECORD, UNKNOWN_SOURCE,
+    CONFLICT, NO_FLEET, SOURCE_IS_PAUSED, UNKNOWN_JOB, UNKNOWN_RECORD, UNKNOWN_SOURCE,
 };
 use crate::serve::{
     breaches, console, custody, jobs, quality, quarantine, runs, sources, steering, targets,
@@ -19,6 +19,11 @@ use crate::serve::{
 
 const TAG: Tag = Tag::Sources;
 
+const RUN_CURSOR: Parameter = Parameter {
+    takes: Takes::Pattern(r"^(-?[0-9]{1,18}\.-?[0-9]{1,18}\..+)?$"),
+    example: "1712052000.1712052003.dossiers",
+    ..CURSOR
+};
 const JOB: Parameter = piece(
     "job",
     Takes::Text,
@@ -163,7 +168,7 @@ SOURCES,
             "The next page is at `next`; pages follow the names, so none is skipped or repeated.",
         )
         .taking(&[&SOURCE_ID, &TARGET_STATE, &AFTER, &LIMIT])
-        .refusing(&[&UNKNOWN_SOURCE, &NOT_APPLICABLE])],
+        .refusing(&[&UNKNOWN_SOURCE, &NO_FLEET])],
     },
     Route {
         path: "/v1/sources/{id}/runs",
@@ -179,7 +184,7 @@ SOURCES,
             "Mới nhất trước. Trang sau ở `next`; không sót, không lặp dù có lần chạy mới.",
             "The newest first. The next page is at `next`; none is skipped or repeated while runs go on.",
         )
-        .taking(&[&SOURCE_ID, &STREAM, &CURSOR, &PAGE_LIMIT])
+        .taking(&[&SOURCE_ID, &STREAM, &RUN_CURSOR, &PAGE_LIMIT])
         .refusing(&[&UNKNOWN_SOURCE])],
     },
     Route {

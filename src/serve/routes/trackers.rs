@@ -3,7 +3,7 @@
 use super::door::{ITEM_PAGES, ITEMS};
 use super::parameter::{DAY_IF_ANY, Parameter, Takes, piece, query};
 use super::{Content, Operation, Route, Serves, Tag, shape};
-use crate::serve::error::{UNKNOWN_ITEM, UNKNOWN_TRACKER};
+use crate::serve::error::{NOT_YET, UNKNOWN_ITEM, UNKNOWN_TRACKER};
 use crate::serve::{console, trackers};
 
 const TAG: Tag = Tag::Trackers;
@@ -90,7 +90,7 @@ pub(super) const ROUTES: &[Route] = &[
         )
         .called("Một sổ theo dõi", "A tracker, counted by kind, group and leading unit")
         .taking(&[&TRACKER_ID, &ON])
-        .refusing(&[&UNKNOWN_TRACKER])],
+        .refusing(&[&NOT_YET, &UNKNOWN_TRACKER])],
     },
     Route {
         path: "/v1/trackers/{id}/items",
@@ -109,7 +109,7 @@ pub(super) const ROUTES: &[Route] = &[
              has passed, without a new record. Percent, amounts and reports are the last record's.",
         )
         .taking(&[&TRACKER_ID, &ON, &ITEM_KIND, &ITEM_GROUP, &ITEM_UNIT, &ITEM_STATUS, &OVERDUE])
-        .refusing(&[&UNKNOWN_TRACKER])],
+        .refusing(&[&NOT_YET, &UNKNOWN_TRACKER])],
     },
     Route {
         path: "/v1/trackers/{id}/items/{item}",
@@ -122,7 +122,7 @@ pub(super) const ROUTES: &[Route] = &[
         )
         .called("Một mục và số liệu minh chứng", "One item, with the numbers that are its evidence")
         .taking(&[&TRACKER_ID, &ITEM_CODE, &ON])
-        .refusing(&[&UNKNOWN_TRACKER, &UNKNOWN_ITEM])],
+        .refusing(&[&NOT_YET, &UNKNOWN_TRACKER, &UNKNOWN_ITEM])],
     },
     Route {
         path: "/trackers/{id}",
@@ -135,7 +135,7 @@ pub(super) const ROUTES: &[Route] = &[
         )
         .called("Trang của một sổ theo dõi", "The page of a tracker")
         .taking(&[&TRACKER_ID, &ON, &ITEM_KIND, &ITEM_GROUP, &ITEM_UNIT, &ITEM_STATUS, &OVERDUE])
-        .refusing(&[&UNKNOWN_TRACKER])],
+        .refusing(&[&NOT_YET, &UNKNOWN_TRACKER])],
     },
     Route {
         path: "/trackers/{id}/items/{item}",
@@ -148,6 +148,6 @@ pub(super) const ROUTES: &[Route] = &[
         )
         .called("Trang của một mục", "The page of one item of a tracker")
         .taking(&[&TRACKER_ID, &ITEM_CODE, &ON])
-        .refusing(&[&UNKNOWN_TRACKER, &UNKNOWN_ITEM])],
+        .refusing(&[&NOT_YET, &UNKNOWN_TRACKER, &UNKNOWN_ITEM])],
     },
 ];

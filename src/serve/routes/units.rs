@@ -2,8 +2,8 @@
 
 use super::door::{PAGES, SOURCES};
 use super::parameter::{
-    CONTRACT, CURSOR, FROM, PAGE_LIMIT, PERIOD, REPORT_STATE, SOURCE, SPELL_STATE, TO, UNIT,
-    UNIT_ID,
+    CONTRACT, CURSOR, FROM, PAGE_LIMIT, PERIOD, Parameter, REPORT_STATE, SOURCE, SPELL_STATE, TO,
+    Takes, UNIT, UNIT_ID,
 };
 use super::{Content, Operation, Route, Serves, Tag, shape};
 use crate::serve::error::UNKNOWN_UNIT;
@@ -11,6 +11,12 @@ use crate::serve::{console, lateness, spells, units};
 
 const TAG: Tag = Tag::Units;
 const PAGE: Content = Content::Text("text/html; charset=utf-8");
+
+const REPORT_CURSOR: Parameter = Parameter {
+    takes: Takes::Pattern(r"^-?[0-9]{1,18}\.[^.]+\..+$"),
+    example: "1712052000.loans.decisions",
+    ..CURSOR
+};
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -35,7 +41,7 @@ pub(super) const ROUTES: &[Route] = &[
             &REPORT_STATE,
             &FROM,
             &TO,
-            &CURSOR,
+            &REPORT_CURSOR,
             &PAGE_LIMIT,
         ])],
     },

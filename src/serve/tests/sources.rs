@@ -77,7 +77,7 @@ async fn targets_of_what_is_no_fleet_and_of_nobody_are_refused_with_a_reason() {
     let body = get(&context, "/v1/sources/portal/targets").await.json();
     assert_eq!(
         (&body["status"], &body["type"]),
-        (&object!(400), &object!("/docs/problems/not-applicable"))
+        (&object!(404), &object!("/docs/problems/no-fleet"))
     );
     let body = get(&context, "/v1/sources/kiosk/targets").await.json();
     assert_eq!((&body["status"], &body["suggestions"]), (&object!(404), &object!(["kiosks"])));

@@ -252,7 +252,7 @@ async fn filters_narrow_and_what_does_not_exist_is_refused_with_the_nearest() {
         ("/v1/trackers/register/items/MH1", 404, "MH01"),
         ("/v1/trackers/register/items?unit=so-ttt", 400, "so-tttt"),
         ("/v1/trackers/register/items?kind=modl", 400, "model"),
-        ("/v1/trackers/register?on=2024-04-03", 400, "future"),
+        ("/v1/trackers/register?on=2024-04-03", 404, "not past yet"),
         ("/v1/trackers/register?on=yesterday", 400, "on"),
     ] {
         let reply = get(&context, path).await;

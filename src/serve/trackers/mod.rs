@@ -243,8 +243,7 @@ pub(super) fn asked_day(asked: &Asked<'_>, query: &Query) -> Result<Day, ApiErro
     let Some(text) = query.filter("on") else { return Ok(today) };
     let on = day("on", text)?;
     if on > today {
-        let reason = "lies in the future: nobody knows what will be done by then";
-        return Err(super::error::ParameterError::new("on", reason).into());
+        return Err(ApiError::NotYet { name: "on".to_owned(), at: on.to_string() });
     }
     Ok(on)
 }

@@ -74,10 +74,13 @@ pub trait Hooks: Send + Sync {
 #[schemars(rename = "NewWebhook")]
 pub(super) struct New {
     /// What it is for: a system or a position, never a person.
+    #[schemars(regex(pattern = r"\S"), length(min = 1, max = 100))]
     name: String,
     /// Where it is told.
+    #[schemars(regex(pattern = "^https?://"), length(max = 2048))]
     url: String,
     /// What it wants to hear of.
+    #[schemars(length(min = 1))]
     topics: BTreeSet<Topic>,
     /// Of which indicators; of all that the key may read if it is empty.
     #[serde(default)]
