@@ -34,6 +34,9 @@ use places::{Life, Place};
 /// death grows with what the store has been through.
 const DEATHS: usize = 40;
 
+/// Stages of a short run.
+const FEWEST: usize = 4;
+
 /// So many deaths at one place are not all missed by chance.
 const MANY: usize = 10;
 
@@ -68,14 +71,15 @@ fn setting(name: &str, otherwise: usize) -> usize {
 fn whatever_moment_it_dies_at_nothing_is_lost_and_nothing_counted_twice() {
     let began = Instant::now();
     let (seed, kills, at_each) =
-        (seed(), setting("IOCGW_TORTURE_KILLS", 40), setting("IOCGW_TORTURE_AT_EACH", 1));
-    let stages = kills.div_ceil(DEATHS).max(1);
+        (seed(), setting("IOCGW_TORTURE_KILLS", 16), setting("IOCGW_TORTURE_AT_EACH", 1));
+    // A short run is divided too: most of a life is waiting, and several wait side by side.
+    let stages = kills.div_ceil(DEATHS).max(FEWEST);
     let first = setting("IOCGW_TORTURE_FROM", 1).saturating_sub(1);
     let (next, told) = (AtomicUsize::new(first), Mutex::new(Told::default()));
     // Each stage has a folder of its own and takes up to 2 GiB. Two on each core leave none of them idle
     // while a life waits; more gain nothing.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = setting("IOCGW_TORTURE_STAGES", cores).clamp(1, stages);
+    let workers = setting("IOCGW_TORTURE_STAGES", cores.max(FEWEST)).clamp(1, stages);
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
@@ -87,7 +91,7 @@ fn whatever_moment_it_dies_at_nothing_is_lost_and_nothing_counted_twice() {
                     // What cannot be divided is shared out.
                     let share = |all: usize| all * (i + 1) / stages - all * i / stages;
                     let mut torture = Torture::new(seed + i as u64);
-                    torture.suffer(share(kills), share(at_each));
+                    torture.suffer(share(kills), at_each, (i, stages));
                     torture.conclude(&told);
                     let seconds = began.elapsed().as_secs_f64();
                     println!("stage {} of {stages} after {seconds:.0} s", i + 1);
@@ -179,12 +183,18 @@ impl Torture {
         }
     }
 
-    /// Dies so many times at random moments, and so many times at each place.
-    fn suffer(&mut self, kills: usize, at_each: usize) {
+    /// Dies so many times at random moments, and its share of so many times at each place.
+    fn suffer(&mut self, kills: usize, at_each: usize, (stage, stages): (usize, usize)) {
         let places = if at_each > 0 { self.places() } else { Vec::new() };
         let mut ways: Vec<Way> = (0..kills).map(|i| self.random_way(i)).collect();
         for place in &places {
-            ways.extend(std::iter::repeat_n(Way::At(place.clone()), at_each));
+            // All stages together come to so many, whatever does not divide evenly: where a place begins
+            // follows from its name, for each stage finds them anew.
+            let name = place.name.bytes();
+            let first = name
+                .fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
+            let mine = (0..at_each).filter(|death| (first + death) % stages == stage).count();
+            ways.extend(std::iter::repeat_n(Way::At(place.clone()), mine));
         }
         self.random.shuffle(&mut ways);
         // First starts come first: they begin with no store.
