@@ -193,7 +193,8 @@ impl Torture {
             let name = place.name.bytes();
             let first = name
                 .fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
-            let mine = (0..at_each).filter(|death| (first + death) % stages == stage).count();
+            let mine =
+                (0..at_each).filter(|death| (first % stages + death) % stages == stage).count();
             ways.extend(std::iter::repeat_n(Way::At(place.clone()), mine));
         }
         self.random.shuffle(&mut ways);
