@@ -22,8 +22,8 @@ const LONGEST: u64 = 256 << 10;
 pub struct Fetcher(Client);
 
 impl Fetcher {
-    /// A fetcher that believes whom `tls` says, if any address needs that, and asks nobody outside of `networks`, if it names any;
-    /// files are of the folder `secrets`.
+    /// A fetcher that believes whom `tls` says, if any address needs that, and asks nobody outside of
+    /// `networks`, if it names any; files are of the folder `secrets`.
     pub fn new(
         (needs_tls, tls): (bool, &Tls),
         networks: &Networks,

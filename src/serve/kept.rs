@@ -233,10 +233,12 @@ impl Entry {
     }
 }
 
-/// All of a request that its answer depends on besides the reader; nothing for one about the past.
+/// All of a request that its answer depends on besides the reader; nothing for one about the past, and for
+/// one that says several times what it accepts: what is chosen then follows from all of them.
 fn key(request: &HttpRequest) -> Option<[&[u8]; 3]> {
     let uri = request.uri().path_and_query()?.as_str();
-    if uri.contains("as_of") {
+    let says = |name| request.headers().get_all(name).count();
+    if uri.contains("as_of") || says(header::ACCEPT) > 1 || says(header::ACCEPT_ENCODING) > 1 {
         return None;
     }
     let head = |name| request.headers().get(name).map_or(&b""[..], |value| value.as_bytes());

@@ -228,3 +228,15 @@ async fn what_is_kept_is_told_to_nobody_who_asks_otherwise_or_elsewhere() {
     let response = call_service(&service, TestRequest::get().uri(VALUE).to_request()).await;
     assert_eq!(response.status().as_u16(), 404);
 }
+
+#[actix_web::test]
+async fn who_says_several_times_what_they_accept_decides_for_nobody_else() {
+    let context = Arc::new(bare());
+    let first = TestRequest::get()
+        .uri(VALUE)
+        .append_header((header::ACCEPT_ENCODING, "identity;q=0.1"))
+        .append_header((header::ACCEPT_ENCODING, "gzip"));
+    assert_eq!(send(&context, first).await.header("content-encoding"), "gzip");
+    let alone = asking(VALUE, &[(header::ACCEPT_ENCODING, "identity;q=0.1")]);
+    assert_eq!(send(&context, alone).await.header("content-encoding"), "");
+}

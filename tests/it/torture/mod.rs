@@ -92,9 +92,16 @@ fn whatever_moment_it_dies_at_nothing_is_lost_and_nothing_counted_twice() {
                     let share = |all: usize| all * (i + 1) / stages - all * i / stages;
                     let mut torture = Torture::new(seed + i as u64);
                     torture.suffer(share(kills), at_each, (i, stages));
+                    // Of each stage by itself: a run that is cut short has told of those that ended.
+                    let deaths: usize = torture.tally.values().map(|(deaths, _)| deaths).sum();
+                    let ways = torture.tally.iter().filter(|(_, (_, missed))| *missed > 0);
+                    let missed: Vec<_> = ways.map(|(name, (_, count))| (name.clone(), *count)).collect();
                     torture.conclude(&told);
                     let seconds = began.elapsed().as_secs_f64();
-                    println!("stage {} of {stages} after {seconds:.0} s", i + 1);
+                    println!(
+                        "stage {} of {stages} after {seconds:.0} s: {deaths} deaths, 0 differences, missed: {missed:?}",
+                        i + 1
+                    );
                 }
             });
         }
