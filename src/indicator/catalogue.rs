@@ -251,6 +251,7 @@ fn define(
         measures: behind.iter().map(|input| input.measure.clone()).collect(),
         contracts: behind.iter().map(|input| input.contract.clone()).collect(),
         dimensions: shared_dimensions(&plan, known),
+        conditions: Vec::new(),
         plan,
         expectation,
     }

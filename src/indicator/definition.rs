@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::indicator::arithmetic::Arithmetic;
+use crate::indicator::narrow::Condition;
 use crate::indicator::reading::Direction;
 use crate::indicator::running::Since;
 use crate::indicator::settings::{
@@ -60,6 +61,8 @@ pub struct Definition {
     /// A short hash of all that decides the value: the calculation, the measures and the components
     /// behind it. Titles, targets and who answers for it are not part of it.
     pub version: String,
+    /// To which records it was narrowed by whoever asks; in the catalogue, none.
+    pub conditions: Vec<Condition>,
     pub(super) plan: Plan,
     pub(super) expectation: Expectation,
 }

@@ -208,12 +208,10 @@ pub fn breakdown(
                 .collect())
         }
         By::Dimension(name) => {
-            let known = &definition.dimensions;
-            let Some(dimension) = known.iter().find(|dimension| dimension.name == name) else {
+            if !definition.dimensions.iter().any(|dimension| dimension.name == name) {
                 return Err(refusal(definition, name));
-            };
-            let texts = world.snapshot.texts.get(&dimension.dictionary).map(AsRef::as_ref);
-            let words = texts.or_else(|| world.words.get(&dimension.dictionary));
+            }
+            let words = definition.words(world, name);
             let slots = Slots::values(world.areas, name, words.map_or(0, Dictionary::len));
             let found = parts(world, definition, period, &slots);
             let rows = found.into_iter().enumerate().filter(|(_, found)| found.occurs);

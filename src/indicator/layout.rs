@@ -6,12 +6,16 @@
 //! amount that is taken at the end of a period belongs to the list in force then: units of a list
 //! that ended before have no value there, and the reason says so.
 
+use std::collections::BTreeSet;
+
 use crate::indicator::definition::{Amount, Definition, Input, Plan};
 use crate::indicator::evaluate::{Place, UNPLACED, World, reading};
+use crate::indicator::narrow::WITHOUT;
 use crate::indicator::points::{Question, points};
 use crate::indicator::reading::{NoValue, Period, Point, Reading, Status};
 use crate::indicator::sum::Slots;
 use crate::model::area::{Areas, List};
+use crate::model::dictionary::Dictionary;
 use crate::model::snapshot::MeasureKind;
 use crate::model::time::Day;
 
@@ -144,13 +148,34 @@ impl Layout {
             Column { slot: place.column(areas, &slots), key, title }
         };
         let columns = places.iter().map(column).collect();
-        let cut = |(bucket, period): (usize, &Period)| Cut {
-            bucket,
-            period: period.clone(),
-            ended: false,
+        Self { sheets: vec![Sheet { slots, periods: uncut(periods), columns }] }
+    }
+
+    /// The province in parts: every period at each value of a dimension that the definition is kept by, and
+    /// at what has none; where it is narrowed to some of them, at these only.
+    pub fn values(
+        world: &World<'_>,
+        definition: &Definition,
+        periods: &[Period],
+        dimension: &str,
+    ) -> Self {
+        let words = definition.words(world, dimension);
+        let slots = Slots::values(world.areas, dimension, words.map_or(0, Dictionary::len));
+        let word = |slot: usize| words.and_then(|words| words.word(slot as u16));
+        let conditions = definition.conditions.iter();
+        let wanted = conditions.clone().find(|condition| condition.dimension == dimension);
+        let is_wanted = |word: Option<&str>| {
+            wanted
+                .is_none_or(|only| only.values.iter().any(|value| value == word.unwrap_or(WITHOUT)))
         };
-        let periods = periods.iter().enumerate().map(cut).collect();
-        Self { sheets: vec![Sheet { slots, periods, columns }] }
+        let columns = (0..slots.width()).map(|slot| (slot, word(slot)));
+        let columns = columns.filter(|(_, word)| is_wanted(*word)).map(|(slot, word)| Column {
+            slot: Some(slot),
+            key: word.map(str::to_owned),
+            title: word.unwrap_or_default().to_owned(),
+        });
+        let columns = columns.collect();
+        Self { sheets: vec![Sheet { slots, periods: uncut(periods), columns }] }
     }
 
     /// The boundaries of each day: every period at the units of a level that are `wanted`, list by
@@ -196,13 +221,21 @@ impl Layout {
         self.sheets.iter().map(|sheet| sheet.periods.len() * sheet.columns.len()).sum()
     }
 
-    /// Reads all cells, period by period; what lies in no unit only where something was counted.
+    /// Reads all cells, period by period; what lies in no unit only where something was counted, and of
+    /// the values of a dimension those of which there is something in any period.
     pub fn cells(&self, world: &World<'_>, definition: &Definition) -> Vec<Cell> {
         let mut cells: Vec<Cell> =
             self.sheets.iter().flat_map(|sheet| sheet.cells(world, definition)).collect();
         cells.sort_by_key(|cell| cell.bucket);
         cells
     }
+}
+
+/// Periods of which no list of communes cuts anything away.
+fn uncut(periods: &[Period]) -> Vec<Cut> {
+    let cut =
+        |(bucket, period): (usize, &Period)| Cut { bucket, period: period.clone(), ended: false };
+    periods.iter().enumerate().map(cut).collect()
 }
 
 impl Sheet {
@@ -216,8 +249,15 @@ impl Sheet {
             .iter()
             .flat_map(|cut| self.columns.iter().map(move |column| (cut, column)));
         let mut cells = Vec::with_capacity(columns.len() * periods.len());
-        for (found, (cut, column)) in points(question, definition).into_iter().zip(places) {
-            if !found.occurs && column.title == UNPLACED {
+        let found = points(question, definition);
+        let occurring = self.slots.by_dimension().then(|| {
+            let slots = found.iter().zip(columns.iter().cycle()).filter(|(found, _)| found.occurs);
+            slots.map(|(_, slot)| *slot).collect::<BTreeSet<_>>()
+        });
+        for (found, (cut, column)) in found.into_iter().zip(places) {
+            let is_absent = !found.occurs && column.title == UNPLACED;
+            let is_unheard = occurring.as_ref().is_some_and(|slots| !slots.contains(&column.slot));
+            if is_absent || is_unheard {
                 continue;
             }
             let mut point = found.point;

@@ -21,7 +21,7 @@ use super::guard::URL_LIMIT;
 use super::past::{self, Reader};
 use super::routes::Operation;
 use super::routes::parameter::{MOMENT_PATTERN, Parameter, Place, Takes};
-use super::{breakdown, respond, routes, series, value};
+use super::{breakdown, filter, respond, routes, series, value};
 use crate::model::schema::At;
 use crate::model::time::Stamp;
 
@@ -150,6 +150,7 @@ impl Query {
         let taken: Vec<&Parameter> =
             self.read.operation().into_iter().flat_map(Operation::parameters).collect();
         let taken = |name: &str| {
+            let name = filter::dimension(name).map_or(name, |_| filter::NAME);
             let known = taken.iter().filter(|known| known.place == Place::Query);
             known
                 .filter(|known| !OF_THE_BATCH.contains(&known.name))

@@ -14,6 +14,7 @@ use super::answer::Answer;
 use super::context::Asked;
 use super::envelope::Envelope;
 use super::error::ApiError;
+use super::filter::narrowed;
 use super::number::Number;
 use super::period::asked_period;
 use super::place::{self, Area, Boundaries, layout_by};
@@ -73,6 +74,7 @@ const COLUMNS: Columns = &[
     ("completeness_ratio", "/completeness_ratio"),
     ("accountable_unit", "^/accountable/unit"),
     ("revision", "^/revision"),
+    ("filter", "^/filter"),
 ];
 
 /// In which order the rows come.
@@ -83,10 +85,10 @@ enum Order {
     Falling,
 }
 
-/// `…/breakdown?by=&period=&boundaries=&as_of=&sort=&limit=`.
+/// `…/breakdown?by=&period=&filter[…]=&boundaries=&as_of=&sort=&limit=`.
 pub(super) fn breakdown(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    let definition = asked.definition()?;
     let query = asked.query()?;
+    let definition = &*narrowed(asked, &query)?;
     let orders = [("key", Order::Key), ("value", Order::Rising), ("-value", Order::Falling)];
     let order = query.one_of("sort", &orders, Order::Key)?;
     let limit = query.count("limit", LIMIT, LIMIT)?;
@@ -144,14 +146,20 @@ fn values(
     let cut = By::Dimension(dimension(definition, by)?);
     let parts = indicator::breakdown(&asked.world(), definition, period, cut)
         .map_err(|error| ApiError::NotApplicable(error.to_string()))?;
-    let found = definition.dimensions.iter().find(|dimension| dimension.name == by);
-    let dictionary = found.map(|dimension| dimension.dictionary.as_str());
+    let dictionary = dictionary(definition, by);
     let row =
         |part: indicator::Row| row(titles(asked, dictionary, &part.key), part.key, &part.point);
     Ok(parts.into_iter().map(row).collect())
 }
 
-fn dimension<'a>(definition: &'a Definition, by: &str) -> Result<&'a str, ApiError> {
+/// Where the titles of a dimension's values come from.
+pub(super) fn dictionary<'a>(definition: &'a Definition, dimension: &str) -> Option<&'a str> {
+    let found = definition.dimensions.iter().find(|found| found.name == dimension);
+    found.map(|found| found.dictionary.as_str())
+}
+
+/// The dimension that `by=` names where it names no level of areas.
+pub(super) fn dimension<'a>(definition: &'a Definition, by: &str) -> Result<&'a str, ApiError> {
     let names = definition.dimensions.iter().map(|dimension| dimension.name.as_str());
     match names.clone().find(|name| *name == by) {
         Some(name) => Ok(name),

@@ -4,10 +4,13 @@
 //! One shape for tile, series and breakdown, so that a reader who has handled one has handled all.
 //! Built from a [`Reading`], which already holds all of it: nothing is added here but names.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::context::Asked;
+use super::filter::{self, Conditions, conditions};
 use super::number::Number;
 use super::past::written;
 use super::place::{AreaOut, Boundaries};
@@ -254,6 +257,9 @@ pub(super) struct Envelope<R> {
     period: PeriodOut,
     area: AreaOut,
     boundaries: Boundaries,
+    /// To which records the figure was narrowed, by dimension; left out where it was not.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    filter: Conditions,
     value: Option<Number>,
     numerator: Option<Number>,
     denominator: Option<Number>,
@@ -311,10 +317,11 @@ impl<R> Envelope<R> {
             title: definition.title.vi.clone(),
             title_en: definition.title.en.clone(),
             unit_of_measure: definition.unit_measure.clone(),
-            links: Links::new(asked, &definition.id, &reading.period.id, (&area, boundaries)),
+            links: Links::new(asked, definition, &reading.period.id, (&area, boundaries)),
             period: PeriodOut::new(&reading.period, reading.closed),
             area,
             boundaries,
+            filter: conditions(definition),
             value: point.value.map(Number),
             numerator: point.numerator.map(Number),
             denominator: point.denominator.map(Number),
@@ -353,13 +360,14 @@ impl Links {
     /// takes them.
     fn new(
         asked: &Asked<'_>,
-        id: &str,
+        definition: &Definition,
         period: &str,
         (area, boundaries): (&AreaOut, Boundaries),
     ) -> Self {
-        let base = format!("/v1/indicators/{id}");
+        let base = format!("/v1/indicators/{}", definition.id);
         let area = super::place::link(area);
-        let rest = format!("{}{}", boundaries.link(), asked.moment_link("&"));
+        let filter = filter::link(&conditions(definition));
+        let rest = format!("{filter}{}{}", boundaries.link(), asked.moment_link("&"));
         // What was learned since: to a moment in the past the address of revisions says it itself.
         let since =
             asked.as_of.map_or_else(String::new, |at| format!("&learned_from={}", written(at)));

@@ -34,9 +34,9 @@ pub(super) fn asked_fill(query: &Query) -> Result<Option<Fill>, ApiError> {
 
 /// Fills the rows of a series, which are in the order of their buckets.
 pub(super) fn fill(asked: &Asked<'_>, rows: &mut [Row], with: Fill) {
-    let mut last: BTreeMap<(Option<String>, Option<String>), Number> = BTreeMap::new();
+    let mut last: BTreeMap<_, Number> = BTreeMap::new();
     for row in rows.iter_mut().filter(|row| row.bucket <= asked.now) {
-        let place = (row.commune.clone(), row.district.clone());
+        let place = (row.commune.clone(), row.district.clone(), row.key.clone());
         if let Some(value) = row.value {
             last.insert(place, value);
         } else if row.reason.is_some_and(may_be_filled) {

@@ -28,6 +28,7 @@ mod events;
 mod exports;
 mod exposition;
 mod fill;
+mod filter;
 mod format;
 mod guard;
 mod health;

@@ -90,7 +90,11 @@ pub(super) fn boundaries(asked: &Asked<'_>, query: &Query) -> Result<Boundaries,
 
 /// Refuses what lies beyond the communes that a key reaches. Whatever slipped through here would be
 /// read as nothing by the evaluation itself.
-fn within_reach(asked: &Asked<'_>, area: &Area, boundaries: Boundaries) -> Result<(), ApiError> {
+pub(super) fn within_reach(
+    asked: &Asked<'_>,
+    area: &Area,
+    boundaries: Boundaries,
+) -> Result<(), ApiError> {
     let Some(within) = asked.context.areas_within() else { return Ok(()) };
     let beyond = |what: &str| {
         let names: Vec<String> =

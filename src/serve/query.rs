@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::error::{ApiError, ParameterError, brief};
+use super::filter;
+use crate::indicator::Condition;
 use crate::model::nearest::nearest;
 
 /// The parameters of one request, decoded.
@@ -18,7 +20,7 @@ impl Query {
         let mut pairs = BTreeMap::new();
         let mut problems = Vec::new();
         for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
-            if !allowed.contains(&name.as_ref()) {
+            if !is_allowed(&name, allowed) {
                 problems.push(unknown(&name, allowed));
             } else if pairs.insert(name.to_string(), value.to_string()).is_some() {
                 problems.push(ParameterError::new(&name, "is given more than once"));
@@ -42,6 +44,16 @@ impl Query {
     /// The value of a filter; a form sends it empty when nothing is chosen.
     pub(super) fn filter(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// What figures are narrowed to, by dimension; what a form sends empty narrows nothing.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = Condition> {
+        self.0.iter().filter(|(_, text)| !text.is_empty()).filter_map(|(name, text)| {
+            Some(Condition {
+                dimension: filter::dimension(name)?.to_owned(),
+                values: text.split(',').map(str::to_owned).collect(),
+            })
+        })
     }
 
     /// One of a list of words.
@@ -90,14 +102,30 @@ pub(super) fn refused<S: AsRef<str>>(
         .into()
 }
 
+/// Filters are a family: one parameter for each dimension.
+fn is_allowed(name: &str, allowed: &[&'static str]) -> bool {
+    match filter::dimension(name) {
+        Some(_) => allowed.contains(&filter::NAME),
+        None => name != filter::NAME && allowed.contains(&name),
+    }
+}
+
 fn unknown(name: &str, allowed: &[&'static str]) -> ParameterError {
+    let name = &*brief(name);
     let nearest = nearest(name, allowed.iter().copied());
     let reason = match (nearest, allowed.is_empty()) {
         (Some(nearest), _) => format!("is unknown; the nearest is '{nearest}'"),
+        (None, false) if allowed.contains(&filter::NAME) => {
+            format!("is unknown; to narrow by a dimension write {}[{name}]", filter::NAME)
+        }
         (None, false) => "is unknown".to_owned(),
         (None, true) => "is unknown; this address takes none".to_owned(),
     };
-    ParameterError::new(name, reason).nearest(nearest).allowing(allowed.iter().copied())
+    let written = |name: &&'static str| match *name {
+        filter::NAME => "filter[dimension]",
+        name => name,
+    };
+    ParameterError::new(name, reason).nearest(nearest).allowing(allowed.iter().map(written))
 }
 
 #[cfg(test)]

@@ -110,9 +110,17 @@ fn csv<'a>(
     writer.into_inner().map_err(|error| broken(&error))
 }
 
-/// A value as a field; several with spaces between, and of what has a code the code.
+/// A value as a field; several with spaces between, of what has a code the code, and named ones as
+/// `name=value,value`.
 fn field(value: &Value) -> String {
     match value {
+        Value::Object(named) if named.values().all(Value::is_array) => {
+            let values = |all: &Value| {
+                all.as_array().into_iter().flatten().map(plain).collect::<Vec<_>>().join(",")
+            };
+            let named = named.iter().map(|(name, all)| format!("{name}={}", values(all)));
+            disarmed(&named.collect::<Vec<_>>().join(" "))
+        }
         Value::Null => String::new(),
         Value::String(text) => disarmed(text),
         Value::Array(values) => disarmed(&values.iter().map(plain).collect::<Vec<_>>().join(" ")),

@@ -7,6 +7,7 @@ use super::answer::Answer;
 use super::context::Asked;
 use super::envelope::{Comparison, Envelope, NoRows};
 use super::error::{ApiError, ParameterError};
+use super::filter::narrowed;
 use super::number::Number;
 use super::period::asked_period;
 use super::place::{Area, Boundaries, area, asked_area, unit};
@@ -48,12 +49,13 @@ const COLUMNS: Columns = &[
     ("accountable_unit", "/accountable/unit"),
     ("as_of", "/as_of"),
     ("revision", "/revision"),
+    ("filter", "/filter"),
 ];
 
-/// `…/value?period=&area=&compare=&boundaries=&as_of=`.
+/// `…/value?period=&area=&filter[…]=&compare=&boundaries=&as_of=`.
 pub(super) fn value(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    let definition = asked.definition()?;
     let query = asked.query()?;
+    let definition = &*narrowed(asked, &query)?;
     let compare = comparisons(&query)?;
     let period = asked_period(asked, definition, &query)?;
     let (area, boundaries) = asked_area(asked, &query)?;

@@ -11,7 +11,8 @@
 //!   everybody could compute from what came and went is hidden where it is small, by hiding what came in that month;
 //! - sums over records about persons: of the province only, as a whole, where their number is told;
 //! - whatever is made of several figures: where each of them is told;
-//! - of records about things: everything, on the same grid of time and places.
+//! - of records about things: everything, on the same grid of time and places;
+//! - of an indicator that was narrowed by whoever asks ([`crate::indicator::narrow`]): nothing.
 //!
 //! Withheld ([`NoValue::Suppressed`]) is not 0 and not missing, and does not tell a small figure from
 //! one that only protects it. What is not offered at all is [`NoValue::NotPublic`].
@@ -73,7 +74,8 @@ impl Patterns {
         (period, is_final): (&Period, bool),
         (slots, column): (&Slots, Option<usize>),
     ) -> Option<NoValue> {
-        if !is_final || !slots.is_of_public(column, world) || months(period).is_none() {
+        let is_offered = slots.is_of_public(column, world) && definition.conditions.is_empty();
+        if !is_final || !is_offered || months(period).is_none() {
             return Some(NoValue::NotPublic);
         }
         self.withheld_within(world, definition, period, column)

@@ -310,6 +310,9 @@ fn parameter(parameter: &Parameter) -> Value {
         "description": said(parameter.says, " · "),
         "schema": schema(parameter)
     });
+    if let Takes::Named = parameter.takes {
+        (written["style"], written["explode"]) = ("deepObject".into(), true.into());
+    }
     if !parameter.example.is_empty() {
         written["example"] = typed(parameter, parameter.example);
     }
@@ -324,6 +327,7 @@ fn schema(parameter: &Parameter) -> Value {
         Takes::Count(most) => json!({"type": "integer", "minimum": 1, "maximum": most}),
         Takes::Number => json!({"type": "integer", "minimum": 0}),
         Takes::Many => json!({"type": "array", "items": {"type": "string"}}),
+        Takes::Named => json!({"type": "object", "additionalProperties": {"type": "string"}}),
     };
     if let Some(default) = parameter.default {
         schema["default"] = typed(parameter, default);
@@ -338,6 +342,7 @@ fn typed(parameter: &Parameter, text: &str) -> Value {
             text.parse::<u64>().map_or_else(|_| text.into(), Value::from)
         }
         Takes::Many => json!([text]),
+        Takes::Named => text.split_once('=').map_or(Value::Null, |(key, text)| json!({key: text})),
         Takes::Text | Takes::Pattern(_) | Takes::Words(_) => text.into(),
     }
 }

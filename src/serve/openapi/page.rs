@@ -112,6 +112,9 @@ fn allowed(parameter: &Parameter) -> Markup {
             Takes::Words(words) => { code { (words.join(", ")) } }
             Takes::Count(most) => { "1 – " (most) }
             Takes::Number => { "0, 1, 2 …" }
+            Takes::Named => {
+                (both("ví dụ", "such as")) " " code { "filter[channel]=online" }
+            }
             Takes::Text | Takes::Pattern(_) | Takes::Many => {
                 @if !parameter.example.is_empty() {
                     (both("ví dụ", "such as")) " " code { (parameter.example) }

@@ -36,6 +36,8 @@ pub(in crate::serve) enum Takes {
     Number,
     /// Text, as often as wanted.
     Many,
+    /// Texts by name, as `name[key]=text`.
+    Named,
 }
 
 /// One parameter.

@@ -14,7 +14,7 @@ use crate::serve::error::{
     UNKNOWN_DIMENSION, UNKNOWN_INDICATOR, VINTAGE_COMPACTED,
 };
 use crate::serve::{
-    batch, boards, breakdown, catalogue, console, dimension, dimensions, exports, lineage,
+    batch, boards, breakdown, catalogue, console, dimension, dimensions, exports, filter, lineage,
     revisions, series, value,
 };
 
@@ -26,6 +26,26 @@ const BY_COMMUNE: Parameter = query(
     None,
     "commune",
     ("Thêm một dòng cho mỗi xã.", "A row for each commune too."),
+);
+const FILTER: Parameter = query(
+    filter::NAME,
+    Takes::Named,
+    None,
+    "channel=online",
+    (
+        "Chỉ những bản ghi này: filter[chiều]=giá trị,giá trị; 'none' là không có giá trị.",
+        "Only these records: filter[dimension]=value,value; 'none' is those without one.",
+    ),
+);
+const BY_SERIES: Parameter = query(
+    "by",
+    Takes::Text,
+    None,
+    "commune",
+    (
+        "Chia theo commune, district hoặc một chiều của chỉ số; không đi cùng `area`.",
+        "By commune, district or one of the indicator's dimensions; not beside `area`.",
+    ),
 );
 const DIMENSION: Parameter = piece(
     "dimension",
@@ -93,8 +113,8 @@ TOLD,
             "One number with all that qualifies it: status, freshness, completeness, target, \
              accountable unit. A missing value is null with a reason, never 0.",
         )
-        .taking(&[&INDICATOR, &PERIOD, &AREA, &COMPARE, &BOUNDARIES, &AS_OF])
-        .refusing(&[&UNKNOWN_INDICATOR])],
+        .taking(&[&INDICATOR, &PERIOD, &AREA, &FILTER, &COMPARE, &BOUNDARIES, &AS_OF])
+        .refusing(&[&UNKNOWN_INDICATOR, &NOT_APPLICABLE])],
     },
     Route {
         path: "/v1/indicators/{id}/series",
@@ -107,9 +127,9 @@ TOLD,
         )
         .called("Chuỗi thời gian", "An indicator over time")
         .saying(
-            "Mỗi khoảng và địa bàn một dòng phẳng. Thời gian: `period`, `last` hoặc `from` và `to`; \
+            "Mỗi khoảng và địa bàn, hoặc giá trị của một chiều, một dòng phẳng. Thời gian: `period`, `last` hoặc `from` và `to`; \
              mặc định 30 ngày gần nhất. Tối đa 10.000 điểm.",
-            "One flat row for each bucket and area. The time is `period`, `last`, or `from` and \
+            "One flat row for each bucket and area, or value of a dimension. The time is `period`, `last`, or `from` and \
              `to`; the last 30 days without any. At most 10,000 points.",
         )
         .taking(&[
@@ -119,8 +139,9 @@ TOLD,
             &TO,
             &STRETCH_PERIOD,
             &LAST_DAYS,
-            &BY_PLACE,
+            &BY_SERIES,
             &AREA,
+            &FILTER,
             &BOUNDARIES,
             &FILL,
             &AS_OF,
@@ -141,7 +162,7 @@ TOLD,
             "Một dòng cho mỗi xã hoặc mỗi giá trị của một chiều; cộng lại đúng bằng toàn tỉnh.",
             "One row for each commune or value of a dimension; together they make up the province.",
         )
-        .taking(&[&INDICATOR, &BY, &PERIOD, &BOUNDARIES, &AS_OF, &SORT, &LIMIT])
+        .taking(&[&INDICATOR, &BY, &PERIOD, &FILTER, &BOUNDARIES, &AS_OF, &SORT, &LIMIT])
         .refusing(&[&UNKNOWN_INDICATOR, &NOT_APPLICABLE])],
     },
     Route {

@@ -12,6 +12,7 @@ mod caching;
 mod console;
 mod custody;
 mod events;
+mod filter;
 mod gallery;
 mod hostile;
 mod intake;

@@ -213,7 +213,9 @@ async fn the_words_and_the_numbers_of_parameters_are_those_that_handlers_take() 
                         assert_eq!(reply.status, status, "{uri}?{name}={count}: {}", reply.text());
                     }
                 }
-                Takes::Text | Takes::Pattern(_) | Takes::Number | Takes::Many => continue,
+                Takes::Text | Takes::Pattern(_) | Takes::Number | Takes::Many | Takes::Named => {
+                    continue;
+                }
             }
             asked += 1;
         }

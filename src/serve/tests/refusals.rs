@@ -10,7 +10,7 @@ use super::world::{Listed, bare, context, quarantined};
 use super::{Reply, get, json, send};
 
 /// A refusal with all the marks of a problem.
-fn problem(reply: &Reply, status: u16, code: &str) -> Value {
+pub(super) fn problem(reply: &Reply, status: u16, code: &str) -> Value {
     assert_eq!(reply.status, status, "{}", reply.text());
     assert_eq!(reply.header("content-type"), "application/problem+json");
     assert_eq!(reply.header("cache-control"), "no-store");
@@ -69,7 +69,8 @@ async fn an_unknown_parameter_is_refused_everywhere_with_the_nearest_name() {
             "reason": "is unknown; the nearest is 'period'",
             "suggestion": "period",
             "allowed": [
-                "period", "area", "compare", "boundaries", "as_of", "format", "bom"
+                "period", "area", "filter[dimension]", "compare", "boundaries", "as_of", "format",
+                "bom"
             ]
         }])
     );
@@ -115,7 +116,7 @@ async fn a_bad_value_is_refused_with_what_is_allowed() {
         (format!("{series}?to=2024-03-01"), "to"),
         (format!("{series}?last=0d"), "last"),
         (format!("{series}?last=5d&period=2024"), "last"),
-        (format!("{series}?by=channel"), "by"),
+        (format!("{series}?by=chanel"), "by"),
         (format!("{series}?by=commune&area=16681"), "by"),
         (format!("{breakdown}?by=chanel"), "by"),
         (format!("{breakdown}?sort=name"), "sort"),
