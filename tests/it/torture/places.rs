@@ -31,12 +31,20 @@ pub(super) struct Place {
     pub(super) name: String,
     pub(super) life: Life,
     passages: u64,
+    /// How often it is passed when there is no store yet.
+    passages_first: u64,
 }
 
 impl Place {
     /// The same place, in a life whose definitions have changed.
     pub(super) fn after_a_change(&self) -> Self {
         Self { life: self.life.max(Life::Changed), ..self.clone() }
+    }
+
+    /// The same place, in a life that begins with no store, if it is passed there.
+    pub(super) fn in_a_first_life(&self) -> Option<Self> {
+        let passages = self.passages_first;
+        (passages > 0).then(|| Self { life: Life::First, passages, ..self.clone() })
     }
 
     /// Up to which passage to die on it: a life that is in a hurry passes it half as often.
@@ -48,10 +56,14 @@ impl Place {
 /// Every place of some recorded lives, each in the life that comes about most easily.
 pub(super) fn found(recorded: &[(Life, String)]) -> Vec<Place> {
     let mut places: BTreeMap<&str, (Life, u64)> = BTreeMap::new();
+    let mut first: BTreeMap<&str, u64> = BTreeMap::new();
     for (life, text) in recorded {
         let mut passages: BTreeMap<&str, u64> = BTreeMap::new();
         text.lines().for_each(|name| *passages.entry(name).or_default() += 1);
         for (name, passages) in passages {
+            if *life == Life::First {
+                first.insert(name, passages);
+            }
             let known = places.entry(name).or_insert((*life, passages));
             if *life < known.0 {
                 *known = (*life, passages);
@@ -62,6 +74,7 @@ pub(super) fn found(recorded: &[(Life, String)]) -> Vec<Place> {
         name: name.to_owned(),
         life,
         passages,
+        passages_first: first.get(name).copied().unwrap_or(0),
     };
     places.into_iter().map(place).collect()
 }
