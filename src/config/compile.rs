@@ -17,6 +17,7 @@ use crate::fold::Plan;
 use crate::indicator::{self, Catalogue, KnownMeasure};
 use crate::model::area::{AreaList, Areas};
 use crate::model::contract::Contract;
+use crate::model::cube::{HOURS, hours};
 use crate::model::declared;
 use crate::model::dictionary::Dictionaries;
 use crate::model::disclosure::DisclosureSettings;
@@ -39,6 +40,9 @@ pub(super) fn folder(options: Options<'_>) -> Result<Config, Vec<Problem>> {
     let mut words = options.words;
     for word in ["false", "true"] {
         words.entry("boolean").intern(word);
+    }
+    for hour in hours() {
+        words.entry(HOURS).intern(&hour);
     }
     let gateway = gateway(&mut files);
     let outbound = gateway.as_ref().map(|read| read.value.outbound.clone()).unwrap_or_default();

@@ -7,14 +7,17 @@
 use std::sync::Arc;
 
 use crate::model::contract::{Contract, Measure as Settings, PropertyType};
-use crate::model::cube::{BIN, BIN_BITS, Dimension, bin, cell};
+use crate::model::cube::{BIN, BIN_BITS, Dimension, HOURS, bin, cell};
 use crate::model::declared;
 use crate::model::dictionary::Dictionaries;
 use crate::model::expr::{Expr, Flaw, Type, parse};
 use crate::model::row::NULL;
 use crate::model::schema::{At, Schema, within};
 use crate::model::snapshot::MeasureKind;
-use crate::model::time::{DAY, LOCAL_OFFSET};
+use crate::model::time::{DAY, HOUR, LOCAL_OFFSET};
+
+/// Bits of a dimension of hours.
+const HOUR_BITS: u32 = 6;
 
 /// The measures of one contract.
 #[derive(Clone, Debug)]
@@ -46,7 +49,15 @@ pub struct MeasurePlan {
     bucket: Bucket,
     only: Option<Expr>,
     parts: Vec<Part>,
+    hour: Option<Hour>,
     area_slot: usize,
+}
+
+/// The hour of the local day at which something happened, as a dimension.
+#[derive(Clone, Copy, Debug)]
+struct Hour {
+    slot: usize,
+    shift: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -154,6 +165,9 @@ impl MeasurePlan {
         for part in &self.parts {
             dimensions |= part.number(row) << part.shift;
         }
+        if let Some(hour) = self.hour {
+            dimensions |= hour.number(row) << hour.shift;
+        }
         let area = row[self.area_slot].max(0) as u16;
         match self.bucket {
             Bucket::At(at) => {
@@ -200,6 +214,22 @@ impl Part {
     }
 }
 
+impl Hour {
+    /// Numbered as [`HOURS`] are.
+    fn number(self, row: &[i64]) -> u32 {
+        match row[self.slot] {
+            NULL => 0,
+            moment => (moment + LOCAL_OFFSET).rem_euclid(DAY).div_euclid(HOUR) as u32 + 1,
+        }
+    }
+}
+
+/// Where one dimension comes from.
+enum By {
+    Part(Part),
+    Hour(Hour),
+}
+
 struct Compiler<'a> {
     schema: &'a Schema,
     words: &'a Dictionaries,
@@ -234,7 +264,7 @@ impl Compiler<'_> {
             return None;
         }
         let before = self.problems.len();
-        let (mut dimensions, parts, bits) = self.dimensions();
+        let (mut dimensions, parts, hour, bits) = self.dimensions();
         let (quantity, decimals) = self.quantity(bits, &mut dimensions);
         let bucket = self.bucket();
         let only =
@@ -269,6 +299,7 @@ impl Compiler<'_> {
             bucket: bucket?,
             only,
             parts,
+            hour,
             area_slot: self.schema.area_slot,
         })
     }
@@ -286,14 +317,17 @@ impl Compiler<'_> {
         self.schema.recipe(names.iter().map(String::as_str))
     }
 
-    fn dimensions(&mut self) -> (Vec<Dimension>, Vec<Part>, u32) {
-        let (mut dimensions, mut parts, mut shift) = (Vec::new(), Vec::new(), 0);
+    fn dimensions(&mut self) -> (Vec<Dimension>, Vec<Part>, Option<Hour>, u32) {
+        let (mut dimensions, mut parts, mut hour, mut shift) = (Vec::new(), Vec::new(), None, 0);
         for (i, name) in self.settings.by.iter().enumerate() {
             match self.dimension(name, shift) {
-                Ok((dimension, part)) => {
+                Ok((dimension, by)) => {
                     shift += dimension.bits;
                     dimensions.push(dimension);
-                    parts.push(part);
+                    match by {
+                        By::Part(part) => parts.push(part),
+                        By::Hour(found) => hour = Some(found),
+                    }
                 }
                 Err(message) => self.problem(&format!(".by.{i}"), message),
             }
@@ -301,10 +335,10 @@ impl Compiler<'_> {
         if shift > 32 - BIN_BITS * u32::from(self.settings.distribution.is_some()) {
             self.problem(".by", "too many dimensions: their values do not fit 32 bits".to_owned());
         }
-        (dimensions, parts, shift)
+        (dimensions, parts, hour, shift)
     }
 
-    fn dimension(&self, name: &str, shift: u32) -> Result<(Dimension, Part), String> {
+    fn dimension(&self, name: &str, shift: u32) -> Result<(Dimension, By), String> {
         let (property, attribute) =
             name.split_once('.').map_or((name, None), |(p, a)| (p, Some(a)));
         let slot = self
@@ -313,6 +347,15 @@ impl Compiler<'_> {
             .ok_or_else(|| format!("there is no property '{property}'"))?;
         let field = &self.schema.fields[slot];
         let (dictionary, table, offset) = match (field.kind, &field.list, attribute) {
+            (PropertyType::Timestamp, _, Some("hour")) => {
+                self.is_of_bucket(name, property)?;
+                let (dictionary, bits) = (HOURS.to_owned(), HOUR_BITS);
+                let dimension = Dimension { name: name.to_owned(), dictionary, shift, bits };
+                return Ok((dimension, By::Hour(Hour { slot, shift })));
+            }
+            (PropertyType::Date, _, Some("hour")) => {
+                return Err(format!("'{property}' is a date, which has no hour"));
+            }
             (PropertyType::Boolean, _, None) => ("boolean".to_owned(), None, 1),
             (PropertyType::Text, _, None) => {
                 (declared::dictionary(&self.schema.name, property), None, 0)
@@ -326,7 +369,8 @@ impl Compiler<'_> {
             }
             _ => {
                 return Err(format!(
-                    "'{name}' is neither a code, nor an attribute of one, nor a text, nor a boolean"
+                    "'{name}' is neither a code, nor an attribute of one, nor a text, nor a boolean, \
+                     nor the hour of a timestamp"
                 ));
             }
         };
@@ -340,8 +384,18 @@ impl Compiler<'_> {
         let bits = (u32::BITS - size.leading_zeros()).next_multiple_of(2);
         Ok((
             Dimension { name: name.to_owned(), dictionary, shift, bits },
-            Part { slot, attribute: table, offset, shift },
+            By::Part(Part { slot, attribute: table, offset, shift }),
         ))
+    }
+
+    /// Only what happened has an hour: that of another property, or of a stock, would pass for it.
+    fn is_of_bucket(&self, name: &str, property: &str) -> Result<(), String> {
+        if self.settings.at.as_deref() == Some(property) {
+            return Ok(());
+        }
+        let at = self.settings.at.as_deref();
+        let at = at.map_or("a stock has none".to_owned(), |at| format!("which is '{at}'"));
+        Err(format!("'{name}' is not the hour of the measure's 'at'; {at}"))
     }
 
     fn quantity(&mut self, shift: u32, dimensions: &mut Vec<Dimension>) -> (Quantity, u8) {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::contract::Contract;
-use crate::model::cube::{Cube, area_of, bin, cell};
+use crate::model::cube::{Cube, HOURS, area_of, bin, cell};
 use crate::model::dictionary::Dictionaries;
 use crate::model::list::CodeList;
 use crate::model::row::EARLIEST_DAY;
@@ -346,6 +346,50 @@ proptest! {
         let fees: i64 = live.iter().map(|one| one.row[4].max(0) * 2).sum();
         prop_assert_eq!(cells(by_name("dossiers.twice")).iter().map(|cell| cell.2).sum::<i64>(), fees);
     }
+}
+
+/// An hour of the local day is a dimension of what happened then; whatever order it comes in, the hours of
+/// a day make up the day.
+#[test]
+fn what_happened_is_kept_by_the_hour_of_the_local_day() {
+    let by = CONTRACT.replace("by: [channel, channel.digital]", "by: [channel, received_at.hour]");
+    let plan = plan_of(&by);
+    let received = plan.measures.iter().position(|m| m.name == "dossiers.received").unwrap();
+    let [channel, hour] = &plan.measures[received].dimensions[..] else { panic!("two dimensions") };
+    assert_eq!((&*hour.name, &*hour.dictionary), ("received_at.hour", HOURS));
+    assert!(channel.shift + channel.bits <= hour.shift, "they do not overlap");
+    let said = |key: u128, second: i64| {
+        let received = moment(3, second);
+        Said { key, row: [1, 1, NULL, NULL, NULL, NULL, received, moment(20, 0)], retracted: false }
+    };
+    // Local midnight is 17:00 of the day before.
+    let moments = [(1, -7 * 3600), (2, -7 * 3600 - 1), (3, 0), (4, 3599), (5, 17 * 3600 - 1)];
+    let said: Vec<Said> = moments.into_iter().map(|(key, second)| said(key, second)).collect();
+    let (_, cubes) = folded(&plan, &[said]);
+    let found: Vec<_> = cells(&cubes[received])
+        .into_iter()
+        .map(|(day, key, count)| (day - moment(3, 0).div_euclid(DAY) as i32, hour.of(key), count))
+        .collect();
+    assert_eq!(found, [(-1, 24, 1), (0, 1, 1), (0, 8, 2), (0, 24, 1)]);
+    for (by, problem) in [
+        ("due_at.hour", "is not the hour of the measure's 'at'; which is 'received_at'"),
+        ("fee.hour", "nor the hour of a timestamp"),
+    ] {
+        let text = CONTRACT.replace("by: [channel, channel.digital]", &format!("by: [{by}]"));
+        assert!(problems(&text).contains(problem), "{by}: {}", problems(&text));
+    }
+    let stock = CONTRACT.replace("by: [channel]}", "by: [due_at.hour]}");
+    assert!(problems(&stock).contains("a stock has none"), "{}", problems(&stock));
+}
+
+fn problems(text: &str) -> String {
+    let contract: Contract = serde_saphyr::from_str(text).unwrap();
+    let mut words = Dictionaries::default();
+    let list = CodeList::read("channel", "code,vi,en\nonline,a,a\n", &mut words).unwrap();
+    let lists = Lists::from([("channel".to_owned(), Arc::new(list))]);
+    let schema = Arc::new(Schema::compile(&contract, &lists, &words).unwrap());
+    let found = Plan::compile(&contract, &schema, &words).unwrap_err();
+    found.into_iter().map(|(_, message)| message).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -24,7 +24,7 @@ impl Covered {
     fn holds(self, period: &Period) -> bool {
         // A running total that has not begun yet is of no days at all.
         let has_days = period.first < period.end;
-        has_days && period.first.start() <= self.through && period.end > self.first
+        has_days && period.starts() <= self.through && period.end > self.first
     }
 }
 

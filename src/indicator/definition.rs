@@ -145,6 +145,8 @@ pub(super) struct Input {
     pub(super) over_days: bool,
     /// It is a part of a running total: what happens on a day counts for later periods too.
     pub(super) is_running: bool,
+    /// Its measure is kept by the hour of the moment at which things happen.
+    pub(super) by_hour: bool,
     /// The input in words.
     pub(super) text: String,
 }
@@ -229,6 +231,13 @@ impl Definition {
             | Plan::Derived { .. } => &[],
         };
         components.iter().map(|component| component.indicator.as_str())
+    }
+
+    /// Whether it can be read by the hour: all its measures are of what happens, and kept by the hour.
+    pub fn is_hourly(&self) -> bool {
+        let is_known = |input: &Input| input.by_hour && input.kind != MeasureKind::Stock;
+        let is_plain = !self.is_running() && self.plan.components().is_empty();
+        is_plain && self.plan.inputs().all(is_known)
     }
 
     /// Whether it is a running total.

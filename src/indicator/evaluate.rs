@@ -160,7 +160,7 @@ pub(super) fn reading(
     Reading {
         indicator: definition.id.clone(),
         period: period.clone(),
-        closed: period.end.start() <= world.now,
+        closed: period.ends() <= world.now,
         area: area.to_owned(),
         freshness: quality::freshness(world, definition),
         completeness: if is_seen && is_told {

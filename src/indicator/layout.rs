@@ -126,7 +126,7 @@ pub fn cut(period: &Period, list: &List, today: Day) -> Option<(Period, bool)> {
         (period.first.max(list.from), list.until.map_or(period.end, |until| until.min(period.end)));
     let begun = first <= today || first == period.first;
     let ended = end < period.end && end <= today;
-    (first < end && begun).then(|| (Period { id: period.id.clone(), first, end }, ended))
+    (first < end && begun).then(|| (Period { first, end, ..period.clone() }, ended))
 }
 
 impl Layout {

@@ -73,6 +73,9 @@ pub(super) fn points(question: Question<'_>, definition: &Definition) -> Vec<Fou
     if !rebuilding(world, definition).is_empty() {
         return vec![unreadable(NoValue::Rebuilding); periods.len() * columns.len()];
     }
+    if periods.iter().any(|period| period.hour.is_some()) && !definition.is_hourly() {
+        return vec![unreadable(NoValue::NotReported); periods.len() * columns.len()];
+    }
     let asked = periods;
     // A running total is asked for a longer stretch than the period at whose end it stands.
     let stretches = definition.stretches(world, periods);
@@ -85,7 +88,7 @@ pub(super) fn points(question: Question<'_>, definition: &Definition) -> Vec<Fou
     let mut found = Vec::with_capacity(raw.len());
     let mut raw = raw.into_iter();
     for (i, period) in periods.iter().enumerate() {
-        let end = period.end.start();
+        let end = period.ends();
         let is_final = end <= world.now
             && settled.is_some_and(|through| through >= end)
             && is_published(world, definition, end);

@@ -102,8 +102,7 @@ pub(super) fn is_published(world: &World<'_>, definition: &Definition, end: Stam
 /// there is none, or where one does not go that far.
 pub fn final_at(world: &World<'_>, definition: &Definition, period: &Period) -> Option<Stamp> {
     let facts = definition.contracts.iter().filter_map(|contract| world.contracts.get(contract));
-    let all: Result<Vec<_>, ()> =
-        facts.map(|facts| facts.published_at(period.end.start())).collect();
+    let all: Result<Vec<_>, ()> = facts.map(|facts| facts.published_at(period.ends())).collect();
     all.ok()?.into_iter().flatten().max()
 }
 
@@ -223,7 +222,9 @@ impl Completion {
         slots: &Slots,
     ) -> Self {
         let coverage = Coverage::of(&definition.contracts, world.snapshot);
-        let when = (periods, &coverage);
+        // Who is to report does so by the day, however finely a value is read.
+        let whole: Vec<Period> = periods.iter().map(Period::of_days).collect();
+        let when = (&*whole, &coverage);
         match &definition.expectation {
             Expectation::Period => {
                 let through = least_through(&definition.contracts, world.snapshot);
@@ -337,8 +338,8 @@ fn elapsed(
     (first, through): (Option<Day>, Option<Stamp>),
     now: Stamp,
 ) -> (i64, i64) {
-    let start = period.first.start().0;
-    let until = period.end.start().0.min(now.0);
+    let start = period.starts().0;
+    let until = period.ends().0.min(now.0);
     let covered = through.map_or(start, |through| through.0.min(until));
     let known = first.map_or(start, |first| first.start().0.max(start));
     ((until - start).max(0), (covered - known).max(0))

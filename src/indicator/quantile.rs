@@ -47,7 +47,9 @@ impl Quantiles {
             entries.clear();
             for day in period.first.max(first).0..period.end.min(last.plus(1)).0 {
                 pass.each(pass.cube.day(Day(day)), |slot, key, count| {
-                    entries.push((slot as u32, bins.of(key), count));
+                    if period.hour.is_none() || pass.hour(key) == period.hour {
+                        entries.push((slot as u32, bins.of(key), count));
+                    }
                 });
             }
             entries.sort_unstable_by_key(|(slot, bin, _)| (*slot, *bin));

@@ -78,10 +78,10 @@ pub struct Carried {
     pub from: String,
 }
 
-/// A period of local days, half-open.
+/// A period of local days, half-open, or one hour of a day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Period {
-    /// As asked for and answered: `2024`, `2024-Q1`, `2024-03`, `2024-W13`, `2024-03-31`.
+    /// As asked for and answered: `2024`, `2024-Q1`, `2024-03`, `2024-W13`, `2024-03-31`, `2024-03-31T08`.
     pub id: String,
     /// Its first day.
     #[serde(skip)]
@@ -89,6 +89,9 @@ pub struct Period {
     /// The first day after it.
     #[serde(skip)]
     pub end: Day,
+    /// The one hour of its one day that it is, 0 to 23; nothing for whole days.
+    #[serde(skip)]
+    pub hour: Option<u8>,
 }
 
 /// How fresh the data behind a value are, by both clocks.

@@ -23,7 +23,7 @@ use crate::model::area::Areas;
 use crate::model::cube::{cell, day_of};
 use crate::model::revision::Cause;
 use crate::model::snapshot::MeasureKind;
-use crate::model::time::Stamp;
+use crate::model::time::{HOUR, Stamp};
 
 /// How a cell changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -127,7 +127,7 @@ pub fn revisions(old: Moment<'_>, new: Moment<'_>, traces: &Traces) -> (Vec<Revi
         let mut evidence = traces.of(at.bucket, at.key.as_deref());
         standing.add(at.key.as_deref(), &mut evidence.causes);
         if evidence.causes.is_empty() {
-            let over = at.period.end.start() <= old.world.now;
+            let over = at.period.ends() <= old.world.now;
             let late = over && change == Change::Added;
             evidence.causes.insert(if late { Cause::Late } else { Cause::Arrived });
         }
@@ -276,7 +276,9 @@ impl Traces {
                 let width = sheet.columns.len();
                 let marks = if stock { carried } else { own };
                 pass.each(lesson.changes, |slot, key, _| {
-                    let Some(row) = row(sheet, day_of(key), stock) else { return };
+                    let hour = i64::from(pass.hour(key).unwrap_or(0));
+                    let moment = Stamp(day_of(key).start().0 + HOUR * hour);
+                    let Some(row) = row(sheet, moment, stock) else { return };
                     let column = by_slot.get(slot).copied().flatten();
                     for column in column.into_iter().chain(*whole) {
                         marks[row * width + column].merge(mark);
@@ -334,11 +336,11 @@ impl SheetTraces {
     }
 }
 
-/// The first period of a sheet that a change of `day` reaches.
-fn row(sheet: &Sheet, day: crate::model::time::Day, stock: bool) -> Option<usize> {
-    let row = sheet.periods.partition_point(|cut| cut.period.end <= day);
+/// The first period of a sheet that a change of a day, or of an hour that begins then, reaches.
+fn row(sheet: &Sheet, moment: Stamp, stock: bool) -> Option<usize> {
+    let row = sheet.periods.partition_point(|cut| cut.period.ends() <= moment);
     let found = sheet.periods.get(row)?;
-    (stock || found.period.first <= day).then_some(row)
+    (stock || found.period.starts() <= moment).then_some(row)
 }
 
 /// All inputs behind a definition, through all components.

@@ -60,7 +60,7 @@ impl Definition {
         let Plan::Running { since, .. } = &self.plan else { return Cow::Borrowed(period) };
         // A period before the beginning stays what it is, and is of nothing.
         let first = since.first(day_of_judgement(world, period)).min(period.end);
-        Cow::Owned(Period { id: period.id.clone(), first, end: period.end })
+        Cow::Owned(Period { first, ..period.clone() })
     }
 
     /// The same for several periods at once.

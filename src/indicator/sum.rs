@@ -9,7 +9,7 @@ use crate::indicator::definition::{Amount, Input};
 use crate::indicator::evaluate::World;
 use crate::indicator::reading::Period;
 use crate::model::area::{Areas, List, MAX_AREAS};
-use crate::model::cube::{Cube, Dimension, area_of};
+use crate::model::cube::{Cube, Dimension, HOURS, area_of};
 use crate::model::snapshot::{Measure, MeasureKind, Snapshot};
 use crate::model::time::Day;
 
@@ -220,7 +220,7 @@ impl Sums {
         slots: &Slots,
         today: Day,
     ) -> Self {
-        if periods.windows(2).any(|pair| pair[0].end > pair[1].first) {
+        if periods.windows(2).any(|pair| pair[0].ends() > pair[1].starts()) {
             return Self::overlapping(amount, snapshot, periods, slots, today);
         }
         let mut sums = Self { table: vec![0; periods.len() * slots.width], width: slots.width };
@@ -253,7 +253,8 @@ impl Sums {
             periods.iter().flat_map(|period| [period.first, period.end]).collect();
         bounds.sort_unstable();
         bounds.dedup();
-        let piece = |pair: &[Day]| Period { id: String::new(), first: pair[0], end: pair[1] };
+        let piece =
+            |pair: &[Day]| Period { id: String::new(), first: pair[0], end: pair[1], hour: None };
         let pieces: Vec<Period> = bounds.windows(2).map(piece).collect();
         let place = |day: Day| bounds.partition_point(|bound| *bound < day);
         let width = slots.width;
@@ -293,7 +294,15 @@ impl Sums {
         for (i, period) in periods.iter().enumerate() {
             let row = self.row(i);
             for day in period.first.max(first).0..period.end.min(last.plus(1)).0 {
-                pass.add(pass.cube.day(Day(day)), pass.factor, row);
+                let cells = pass.cube.day(Day(day));
+                match period.hour {
+                    None => pass.add(cells, pass.factor, row),
+                    Some(hour) => pass.each(cells, |slot, key, value| {
+                        if pass.hour(key) == Some(hour) {
+                            row[slot] += i128::from(value) * pass.factor;
+                        }
+                    }),
+                }
             }
         }
     }
@@ -348,6 +357,8 @@ pub(super) struct Pass<'a> {
     filter: Filter,
     slots: &'a Slots,
     dimension: Option<&'a Dimension>,
+    /// The dimension of hours, where the measure is kept by them.
+    hours: Option<&'a Dimension>,
     factor: i128,
 }
 
@@ -360,7 +371,13 @@ impl<'a> Pass<'a> {
             None => None,
         };
         let filter = Filter::new(input, measure)?;
-        Some(Self { cube: &measure.cube, filter, slots, dimension, factor: 1 })
+        let hours = measure.dimensions.iter().find(|found| found.dictionary == HOURS);
+        Some(Self { cube: &measure.cube, filter, slots, dimension, hours, factor: 1 })
+    }
+
+    /// The hour of the day that a cell is of, where that is known.
+    pub(super) fn hour(&self, key: u64) -> Option<u8> {
+        self.hours?.of(key).checked_sub(1).map(|hour| hour as u8)
     }
 
     fn add(&self, cells: &[(u64, i64)], factor: i128, row: &mut [i128]) {

@@ -313,7 +313,8 @@ pub struct Measure {
     /// Only records for which this holds.
     #[serde(default, rename = "where")]
     pub only: Option<String>,
-    /// The dimensions it is kept by: code properties, their attributes, booleans.
+    /// The dimensions it is kept by: code properties, their attributes, texts, booleans, and the hour of
+    /// `at` (`started_at.hour`), with which its indicators can be read by the hour.
     #[serde(default)]
     pub by: Vec<String>,
 }

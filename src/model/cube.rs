@@ -18,6 +18,14 @@ const BLOCK: i32 = 32;
 /// The dimension name under which a distribution keeps its bins.
 pub const BIN: &str = "bin";
 
+/// The dictionary of the hours of a local day, `00` to `23`, numbered from 1 in this order.
+pub const HOURS: &str = "hour";
+
+/// The words of [`HOURS`].
+pub fn hours() -> impl Iterator<Item = String> {
+    (0..24).map(|hour| format!("{hour:02}"))
+}
+
 /// A dimension of a measure and the bits it takes in a cell's key.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Dimension {

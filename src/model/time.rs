@@ -14,6 +14,9 @@ pub const LOCAL_OFFSET: i64 = 7 * 3600;
 /// Seconds in a day.
 pub const DAY: i64 = 86_400;
 
+/// Seconds in an hour.
+pub const HOUR: i64 = 3_600;
+
 /// A moment: whole seconds since 1970-01-01T00:00:00Z. Serialised as RFC 3339 with +07:00.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp(pub i64);

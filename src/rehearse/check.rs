@@ -12,7 +12,7 @@ use super::sample::Sample;
 use super::show;
 use crate::config::{CheckedSource, CheckedStream, Config};
 use crate::decode::Format;
-use crate::indicator::{Extent, Period};
+use crate::indicator::{Extent, Grain, Period};
 use crate::model::declared::TEXT;
 use crate::model::nearest::nearest;
 use crate::model::schema::{At, Schema};
@@ -262,8 +262,13 @@ impl<'c> Check<'c, '_> {
             let message = format!("there is no indicator '{name}'{}", hint(name, names));
             return self.problem(&format!("{at}.indicator"), message);
         };
-        if let Err(message) = Period::parse(&reading.period.0, now.day(), Extent::default()) {
-            self.problem(&format!("{at}.period"), message);
+        match Period::parse(&reading.period.0, now.day(), Extent::default()) {
+            Err(message) => self.problem(&format!("{at}.period"), message),
+            Ok(period) if period.grain() == Grain::Hour && !definition.is_hourly() => {
+                let message = format!("'{name}' is not kept by the hour");
+                self.problem(&format!("{at}.period"), message);
+            }
+            Ok(_) => {}
         }
         if let Some(area) = &reading.area
             && self.config.areas.current_by_code(&area.0).is_none()

@@ -24,6 +24,7 @@ use super::value::Spot;
 use crate::indicator::layout::Cell;
 use crate::indicator::reading::{Carried, NoValue, Status};
 use crate::indicator::{self, By, Definition, Level, Period, Point};
+use crate::model::cube::HOURS;
 use crate::model::text::Bilingual;
 use crate::model::time::Day;
 
@@ -175,6 +176,7 @@ pub(super) fn titles(asked: &Asked<'_>, dictionary: Option<&str>, key: &str) -> 
     match (dictionary, key) {
         (Some("boolean"), "true") => Bilingual { vi: "Có".to_owned(), en: "Yes".to_owned() },
         (Some("boolean"), _) => Bilingual { vi: "Không".to_owned(), en: "No".to_owned() },
+        (Some(HOURS), hour) => Bilingual { vi: format!("{hour} giờ"), en: format!("{hour}:00") },
         (Some(name), _) => code_title(asked, name.trim_start_matches("list:"), key),
         (None, _) => Bilingual::same(key),
     }

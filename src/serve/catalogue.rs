@@ -20,7 +20,7 @@ use crate::indicator::definition::CompletenessKind;
 use crate::indicator::reading::Direction;
 use crate::indicator::settings::Kind;
 use crate::indicator::target::{self, Thresholds};
-use crate::indicator::{Definition, quality};
+use crate::indicator::{Definition, Grain, quality};
 use crate::model::nearest::nearest;
 use crate::model::time::{Day, Stamp};
 
@@ -58,6 +58,7 @@ const COLUMNS: Columns = &[
     ("unit_of_measure", "/unit_of_measure"),
     ("direction", "/direction"),
     ("dimensions", "/dimensions"),
+    ("finest_grain", "/finest_grain"),
     ("measures", "/measures"),
     ("sources", "/sources"),
     ("accountable_unit", "/accountable/unit"),
@@ -86,6 +87,8 @@ pub(super) struct Entry<'a> {
     targets: Vec<Target>,
     completeness_of: CompletenessKind,
     dimensions: Vec<&'a str>,
+    /// The shortest periods that it can be read by.
+    finest_grain: &'static str,
     measures: Vec<&'a str>,
     contracts: Vec<&'a str>,
     sources: Vec<&'a str>,
@@ -287,6 +290,7 @@ fn entry<'a>(asked: &'a Asked<'_>, definition: &'a Definition) -> Entry<'a> {
         targets: definition.targets.iter().map(Target::of).collect(),
         completeness_of: definition.completeness,
         dimensions: definition.dimensions.iter().map(|dimension| dimension.name.as_str()).collect(),
+        finest_grain: if definition.is_hourly() { Grain::Hour } else { Grain::Day }.as_str(),
         measures: definition.measures.iter().map(String::as_str).collect(),
         contracts: definition.contracts.iter().map(String::as_str).collect(),
         sources: sources_of(asked, definition),

@@ -138,7 +138,7 @@ impl AccountableOut {
 
 impl PeriodOut {
     pub(super) fn new(period: &Period, closed: bool) -> Self {
-        let (start, end) = (period.first.start(), period.end.start());
+        let (start, end) = (period.starts(), period.ends());
         Self { id: period.id.clone(), start, end, closed }
     }
 }

@@ -15,15 +15,33 @@ use crate::model::time::Day;
 pub(super) const POINTS: usize = 10_000;
 
 /// What `period=` may look like.
-const EXAMPLES: [&str; 7] =
-    ["2024", "2024-Q1", "2024-03", "2024-W13", "2024-03-31", "latest", "latest_closed"];
+const EXAMPLES: [&str; 8] = [
+    "2024",
+    "2024-Q1",
+    "2024-03",
+    "2024-W13",
+    "2024-03-31",
+    "2024-03-31T08",
+    "latest",
+    "latest_closed",
+];
 
-/// The same as a pattern, for the reference; whether such a day exists is another question.
-pub(super) const PERIODS: &str = concat!(
-    "^((20[0-9]{2}|21[0-6][0-9])(-Q[1-4]|-W(0[1-9]|[1-4][0-9]|5[0-2])|-(0[1-9]|1[0-2]))?|",
-    day!(),
-    "|latest|latest_closed)$"
-);
+macro_rules! periods {
+    ($hours:literal) => {
+        concat!(
+            "^((20[0-9]{2}|21[0-6][0-9])(-Q[1-4]|-W(0[1-9]|[1-4][0-9]|5[0-2])|-(0[1-9]|1[0-2]))?|",
+            day!(),
+            $hours,
+            "|latest|latest_closed)$"
+        )
+    };
+}
+
+/// The same as a pattern, for the reference.
+pub(super) const PERIODS: &str = periods!("(T([01][0-9]|2[0-3]))?");
+
+/// The same where all periods are of whole days.
+pub(super) const PERIODS_OF_DAYS: &str = periods!("");
 
 /// What `last=` may look like.
 pub(super) const LAST: &str = "^[1-9][0-9]{0,3}[dwmy]$";
@@ -53,10 +71,24 @@ pub(super) fn named_period(
         return Ok(newest(asked, definition));
     }
     let extent = quality::extent(&asked.world(), definition);
-    Period::parse(&brief(text), asked.now.day(), extent).map_err(|_| {
+    let period = Period::parse(&brief(text), asked.now.day(), extent).map_err(|_| {
         let reason = format!("has the value '{}', which is not a period", brief(text));
-        ParameterError::new("period", reason).allowing(EXAMPLES).into()
-    })
+        ApiError::from(ParameterError::new("period", reason).allowing(EXAMPLES))
+    })?;
+    check_grain(definition, period.grain())?;
+    Ok(period)
+}
+
+/// Refuses hours of an indicator that knows days only.
+fn check_grain(definition: &Definition, grain: Grain) -> Result<(), ApiError> {
+    if grain != Grain::Hour || definition.is_hourly() {
+        return Ok(());
+    }
+    let detail = format!(
+        "Indicator '{}' is not kept by the hour; ask for days. `finest_grain` in the catalogue tells which are.",
+        definition.id
+    );
+    Err(ApiError::NotApplicable(detail))
 }
 
 /// The newest day of the last month that has a value; what is reported in the morning has none yet.
@@ -91,6 +123,7 @@ pub(super) fn asked_stretch(
     query: &Query,
 ) -> Result<Stretch, ApiError> {
     let grain = query.one_of("grain", &Grain::ALL.map(|g| (g.as_str(), g)), Grain::Day)?;
+    check_grain(definition, grain)?;
     let (first, end) = days(asked, definition, query)?;
     let first = Period::containing(first, grain).first;
     let end = Period::containing(end.plus(-1), grain).end;

@@ -361,7 +361,7 @@ fn item(revision: Revision, level: Level) -> Item {
     };
     let (first, last) = revision.evidence.learned.unzip();
     Item {
-        bucket: revision.period.first.start(),
+        bucket: revision.period.starts(),
         first: revision.period.first,
         period: revision.period.id,
         title: (!revision.title.is_empty()).then(|| title(&revision.title).vi),

@@ -26,7 +26,7 @@ use super::table::Columns;
 use super::value::Spot;
 use crate::indicator::layout::Cell;
 use crate::indicator::reading::{Carried, NoValue, Status};
-use crate::indicator::{Definition, Layout, Level, Period, Reading};
+use crate::indicator::{Definition, Grain, Layout, Level, Period, Reading};
 use crate::model::time::{Day, Stamp};
 
 /// One bucket of one area.
@@ -243,7 +243,12 @@ fn last(
     (stretch, periods): (&Stretch, &[Period]),
     (area, boundaries): (&Area, Boundaries),
 ) -> Result<(Reading, AreaOut), ApiError> {
-    let end = Period::containing(stretch.end.plus(-1), stretch.grain);
+    let end = match stretch.grain {
+        // Of a day that is not over, the hours to come are not its end.
+        Grain::Hour => periods.iter().rev().find(|period| period.starts() <= asked.now).cloned(),
+        _ => None,
+    };
+    let end = end.unwrap_or_else(|| Period::containing(stretch.end.plus(-1), stretch.grain));
     let mut refusal = None;
     for period in std::iter::once(&end).chain(periods.iter().rev()) {
         match Spot::of(asked, area, boundaries, period) {
@@ -267,7 +272,7 @@ fn row(
     let Cell { period, key, point, .. } = cell;
     let reported = boundaries == Boundaries::AsReported;
     let mut row = Row {
-        bucket: period.first.start(),
+        bucket: period.starts(),
         from: reported.then_some(period.first),
         to: reported.then_some(period.end),
         period: period.id,

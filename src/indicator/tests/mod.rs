@@ -6,6 +6,7 @@
 mod carry;
 mod catalogue;
 mod disclosure;
+mod hours;
 mod narrow;
 mod nulls;
 mod places;

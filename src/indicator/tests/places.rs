@@ -217,7 +217,7 @@ proptest! {
     fn sums_agree_with_adding_up_by_hand(cells in cells(), length in 1..20_i32, from in 0..20_i32) {
         let fixture = random(&cells);
         let first = day("2024-03-25").plus(from);
-        let when = super::Period { id: "test".to_owned(), first, end: first.plus(length) };
+        let when = super::Period { id: "test".to_owned(), first, end: first.plus(length), hour: None };
         let (today, start) = (fixture.now.day(), day("2024-03-25"));
         let inside = |area: usize| AREAS[area].starts_with("00001") || AREAS[area] == "00011@old";
         let mine = || cells.iter().filter(|cell| inside(cell.1));

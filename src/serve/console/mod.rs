@@ -83,11 +83,13 @@ fn chosen_period(asked: &Asked<'_>, query: &Query, choices: &[Choice]) -> Result
     // In the first days of a month the month before says more than a few hours of this one.
     let settled = Period::containing(asked.now.day().plus(-4), Grain::Month).id;
     let chosen = query.get("period").unwrap_or(&settled);
-    Period::parse(&brief(chosen), asked.now.day(), Extent::default()).map_err(|_| {
-        let ids = choices.iter().map(|choice| choice.id.as_str());
-        ParameterError::new("period", "is not a period").allowing(ids)
-    })?;
-    Ok(chosen.to_owned())
+    let period = Period::parse(&brief(chosen), asked.now.day(), Extent::default());
+    // Most of the page knows no hours.
+    if period.is_ok_and(|period| period.grain() > Grain::Hour) {
+        return Ok(chosen.to_owned());
+    }
+    let ids = choices.iter().map(|choice| choice.id.as_str());
+    Err(ParameterError::new("period", "is not a period").allowing(ids).into())
 }
 
 /// A period offered at the top of the page.

@@ -138,12 +138,12 @@ pub(in crate::serve) fn help(definition: &Definition, scope: Scope) -> String {
 /// The series that fit all matchers.
 pub(super) fn choose<'a>(asked: &'a Asked<'_>, matchers: &[Matcher]) -> Vec<Chosen<'a>> {
     let about_grain = matchers.iter().any(|matcher| matcher.label == "grain");
-    let grains = if about_grain { &Grain::ALL[..] } else { &Grain::ALL[..1] };
+    let grains = if about_grain { &Grain::OF_DAYS[..] } else { &Grain::OF_DAYS[..1] };
     let places = all_of_today(&asked.world());
     let is_whole = asked.context.areas_within().is_none();
     let mut chosen = Vec::new();
     for family in families(asked) {
-        let grains = if family.what == What::Target { &Grain::ALL[..1] } else { grains };
+        let grains = if family.what == What::Target { &Grain::OF_DAYS[..1] } else { grains };
         for grain in grains {
             let labels = family.labels(*grain);
             let of = |name: &str| labels.get(name).map_or("", String::as_str);

@@ -205,7 +205,7 @@ impl<'a> Reader<'a> {
 /// The fewest days of a bucket.
 const fn bucket_days(grain: Grain) -> i64 {
     match grain {
-        Grain::Day => 1,
+        Grain::Hour | Grain::Day => 1,
         Grain::Week => 7,
         Grain::Month => 28,
         Grain::Quarter => 90,

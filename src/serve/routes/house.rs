@@ -4,11 +4,11 @@ use actix_web::web;
 
 use super::door::{AUDIT, GATEWAY_METRICS, HEALTH, ONESELF, PAGES, RECORD_PAGES, SAMPLES, TOLD};
 use super::parameter::{
-    ACTION, AS_OF, ASSET, ASSET_VERSION, CURSOR, INDICATOR, PAGE_LIMIT, PERIOD, PROBLEM_CODE,
-    VERBOSE,
+    ACTION, AS_OF, ASSET, ASSET_VERSION, CURSOR, INDICATOR, PAGE_LIMIT, PERIOD, PERIOD_OF_DAYS,
+    PROBLEM_CODE, VERBOSE,
 };
 use super::{Content, Operation, Route, Serves, Tag, shape};
-use crate::serve::error::{NOT_READY, UNKNOWN_INDICATOR, UNKNOWN_PATH};
+use crate::serve::error::{NOT_APPLICABLE, NOT_READY, UNKNOWN_INDICATOR, UNKNOWN_PATH};
 use crate::serve::openapi::{self, shapes};
 use crate::serve::prometheus::subset;
 use crate::serve::{audit, console, exposition, health, me};
@@ -174,7 +174,7 @@ pub(super) const ROUTES: &[Route] = &[
             PAGE,
         )
         .called("Trang đầu", "The first page")
-        .taking(&[&PERIOD])],
+        .taking(&[&PERIOD_OF_DAYS])],
     },
     Route {
         path: "/indicators/{id}",
@@ -187,7 +187,7 @@ pub(super) const ROUTES: &[Route] = &[
         )
         .called("Trang của một chỉ số", "The page of an indicator")
         .taking(&[&INDICATOR, &PERIOD, &AS_OF])
-        .refusing(&[&UNKNOWN_INDICATOR])],
+        .refusing(&[&UNKNOWN_INDICATOR, &NOT_APPLICABLE])],
     },
     Route {
         path: "/quarantine",

@@ -5,7 +5,7 @@
 
 use crate::indicator::Grain;
 use crate::model::audit::Action;
-use crate::serve::period::{LAST, PERIODS};
+use crate::serve::period::{LAST, PERIODS, PERIODS_OF_DAYS};
 
 /// Words that are written here.
 type Text = &'static str;
@@ -171,10 +171,13 @@ pub(super) const PERIOD: Parameter = query(
     Some("latest"),
     "2024-03",
     (
-        "Kỳ: 2024, 2024-Q1, 2024-03, 2024-W13, 2024-03-31, latest hoặc latest_closed.",
-        "The period: 2024, 2024-Q1, 2024-03, 2024-W13, 2024-03-31, latest or latest_closed.",
+        "Kỳ: 2024, 2024-Q1, 2024-03, 2024-W13, 2024-03-31, 2024-03-31T08, latest hoặc latest_closed.",
+        "The period: 2024, 2024-Q1, 2024-03, 2024-W13, 2024-03-31, 2024-03-31T08, latest or latest_closed.",
     ),
 );
+/// The period of a page about many indicators.
+pub(super) const PERIOD_OF_DAYS: Parameter =
+    Parameter { takes: Takes::Pattern(PERIODS_OF_DAYS), ..PERIOD };
 /// The period of a stretch, which stands in place of `from` and `last`.
 pub(super) const STRETCH_PERIOD: Parameter = Parameter { default: None, ..PERIOD };
 pub(super) const FROM: Parameter =
@@ -204,7 +207,10 @@ pub(super) const GRAIN: Parameter = query(
     Takes::Words(&GRAINS),
     Some("day"),
     "month",
-    ("Độ dài của mỗi khoảng, theo giờ địa phương.", "The length of a bucket, cut in local days."),
+    (
+        "Độ dài của mỗi khoảng, theo giờ địa phương; hour cho chỉ số được tính theo giờ.",
+        "The length of a bucket, in local time; hour for indicators that are kept by it.",
+    ),
 );
 pub(super) const FILL: Parameter = query(
     "fill",

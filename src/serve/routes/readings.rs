@@ -286,7 +286,7 @@ PROVINCE,
             "Value, unit, period, status and how far it is known; says so when it is stale.",
         )
         .taking(&[&INDICATOR, &PERIOD, &AS_OF])
-        .refusing(&[&UNKNOWN_INDICATOR])],
+        .refusing(&[&UNKNOWN_INDICATOR, &NOT_APPLICABLE])],
     },
     Route {
         path: "/v1/exports/readings",
@@ -305,7 +305,7 @@ PROVINCE,
              commune. At most 50,000 rows.",
         )
         .taking(&[&PERIOD, &GROUP, &BY_COMMUNE, &AS_OF])
-        .refusing(&[&TOO_MANY_POINTS])],
+        .refusing(&[&TOO_MANY_POINTS, &NOT_APPLICABLE])],
     },
     Route {
         path: "/v1/dimensions",

@@ -2,8 +2,8 @@
 
 use super::door::{PAGES, SOURCES};
 use super::parameter::{
-    CONTRACT, CURSOR, FROM, PAGE_LIMIT, PERIOD, Parameter, REPORT_STATE, SOURCE, SPELL_STATE, TO,
-    Takes, UNIT, UNIT_ID,
+    CONTRACT, CURSOR, FROM, PAGE_LIMIT, PERIOD_OF_DAYS, Parameter, REPORT_STATE, SOURCE,
+    SPELL_STATE, TO, Takes, UNIT, UNIT_ID,
 };
 use super::{Content, Operation, Route, Serves, Tag, shape};
 use crate::serve::error::UNKNOWN_UNIT;
@@ -104,7 +104,7 @@ pub(super) const ROUTES: &[Route] = &[
             PAGE,
         )
         .called("Trang của một đơn vị", "The page of one accountable unit")
-        .taking(&[&UNIT_ID, &PERIOD, &FROM, &TO])
+        .taking(&[&UNIT_ID, &PERIOD_OF_DAYS, &FROM, &TO])
         .refusing(&[&UNKNOWN_UNIT])],
     },
 ];

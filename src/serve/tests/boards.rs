@@ -101,7 +101,7 @@ tiles:
         "tiles.0.query.indicator: there is no indicator 'recieved' – did you mean 'received'?",
         "tiles.1.tile: tile 'a' stands twice",
         "tiles.1.query.parameters.peroid: the reading 'value' takes no parameter 'peroid' here",
-        "tiles.2.query.parameters.grain: 'grain' is one of day, week, month, quarter, year",
+        "tiles.2.query.parameters.grain: 'grain' is one of hour, day, week, month, quarter, year",
         "tiles.3.query.parameters.as_of: the reading 'value' takes no parameter 'as_of' here",
     ];
     assert_eq!(told, expected);

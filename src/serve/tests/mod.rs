@@ -15,6 +15,7 @@ mod events;
 mod filter;
 mod gallery;
 mod hostile;
+mod hours;
 mod intake;
 mod kept;
 mod lateness;

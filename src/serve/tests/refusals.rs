@@ -109,7 +109,7 @@ async fn a_bad_value_is_refused_with_what_is_allowed() {
         (format!("{value}?area=99999"), "area"),
         (format!("{value}?area=%FF"), "area"),
         (format!("{value}?compare=target,last_year"), "compare"),
-        (format!("{series}?grain=hour"), "grain"),
+        (format!("{series}?grain=minute"), "grain"),
         (format!("{series}?from=2024-02-30"), "from"),
         (format!("{series}?from=0001-01-01"), "from"),
         (format!("{series}?from=2024-03-01&to=2024-03-01"), "to"),

@@ -15,7 +15,7 @@ use crate::indicator::{Catalogue, ContractFacts, KnownMeasure, Settings, UnitNam
 use crate::model::access::{Grant, Reach, Scope};
 use crate::model::area::{AreaList, Areas};
 use crate::model::audit::{AuditEntry, AuditFilter};
-use crate::model::cube::{Cube, Dimension, cell, settle};
+use crate::model::cube::{Cube, Dimension, HOURS, cell, hours, settle};
 use crate::model::dictionary::Dictionaries;
 use crate::model::disclosure::{About, Disclosed, Disclosure, Way};
 use crate::model::intake::{Pushed, Refused, Taken};
@@ -161,6 +161,9 @@ pub(super) struct Ground {
 impl Ground {
     pub(super) fn new() -> Self {
         let mut words = Dictionaries::default();
+        for hour in hours() {
+            words.entry(HOURS).intern(&hour).unwrap();
+        }
         let from = Day::parse("2000-01-01").unwrap();
         let list = AreaList { name: "2025-07", text: AREAS, from, until: None };
         let areas = Areas::read(&[list], "old_code,new_code\n", &mut words).unwrap();

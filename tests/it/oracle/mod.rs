@@ -12,6 +12,7 @@ mod decision_766;
 mod edits;
 mod evaluate;
 mod facts;
+mod hours;
 mod indicators;
 mod leaks;
 mod measures;
@@ -86,6 +87,8 @@ fn killed_and_misled_the_gateway_answers_exactly_what_the_ledger_says() {
     let places = Places::read();
     let oracle = oracle(&said, &said[calm_from..], &places, stage.slot_day(), Edition::Shipped);
     compare_everything(&stage, &oracle, &places);
+    let now = local_day(stage.systems.province.now().0);
+    hours::compare_hours(&stage, &standing(&said, &places), &places, (now - 8, now - 1));
     let kept = quarantine(&stage);
     let readable = bad(&said);
     assert!(!kept.is_empty());
