@@ -79,7 +79,14 @@ impl Remote {
     }
 
     fn url(&self, path: &str) -> anyhow::Result<Url> {
-        self.base.join(path).with_context(|| format!("{} is no address of a gateway", self.base))
+        // What is said after a base must not replace it, however it was written.
+        let mut base = self.base.clone();
+        if !base.path().ends_with('/') {
+            let below = format!("{}/", base.path());
+            base.set_path(&below);
+        }
+        let path = path.trim_start_matches('/');
+        base.join(path).with_context(|| format!("{} is no address of a gateway", self.base))
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {

@@ -357,7 +357,7 @@ impl Links {
         period: &str,
         (area, boundaries): (&AreaOut, Boundaries),
     ) -> Self {
-        let base = format!("/v1/indicators/{id}");
+        let base = asked.link(format_args!("/v1/indicators/{id}"));
         let area = super::place::link(area);
         let rest = format!("{}{}", boundaries.link(), asked.moment_link("&"));
         // What was learned since: to a moment in the past the address of revisions says it itself.
