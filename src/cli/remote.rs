@@ -107,3 +107,21 @@ impl Remote {
         Err(anyhow!("{} ({status}): {}", text("title"), text("detail")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_lie_below_the_base_however_it_is_written() {
+        for (base, whole) in [
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080/v1/sources"),
+            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080/v1/sources"),
+            ("https://ioc.example/gateway", "https://ioc.example/gateway/v1/sources"),
+            ("https://ioc.example/a/b/", "https://ioc.example/a/b/v1/sources"),
+        ] {
+            let remote = Remote::new(&Url::parse(base).unwrap(), None).unwrap();
+            assert_eq!(remote.url("/v1/sources").unwrap().as_str(), whole, "{base}");
+        }
+    }
+}

@@ -29,7 +29,7 @@ impl Base {
     /// The base of the listener at which a request came in.
     pub(super) fn of(request: &HttpRequest) -> Self {
         let offers = request.app_data::<Offers>().copied().unwrap_or(Offers::All);
-        in_use(request).map_or_else(Self::default, |context| offers.base(&context.base).clone())
+        in_use(request).map_or_else(Self::default, |context| offers.base(&context.base))
     }
 
     /// The link to an address of the gateway, which begins with a slash.

@@ -86,7 +86,7 @@ pub use webhooks::{Hooks, tell_webhooks};
 
 use std::io;
 use std::net::TcpListener;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
@@ -149,9 +149,8 @@ impl Offers {
 
     /// Below what it is answered: metrics on a listener of their own are asked for there, not through
     /// whatever shares the host with the gateway.
-    fn base(self, base: &Base) -> &Base {
-        static NONE: LazyLock<Base> = LazyLock::new(Base::default);
-        if self == Self::Metrics { &NONE } else { base }
+    fn base(self, base: &Base) -> Base {
+        if self == Self::Metrics { Base::default() } else { base.clone() }
     }
 }
 
@@ -160,7 +159,7 @@ impl Offers {
 pub fn bind(contexts: Arc<Contexts>, listener: Listener, workers: usize) -> io::Result<Server> {
     let contexts = web::Data::from(contexts);
     let Listener { socket, tls, offers } = listener;
-    let base = offers.base(&contexts.load().base).clone();
+    let base = offers.base(&contexts.load().base);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(contexts.clone())

@@ -76,7 +76,7 @@ async fn send_to(context: &Arc<Context>, offers: Offers, request: test::TestRequ
     let app = App::new()
         .app_data(web::Data::new(Contexts::new(context.clone())))
         .app_data(offers)
-        .configure(|config| routes::configure(config, base, offers))
+        .configure(|config| routes::configure(config, &base, offers))
         .wrap(Compress::default())
         .wrap(from_fn(guard::guard));
     let service = test::init_service(app).await;
