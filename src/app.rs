@@ -126,6 +126,8 @@ pub struct Gateway {
     listening_since: Stamp,
     /// Where metrics are answered, if not where everything is.
     metrics_listener: Option<TcpListener>,
+    /// Below what everything is answered: as the configuration said when the program was started.
+    base: serve::Base,
     /// Each message asks to read the configuration again.
     reloads: Option<mpsc::Receiver<()>>,
 }
@@ -202,6 +204,7 @@ impl Gateway {
             keys,
             tokens: Arc::new(tokens),
             settings: settings.clone(),
+            base: config.listener.base_path.clone(),
             config,
             store,
             metrics,
@@ -378,6 +381,7 @@ impl Gateway {
             observe: Arc::new(move |route, method, code, took| {
                 observing.answers.answered(route, method, code, took);
             }),
+            base: self.base.clone(),
             version: env!("CARGO_PKG_VERSION"),
         }
     }

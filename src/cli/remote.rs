@@ -79,7 +79,14 @@ impl Remote {
     }
 
     fn url(&self, path: &str) -> anyhow::Result<Url> {
-        self.base.join(path).with_context(|| format!("{} is no address of a gateway", self.base))
+        // What is said after a base must not replace it, however it was written.
+        let mut base = self.base.clone();
+        if !base.path().ends_with('/') {
+            let below = format!("{}/", base.path());
+            base.set_path(&below);
+        }
+        let path = path.trim_start_matches('/');
+        base.join(path).with_context(|| format!("{} is no address of a gateway", self.base))
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
@@ -98,5 +105,23 @@ impl Remote {
         }
         let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
         Err(anyhow!("{} ({status}): {}", text("title"), text("detail")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_lie_below_the_base_however_it_is_written() {
+        for (base, whole) in [
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080/v1/sources"),
+            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080/v1/sources"),
+            ("https://ioc.example/gateway", "https://ioc.example/gateway/v1/sources"),
+            ("https://ioc.example/a/b/", "https://ioc.example/a/b/v1/sources"),
+        ] {
+            let remote = Remote::new(&Url::parse(base).unwrap(), None).unwrap();
+            assert_eq!(remote.url("/v1/sources").unwrap().as_str(), whole, "{base}");
+        }
     }
 }

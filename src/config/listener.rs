@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::pull::{Networks, Problems, Welcome};
+use crate::serve::Base;
 
 /// How the gateway is reached.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -15,6 +16,9 @@ pub struct ListenerSettings {
     /// The networks in which proxies stand: what one of them says in `X-Forwarded-For` is believed, so that
     /// callers are told apart by where they come from.
     pub trusted_proxies: Networks,
+    /// The path below which everything is answered, such as `/gateway`, where the gateway shares its host with
+    /// others; all links carry it. Taken up when the program is started. A listener for metrics alone has none.
+    pub base_path: Base,
 }
 
 impl ListenerSettings {

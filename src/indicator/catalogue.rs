@@ -12,7 +12,7 @@ use crate::indicator::definition::{CompletenessKind, Definition, Expectation, Pl
 use crate::indicator::family::Scope;
 use crate::indicator::inputs::Inputs;
 use crate::indicator::settings::{MissingPolicy, Settings};
-use crate::model::cube::{BIN, Dimension};
+use crate::model::cube::{BIN, Dimension, HOURS};
 use crate::model::dictionary::Dictionaries;
 use crate::model::disclosure::Disclosure;
 use crate::model::schema::At;
@@ -252,9 +252,21 @@ fn define(
         contracts: behind.iter().map(|input| input.contract.clone()).collect(),
         dimensions: shared_dimensions(&plan, known),
         conditions: Vec::new(),
+        is_hourly: is_hourly(&plan, known),
         plan,
         expectation,
     }
+}
+
+/// Whether all measures are of what happens, and kept by the hour.
+fn is_hourly(plan: &Plan, known: &BTreeMap<String, KnownMeasure>) -> bool {
+    let is_kept = |measure: &str| {
+        let mut dimensions = known.get(measure).into_iter().flat_map(|found| &found.dimensions);
+        dimensions.any(|found| found.dictionary == HOURS)
+    };
+    let is_plain = !matches!(plan, Plan::Running { .. } | Plan::Composite { .. });
+    is_plain
+        && plan.inputs().all(|input| input.kind != MeasureKind::Stock && is_kept(&input.measure))
 }
 
 /// The hash of what decides the value of this indicator itself, its components left aside.

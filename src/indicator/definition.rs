@@ -65,6 +65,7 @@ pub struct Definition {
     pub conditions: Vec<Condition>,
     pub(super) plan: Plan,
     pub(super) expectation: Expectation,
+    pub(super) is_hourly: bool,
 }
 
 /// How completeness is told.
@@ -145,8 +146,6 @@ pub(super) struct Input {
     pub(super) over_days: bool,
     /// It is a part of a running total: what happens on a day counts for later periods too.
     pub(super) is_running: bool,
-    /// Its measure is kept by the hour of the moment at which things happen.
-    pub(super) by_hour: bool,
     /// The input in words.
     pub(super) text: String,
 }
@@ -234,10 +233,8 @@ impl Definition {
     }
 
     /// Whether it can be read by the hour: all its measures are of what happens, and kept by the hour.
-    pub fn is_hourly(&self) -> bool {
-        let is_known = |input: &Input| input.by_hour && input.kind != MeasureKind::Stock;
-        let is_plain = !self.is_running() && self.plan.components().is_empty();
-        is_plain && self.plan.inputs().all(is_known)
+    pub const fn is_hourly(&self) -> bool {
+        self.is_hourly
     }
 
     /// Whether it is a running total.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::indicator::catalogue::KnownMeasure;
 use crate::indicator::definition::{Amount, Input};
 use crate::indicator::settings::{Over, Term, Terms, Wanted, Written};
-use crate::model::cube::{BIN, HOURS};
+use crate::model::cube::BIN;
 use crate::model::dictionary::Dictionaries;
 use crate::model::nearest::nearest;
 use crate::model::schema::At;
@@ -73,7 +73,6 @@ impl Inputs<'_> {
             subtract: term.subtract,
             over_days: term.over == Some(Over::Days),
             is_running: false,
-            by_hour: known.dimensions.iter().any(|found| found.dictionary == HOURS),
             text: text(term),
         })
     }

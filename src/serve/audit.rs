@@ -87,7 +87,7 @@ async fn listed(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     entries.truncate(limit);
     let next = entries.last().filter(|_| more).map(|last| {
         let of = action.map_or_else(String::new, |of| format!("action={}&", of.as_str()));
-        format!("/v1/audit?{of}cursor={}&limit={limit}", last.number)
+        asked.link(format_args!("/v1/audit?{of}cursor={}&limit={limit}", last.number))
     });
     let items = entries.into_iter().map(Item::from).collect();
     asked.listed(&Body { items, next }, COLUMNS, "audit")

@@ -18,6 +18,7 @@ use super::context::{Asked, Current, Question};
 use super::custody::{bad, object};
 use super::error::{ApiError, ParameterError};
 use super::guard::URL_LIMIT;
+use super::link::Base;
 use super::past::{self, Reader};
 use super::routes::Operation;
 use super::routes::parameter::{MOMENT_PATTERN, Parameter, Place, Takes};
@@ -172,7 +173,7 @@ impl Query {
         problems
     }
 
-    fn put(&self) -> Result<Put, ApiError> {
+    fn put(&self, base: &Base) -> Result<Put, ApiError> {
         let (reader, cost): (Reader, fn(&Asked<'_>) -> _) = match self.read {
             Read::Value => (value::value, value::cost),
             Read::Series => (series::series, series::cost),
@@ -189,7 +190,7 @@ impl Query {
         let mut written = form_urlencoded::Serializer::new(String::new());
         let written = written.extend_pairs(&self.parameters).finish();
         let id: String = form_urlencoded::byte_serialize(self.indicator.as_bytes()).collect();
-        let path = format!("/v1/indicators/{id}/{}", self.read.word());
+        let path = base.link(format_args!("/v1/indicators/{id}/{}", self.read.word()));
         let uri = if written.is_empty() { path.clone() } else { format!("{path}?{written}") };
         let uri = Some(uri).filter(|uri| uri.len() <= URL_LIMIT).and_then(|uri| uri.parse().ok());
         let uri: Uri = uri.ok_or(ApiError::UrlTooLong(URL_LIMIT))?;
@@ -206,7 +207,8 @@ fn answer(asked: &Asked<'_>, queries: &[Query]) -> Result<Answer, ApiError> {
 
 /// Counts what all queries would cost, then answers each.
 pub(super) fn answers(asked: &Asked<'_>, queries: &[&Query]) -> Result<Vec<Item>, ApiError> {
-    let put: Vec<Result<Put, ApiError>> = queries.iter().map(|query| query.put()).collect();
+    let base = &asked.context.base;
+    let put: Vec<Result<Put, ApiError>> = queries.iter().map(|query| query.put(base)).collect();
     let cost = |put: &Put| (put.cost)(&asked.also(&put.question)).unwrap_or(0);
     let points: usize = put.iter().flatten().map(cost).sum();
     if points > POINTS {
@@ -217,7 +219,7 @@ pub(super) fn answers(asked: &Asked<'_>, queries: &[&Query]) -> Result<Vec<Item>
 }
 
 fn item(asked: &Asked<'_>, put: Result<Put, ApiError>) -> Result<Item, ApiError> {
-    let path = put.as_ref().map_or_else(|_| "/v1/query".to_owned(), |put| put.path.clone());
+    let path = put.as_ref().map_or_else(|_| asked.link("/v1/query"), |put| put.path.clone());
     let result = put.and_then(|put| (put.reader)(&asked.also(&put.question)));
     let broken = |error: serde_json::Error| ApiError::Internal(error.to_string());
     match result {
@@ -229,7 +231,7 @@ fn item(asked: &Asked<'_>, put: Result<Put, ApiError>) -> Result<Item, ApiError>
         }
         Err(error) => {
             error.log(&path);
-            let problem = error.problem(&path);
+            let problem = error.problem(&asked.context.base, &path);
             let (status, written) = (problem.status, to_raw_value(&problem).map_err(broken)?);
             Ok(Item { status, answer: None, problem: Some(written) })
         }

@@ -150,7 +150,7 @@ impl Board {
 
 impl<'a> Card<'a> {
     /// Nothing for a reader who sees nothing of it.
-    fn of(board: &'a Board, tiles: usize) -> Option<Self> {
+    fn of(asked: &Asked<'_>, board: &'a Board, tiles: usize) -> Option<Self> {
         let description = board.description.as_ref();
         let card = Self {
             board: &board.board,
@@ -159,7 +159,7 @@ impl<'a> Card<'a> {
             description: description.map(|text| &*text.vi),
             description_en: description.map(|text| &*text.en),
             tiles,
-            link: format!("/v1/boards/{}", board.board),
+            link: asked.link(format_args!("/v1/boards/{}", board.board)),
         };
         (tiles > 0).then_some(card)
     }
@@ -169,7 +169,8 @@ impl<'a> Card<'a> {
 pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     asked.query()?;
     let boards = asked.definitions.boards.values();
-    let items = boards.filter_map(|board| Card::of(board, board.seen(asked).len())).collect();
+    let items =
+        boards.filter_map(|board| Card::of(asked, board, board.seen(asked).len())).collect();
     let (as_of, revision) = (asked.snapshot.at, asked.snapshot.revision);
     asked.listed(&List { as_of, revision, items }, COLUMNS, "boards")
 }

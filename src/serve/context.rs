@@ -7,6 +7,7 @@
 //! in the past, and answers everything from it ([`Asked`]), so no answer mixes two revisions.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use super::exposition::Exposition;
 use super::format::{self, Format};
 use super::intake::Intake;
 use super::kept::Kept;
+use super::link::Base;
 use super::past::written;
 use super::query::Query;
 use super::routes::{self, Operation};
@@ -96,6 +98,8 @@ pub struct Context {
     pub ready: Arc<dyn Fn() -> Vec<Check> + Send + Sync>,
     /// Counts each answered request.
     pub observe: Arc<Observe>,
+    /// The path below which everything lies; the same for as long as the program runs.
+    pub base: Base,
     /// The program's version.
     pub version: &'static str,
 }
@@ -393,6 +397,11 @@ impl<'a> Asked<'a> {
             now: self.now,
             as_of: self.as_of,
         }
+    }
+
+    /// The link to an address of the gateway; see [`Base::link`].
+    pub(super) fn link(&self, address: impl Display) -> String {
+        self.context.base.link(address)
     }
 
     /// What a link takes along so that it leads to the same moment: nothing, or `as_of=`.

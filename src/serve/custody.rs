@@ -285,6 +285,6 @@ fn done<T: Serialize>(request: &HttpRequest, result: Result<T, ApiError>) -> Htt
         Ok(body) => {
             HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body)
         }
-        Err(error) => error.response(request.path()),
+        Err(error) => error.response(request),
     }
 }

@@ -97,14 +97,14 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         dimension: "area",
         values: all_of_today(&asked.world()).len() + 1,
         indicators: all,
-        link: "/v1/dimensions/area/values".to_owned(),
+        link: asked.link("/v1/dimensions/area/values"),
     };
     let known = known(asked);
     let others = known.iter().map(|(name, (dictionaries, ids))| Item {
         dimension: name,
         values: codes(asked, dictionaries).len(),
         indicators: ids.clone(),
-        link: format!("/v1/dimensions/{name}/values"),
+        link: asked.link(format_args!("/v1/dimensions/{name}/values")),
     });
     let items = std::iter::once(area).chain(others).collect();
     let (as_of, revision) = (asked.snapshot.at, asked.snapshot.revision);

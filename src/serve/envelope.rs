@@ -364,7 +364,7 @@ impl Links {
         period: &str,
         (area, boundaries): (&AreaOut, Boundaries),
     ) -> Self {
-        let base = format!("/v1/indicators/{}", definition.id);
+        let base = asked.link(format_args!("/v1/indicators/{}", definition.id));
         let area = super::place::link(area);
         let filter = filter::link(&conditions(definition));
         let rest = format!("{filter}{}{}", boundaries.link(), asked.moment_link("&"));

@@ -3,14 +3,16 @@
 //! Every refusal is an `application/problem+json` (RFC 9457) whose `type` is an address of this very
 //! server that explains it. Handlers return [`ApiError`]; the client sees the kind, a sentence and
 //! what would have been allowed, the log alone sees a cause. What the client sent is repeated only
-//! cut short, so that an answer never grows with a question.
+//! cut short, so that an answer never grows with a question. Addresses that the sentences name are those within the
+//! gateway; `type` and `suggestions` are links and begin with its base (`link`).
 
-use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::access::Denied;
+use super::link::Base;
 use super::prometheus::reply::Failed;
 use crate::model::intake::Refused;
 use crate::model::time::Stamp;
@@ -366,11 +368,11 @@ impl ApiError {
         }
     }
 
-    /// What the client is told.
-    pub(super) fn problem(&self, path: &str) -> Problem<'_> {
+    /// What the client is told; `path` is the address that was asked for, without its query.
+    pub(super) fn problem(&self, base: &Base, path: &str) -> Problem<'_> {
         let kind = self.kind();
         Problem {
-            r#type: format!("/docs/problems/{}", kind.code),
+            r#type: base.link(format_args!("/docs/problems/{}", kind.code)),
             title: kind.title,
             status: kind.status.as_u16(),
             detail: self.to_string(),
@@ -405,14 +407,15 @@ impl ApiError {
         }
     }
 
-    /// The answer to send; `path` is the address that was asked for, without its query.
-    pub(super) fn response(&self, path: &str) -> HttpResponse {
+    /// The answer to send to a request.
+    pub(super) fn response(&self, request: &HttpRequest) -> HttpResponse {
+        let path = request.path();
         self.log(path);
         let kind = self.kind();
         if let Self::BadQuery(error) | Self::QueryFailed(error) = self {
             return refused_query(kind.status, error);
         }
-        let problem = self.problem(path);
+        let problem = self.problem(&Base::of(request), path);
         let mut response = HttpResponse::build(kind.status);
         response
             .insert_header((header::CONTENT_TYPE, "application/problem+json"))

@@ -53,7 +53,7 @@ pub(super) async fn guard<B: MessageBody + 'static>(
     let (mut response, route) = match refusal(&request) {
         None if is_question => (request.into_response(origin::yes()).map_into_right_body(), None),
         Some(refusal) => {
-            let response = refusal.response(request.path());
+            let response = refusal.response(request.request());
             (request.into_response(response).map_into_right_body(), None)
         }
         None => match context.as_ref().and_then(|context| kept(&request, context)) {
@@ -113,7 +113,7 @@ fn with_problem<B: MessageBody + 'static>(
         _ => ApiError::Internal(format!("a layer answered {status} without a problem")),
     };
     let (request, _) = response.into_parts();
-    let problem = error.response(request.path());
+    let problem = error.response(&request);
     ServiceResponse::new(request, problem).map_into_right_body()
 }
 

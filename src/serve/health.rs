@@ -53,8 +53,10 @@ pub(super) fn problem(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     asked.query()?;
     let code = asked.piece("code");
     let Some(kind) = KINDS.iter().find(|kind| kind.code == code) else {
-        let suggestions =
-            KINDS.iter().map(|kind| format!("/docs/problems/{}", kind.code)).collect();
+        let suggestions = KINDS
+            .iter()
+            .map(|kind| asked.link(format_args!("/docs/problems/{}", kind.code)))
+            .collect();
         return Err(ApiError::UnknownPath { suggestions });
     };
     let text = format!("{} ({})\n\n{}\n", kind.title, kind.status.as_u16(), kind.advice);

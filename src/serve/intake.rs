@@ -81,7 +81,7 @@ pub(super) async fn push(
                 let (reason, route) = (Denied::Unknown, "/v1/intake/{stream}");
                 (context.access.watch)(Refusal { reason, key: None, route });
             }
-            error.response(request.path())
+            error.response(&request)
         }
     }
 }

@@ -127,7 +127,7 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     }
     let is_cut = reports.len() > limit;
     reports.truncate(limit);
-    let next = reports.last().filter(|_| is_cut).map(|last| link(&query, *last, limit));
+    let next = reports.last().filter(|_| is_cut).map(|last| link(asked, &query, *last, limit));
     let items: Vec<_> = reports.into_iter().map(|owed| item(asked, owed)).collect();
     let (revision, as_of) = (asked.snapshot.revision, asked.snapshot.at);
     asked.listed(&List { revision, as_of, counts, items, next }, COLUMNS, "lateness")
@@ -190,7 +190,7 @@ fn cursor(text: &str) -> Result<(Stamp, &str, &str), ApiError> {
 }
 
 /// The address of the next page.
-fn link(query: &Query, (stream, report): Owed<'_>, limit: usize) -> String {
+fn link(asked: &Asked<'_>, query: &Query, (stream, report): Owed<'_>, limit: usize) -> String {
     let mut link = url::form_urlencoded::Serializer::new(String::new());
     for name in ["unit", "source", "contract", "state", "from", "to", "format"] {
         if let Some(value) = query.filter(name) {
@@ -199,7 +199,7 @@ fn link(query: &Query, (stream, report): Owed<'_>, limit: usize) -> String {
     }
     let cursor = format!("{}.{}.{}", report.due_at.0, stream.source, stream.stream);
     link.append_pair("cursor", &cursor).append_pair("limit", &limit.to_string());
-    format!("/v1/lateness?{}", link.finish())
+    asked.link(format_args!("/v1/lateness?{}", link.finish()))
 }
 
 /// What is missing now, the oldest first, for the console.

@@ -7,7 +7,7 @@
 //! the same functions, with what was known then. Reading is GET and HEAD; the few writes (`custody`,
 //! `steering`) are POST and PATCH, and refused unless the program was started to allow them. Conventions:
 //! `snake_case`, RFC 3339 with +07:00, ratios 0 to 1, a missing value is null
-//! with a reason, rows are flat under `items`, links are relative.
+//! with a reason, rows are flat under `items`, links are relative to the host and made in one place (`link`).
 
 mod access;
 mod answer;
@@ -37,6 +37,7 @@ mod jobs;
 mod kept;
 mod lateness;
 mod lineage;
+mod link;
 mod me;
 mod number;
 mod openapi;
@@ -79,6 +80,7 @@ pub use events::{EventSettings, Hub, Streamed, WatchStreams, tell};
 pub use exposition::{Exposition, IndicatorMetrics};
 pub use intake::Intake;
 pub use kept::{Kept, WatchLookups};
+pub use link::Base;
 pub use targets::{FleetFacts, Fleets, TargetFacts, TargetState};
 pub use trackers::{Part, Tracker, TrackerSettings};
 pub use webhooks::{Hooks, tell_webhooks};
@@ -145,6 +147,12 @@ impl Offers {
             Self::Metrics => is_metrics || is_health,
         }
     }
+
+    /// Below what it is answered: metrics on a listener of their own are asked for there, not through
+    /// whatever shares the host with the gateway.
+    fn base(self, base: &Base) -> Base {
+        if self == Self::Metrics { Base::default() } else { base.clone() }
+    }
 }
 
 /// Serves on `listener` with `workers` threads. The caller awaits the server and owns its stop;
@@ -152,11 +160,12 @@ impl Offers {
 pub fn bind(contexts: Arc<Contexts>, listener: Listener, workers: usize) -> io::Result<Server> {
     let contexts = web::Data::from(contexts);
     let Listener { socket, tls, offers } = listener;
+    let base = offers.base(&contexts.load().base);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(contexts.clone())
             .app_data(offers)
-            .configure(|config| routes::configure(config, offers))
+            .configure(|config| routes::configure(config, &base, offers))
             .wrap(Compress::default())
             .wrap(from_fn(guard::guard))
     });
@@ -180,6 +189,6 @@ pub fn bind(contexts: Arc<Contexts>, listener: Listener, workers: usize) -> io::
 fn respond(request: &HttpRequest, result: Result<Answer, ApiError>) -> HttpResponse {
     match result {
         Ok(answer) => answer.response(request),
-        Err(error) => error.response(request.path()),
+        Err(error) => error.response(request),
     }
 }

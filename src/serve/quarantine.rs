@@ -149,7 +149,7 @@ async fn records(filter: Filter, asked: &Asked<'_>) -> Result<Answer, ApiError> 
     let mut records = ask(asked.context, move |reader| reader.list(&one_more)).await?;
     let more = records.len() > filter.limit;
     records.truncate(filter.limit);
-    let next = records.last().filter(|_| more).map(|last| link(&filter, last.id));
+    let next = records.last().filter(|_| more).map(|last| link(asked, &filter, last.id));
     let items: Vec<Item> = records.into_iter().map(Item::from).collect();
     asked.listed(&Body { items, next }, COLUMNS, "quarantine")
 }
@@ -173,7 +173,7 @@ async fn ask<T: Send + 'static>(
 }
 
 /// The address of the next page.
-fn link(filter: &Filter, last: u64) -> String {
+fn link(asked: &Asked<'_>, filter: &Filter, last: u64) -> String {
     let mut link = url::form_urlencoded::Serializer::new(String::new());
     let state = filter.state.filter(|state| *state != State::Held).map(State::as_str);
     let filters = [
@@ -189,7 +189,7 @@ fn link(filter: &Filter, last: u64) -> String {
     }
     link.append_pair("cursor", &last.to_string());
     link.append_pair("limit", &filter.limit.to_string());
-    format!("/v1/quarantine?{}", link.finish())
+    asked.link(format_args!("/v1/quarantine?{}", link.finish()))
 }
 
 fn wanted(asked: &Asked<'_>) -> Result<Wanted, ApiError> {

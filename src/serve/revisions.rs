@@ -200,7 +200,7 @@ fn answer(asked: &Asked<'_>, query: &Query) -> Result<Answer, ApiError> {
         items,
         links: Links {
             this: asked.request.path_and_query().to_owned(),
-            definition: format!("/v1/indicators/{}", definition.id),
+            definition: asked.link(format_args!("/v1/indicators/{}", definition.id)),
         },
     };
     let columns = if unit == Level::District { OF_DISTRICTS } else { OF_COMMUNES };

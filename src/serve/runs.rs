@@ -100,7 +100,7 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
             link.append_pair("stream", stream);
         }
         link.append_pair("cursor", &written(last)).append_pair("limit", &limit.to_string());
-        format!("/v1/sources/{id}/runs?{}", link.finish())
+        asked.link(format_args!("/v1/sources/{id}/runs?{}", link.finish()))
     });
     let items = runs.into_iter().map(|((_, _, stream), run)| item(stream, run)).collect();
     let (as_of, revision) = (asked.snapshot.at, asked.snapshot.revision);

@@ -329,11 +329,11 @@ fn state<'a>(
         as_of: None,
         revision: None,
         links: Links {
-            this: format!("/v1/sources/{name}"),
-            runs: format!("/v1/sources/{name}/runs"),
-            targets: targets.map(|_| format!("/v1/sources/{name}/targets")),
-            breaches: format!("/v1/breaches?source={name}"),
-            quarantine: format!("/v1/quarantine?source={name}"),
+            this: asked.link(format_args!("/v1/sources/{name}")),
+            runs: asked.link(format_args!("/v1/sources/{name}/runs")),
+            targets: targets.map(|_| asked.link(format_args!("/v1/sources/{name}/targets"))),
+            breaches: asked.link(format_args!("/v1/breaches?source={name}")),
+            quarantine: asked.link(format_args!("/v1/quarantine?source={name}")),
         },
     }
 }

@@ -98,11 +98,11 @@ pub(super) async fn pull(
     };
     match work.await {
         Ok((streams, requested_at)) => {
-            let links = Links { source: format!("/v1/sources/{id}") };
+            let links = Links { source: context.base.link(format_args!("/v1/sources/{id}")) };
             let asked = Asked { source: &id, streams: &streams, requested_at, links };
             answer(StatusCode::ACCEPTED, &asked)
         }
-        Err(error) => error.response(request.path()),
+        Err(error) => error.response(&request),
     }
 }
 
@@ -137,7 +137,7 @@ pub(super) async fn change(
             let paused = paused.as_ref();
             answer(StatusCode::OK, &Changed { source: &id, state: state(paused), paused })
         }
-        Err(error) => error.response(request.path()),
+        Err(error) => error.response(&request),
     }
 }
 

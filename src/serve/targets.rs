@@ -126,7 +126,7 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
             link.append_pair("state", state);
         }
         link.append_pair("after", &last.target).append_pair("limit", &limit.to_string());
-        format!("/v1/sources/{id}/targets?{}", link.finish())
+        asked.link(format_args!("/v1/sources/{id}/targets?{}", link.finish()))
     });
     let FleetFacts { up, silent, waiting, passed_over, discovered_at, discovery_error, items } =
         facts;

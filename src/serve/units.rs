@@ -322,12 +322,13 @@ impl<'a> Ground<'a> {
                 indicators: indicators.len(),
             },
             links: Links {
-                this: format!("/v1/units/{id}"),
-                page: format!("/units/{id}"),
-                lateness: format!("/v1/lateness?unit={id}"),
-                breaches: format!("/v1/breaches?unit={id}"),
+                this: asked.link(format_args!("/v1/units/{id}")),
+                page: asked.link(format_args!("/units/{id}")),
+                lateness: asked.link(format_args!("/v1/lateness?unit={id}")),
+                breaches: asked.link(format_args!("/v1/breaches?unit={id}")),
                 // The catalogue knows only units that answer for an indicator.
-                catalogue: (!indicators.is_empty()).then(|| format!("/v1/catalogue?unit={id}")),
+                catalogue: (!indicators.is_empty())
+                    .then(|| asked.link(format_args!("/v1/catalogue?unit={id}"))),
             },
             sources: is_whole.then(|| own.into_iter().map(source).collect()),
             contracts: is_whole.then_some(contracts),

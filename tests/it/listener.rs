@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::support::certification::{addresses, page, points, record};
-use crate::support::{Gateway, Moody, Overlay, Reply, request};
+use crate::support::{Gateway, Moody, Overlay, Reply, request, run_in};
 
 /// An authority of this test alone.
 struct Authority(Issuer<'static, KeyPair>, String);
@@ -175,6 +175,14 @@ fn a_listener_whose_certificate_cannot_be_read_does_not_open() {
     assert!(log.contains("server.pem"), "{log}");
 }
 
+/// Where metrics are answered on a listener of their own, as the log says.
+fn own_for_metrics(gateway: &Gateway) -> SocketAddr {
+    let log = gateway.log();
+    let said = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let mut said = said.filter(|line| line["message"] == "metrics");
+    said.next().unwrap()["address"].as_str().unwrap().parse().unwrap()
+}
+
 #[test]
 fn metrics_on_a_listener_of_their_own_are_answered_nowhere_else() {
     let world = World::new("");
@@ -184,10 +192,7 @@ fn metrics_on_a_listener_of_their_own_are_answered_nowhere_else() {
         &world.variables,
         &["--metrics-listen", "127.0.0.1:0"],
     );
-    let log = gateway.log();
-    let said = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let mut said = said.filter(|line| line["message"] == "metrics");
-    let own: SocketAddr = said.next().unwrap()["address"].as_str().unwrap().parse().unwrap();
+    let own = own_for_metrics(&gateway);
     let status = |address, path: &str| request(address, "GET", path, &[]).status;
     for (path, main, metrics) in [
         ("/livez", 200, 200),
@@ -201,4 +206,52 @@ fn metrics_on_a_listener_of_their_own_are_answered_nowhere_else() {
         assert_eq!(status(own, path), metrics, "{path} on the other one");
     }
     assert_eq!(gateway.stop().0, Some(0));
+}
+
+#[test]
+fn below_a_base_path_everything_is_found_and_commands_find_it_until_the_program_starts_again() {
+    let world = World::new("listener: {base_path: /gateway}");
+    let (config, folder) = (world.overlay.config(), world.overlay.folder());
+    let own = ["--metrics-listen", "127.0.0.1:0"];
+    let gateway = Gateway::start_saying(&config, folder, &world.variables, &own);
+    let own = own_for_metrics(&gateway);
+    let status = |address, path: &str| request(address, "GET", path, &[]).status;
+    for (path, main, metrics) in [
+        ("/gateway/livez", 200, 404),
+        ("/livez", 404, 200),
+        ("/gateway/metrics", 404, 404),
+        ("/metrics", 404, 200),
+        ("/gateway/v1", 200, 404),
+        ("/gateway/", 200, 404),
+        ("/gateway", 200, 404),
+        ("/", 404, 404),
+    ] {
+        assert_eq!(status(gateway.address, path), main, "{path} on the main listener");
+        assert_eq!(status(own, path), metrics, "{path} on the other one");
+    }
+    let listed = gateway.get("/gateway/v1").json();
+    assert_eq!(listed["links"]["sources"], "/gateway/v1/sources");
+    let run = |arguments: &[&str]| run_in(folder, arguments, &world.variables);
+    for end in ["", "/"] {
+        let url = format!("http://{}/gateway{end}", gateway.address);
+        let output = run(&["quarantine", "list", "--url", &url]);
+        assert!(output.status.success(), "{url}: {output:?}");
+    }
+    let url = format!("http://{}", gateway.address);
+    assert!(!run(&["quarantine", "list", "--url", &url]).status.success(), "not without the base");
+    assert!(run(&["health", "--url", &format!("{url}/gateway/livez")]).status.success());
+    // Another base is taken up with the next start, like a certificate.
+    let moved =
+        "version: 1\naccess: {anonymous: {scopes: [read]}}\nlistener: {base_path: /moved}\n";
+    world.overlay.write("iocgw.yaml", moved);
+    gateway.reload();
+    gateway.wait_until("the reload", "/gateway/v1/sources", |answer| answer.status == 401);
+    assert_eq!(status(gateway.address, "/gateway/v1"), 200);
+    assert_eq!(status(gateway.address, "/moved/v1"), 404);
+    assert_eq!(gateway.get("/gateway/v1").json()["links"]["self"], listed["links"]["self"]);
+    assert_eq!(gateway.get("/gateway/v1").json()["links"]["docs"], "/gateway/docs");
+    assert_eq!(gateway.stop().0, Some(0));
+    let gateway = Gateway::start_closed(&config, folder, &world.variables);
+    assert_eq!(status(gateway.address, "/moved/v1"), 200);
+    assert_eq!(status(gateway.address, "/gateway/v1"), 404);
 }

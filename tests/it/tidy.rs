@@ -42,6 +42,18 @@ const LONGEST_LINE: usize = 200;
 const EMPTY_NAMES: &[&str] =
     &["util", "utils", "helper", "helpers", "common", "manager", "misc", "types", "core"];
 
+/// Addresses in the text of `serve` that are no links, each with where it stands: templates, labels of
+/// metrics, what a listener offers.
+const NO_LINKS: &[(&str, &str)] = &[
+    ("src/serve/mod.rs", "/metrics"),
+    ("src/serve/mod.rs", "/livez"),
+    ("src/serve/mod.rs", "/readyz"),
+    ("src/serve/batch.rs", "/v1/indicators/{{id}}/{}"),
+    ("src/serve/intake.rs", "/v1/intake/{stream}"),
+    ("src/serve/openapi/page.rs", "/v1/sources/{id}"),
+    ("src/serve/openapi/page.rs", "/indicators/"),
+];
+
 struct File {
     /// Below the project's folder, with `/`.
     path: String,
@@ -244,6 +256,85 @@ fn every_dependency_says_why_it_is_there() {
         }
     }
     assert!(count > 20, "the manifest was not understood: {count} dependencies");
+}
+
+#[test]
+fn links_are_made_in_one_place() {
+    let files = program();
+    let addresses = first_pieces(&files);
+    assert!(addresses.contains("v1") && addresses.contains("units"), "{addresses:?}");
+    let (mut faults, mut met) = (Vec::new(), BTreeSet::new());
+    let serving = files.iter().filter(|file| {
+        file.path.starts_with("src/serve/") && !file.path.starts_with("src/serve/routes/")
+    });
+    for file in serving {
+        let code = file.code();
+        for address in written_addresses(&code, &addresses) {
+            match NO_LINKS.iter().find(|known| **known == (&*file.path, address)) {
+                Some(known) => _ = met.insert(known),
+                None => faults.push(format!("{}: {address}", file.path)),
+            }
+        }
+    }
+    assert!(faults.is_empty(), "not made by `link`: {faults:#?}");
+    assert_eq!(met.len(), NO_LINKS.len(), "what stands nowhere needs no exception: {met:?}");
+}
+
+#[test]
+fn a_link_that_is_written_by_hand_is_found() {
+    let addresses = BTreeSet::from(["v1".to_owned(), "units".to_owned()]);
+    for text in [
+        r#"link: format!("/v1/boards/{}", board.board),"#,
+        r#"link: "/units".to_owned(),"#,
+        r#"let path = "/v1?a=1";"#,
+        r#"json!({"next": "/v1"})"#,
+        r#"a href="/" {"#,
+        r#"a href={ "/units/" (unit) } {"#,
+        r#"img src="/picture.svg";"#,
+        r#"form action={ "/" } {"#,
+    ] {
+        assert_eq!(written_addresses(text, &addresses).len(), 1, "{text}");
+    }
+    for text in [
+        r#"asked.link("/v1/boards")"#,
+        r#"base.link(format_args!(
+               "/v1/boards/{}", board.board))"#,
+        r#"("unit", "/units"),"#,
+        r#"let advice = "/v1/units lists them";"#,
+        r#"a href="data:," {"#,
+        r#"let other = "/v11";"#,
+    ] {
+        assert_eq!(written_addresses(text, &addresses), Vec::<&str>::new(), "{text}");
+    }
+}
+
+/// The first pieces of all addresses of the table.
+fn first_pieces(files: &[File]) -> BTreeSet<String> {
+    let tables = files.iter().filter(|file| file.path.starts_with("src/serve/routes/"));
+    let codes = tables.map(File::code).collect::<Vec<_>>().join("\n");
+    let paths = codes.split("path: \"/").skip(1);
+    paths.map(first_piece).filter(|piece| !piece.is_empty()).map(str::to_owned).collect()
+}
+
+fn first_piece(path: &str) -> &str {
+    path.split(['/', '?', '#', '{', '"']).next().unwrap_or_default()
+}
+
+/// Literals that are addresses and are not handed to `link`. One with a space in it is prose; the second of
+/// a pair of literals is the place of a table's column.
+fn written_addresses<'c>(code: &'c str, addresses: &BTreeSet<String>) -> Vec<&'c str> {
+    let literals = code.match_indices("\"/").filter_map(|(at, _)| {
+        let text = code[at + 1..].split('"').next()?;
+        Some((code[..at].trim_end(), text))
+    });
+    let is_by_hand = |(before, text): &(&str, &str)| {
+        let attribute = before.trim_end_matches(['{', '(', ' ']);
+        let is_link = ["href=", "src=", "action="].iter().any(|name| attribute.ends_with(name));
+        let is_address = addresses.contains(first_piece(&text[1..])) && !text.contains(' ');
+        let is_made = ["link(", "link(format_args!(", "\","].iter().any(|by| before.ends_with(by));
+        is_link || (is_address && !is_made)
+    };
+    literals.filter(is_by_hand).map(|(_, text)| text).collect()
 }
 
 fn may_import(module: &str, other: &str) -> bool {

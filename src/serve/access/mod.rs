@@ -360,7 +360,7 @@ pub(super) async fn admit<B: MessageBody + 'static>(
             if let Some(reason) = refusal.denied() {
                 (access.watch)(Refusal { reason, key, route: route.path });
             }
-            let response = refusal.response(request.path());
+            let response = refusal.response(request.request());
             request.into_response(response).map_into_right_body()
         }
     };

@@ -41,16 +41,16 @@ pub(in crate::serve) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         // That an open day fills up is no news.
         items.retain(|item| item.causes != [Cause::Arrived]);
     }
-    let base = format!("/indicators/{}", definition.id);
+    let base = asked.link(format_args!("/indicators/{}", definition.id));
     let body = html! {
         (bar(asked, &choices, &chosen, &base))
         main.indicator id="main" {
             div.columns {
                 section aria-label="Giá trị (value)" {
-                    (tile.card())
+                    (tile.card(asked))
                     (definition_facts(definition))
                 }
-                (revisions(definition, changes.as_ref()))
+                (revisions(asked, definition, changes.as_ref()))
             }
             div.columns {
                 (days(asked, definition, &stretch))
@@ -67,7 +67,7 @@ fn bar(asked: &Asked<'_>, choices: &[Choice], chosen: &str, base: &str) -> Marku
         div.bar {
             nav aria-label="Kỳ số liệu (period)" {
                 ul {
-                    li { a href={ "/" } { "← " (both("Tất cả chỉ số", "all indicators")) } }
+                    li { a href=(asked.link("/")) { "← " (both("Tất cả chỉ số", "all indicators")) } }
                     (super::choices(choices, chosen, base, &asked.moment_link("&")))
                 }
             }
@@ -173,7 +173,11 @@ fn said(definition: &Definition, value: Option<f64>) -> String {
 }
 
 /// What changed lately in the figures of the last days, the newest day first.
-fn revisions(definition: &Definition, changes: Option<&(Stamp, Vec<Item>)>) -> Markup {
+fn revisions(
+    asked: &Asked<'_>,
+    definition: &Definition,
+    changes: Option<&(Stamp, Vec<Item>)>,
+) -> Markup {
     html! {
         section.attention aria-labelledby="revisions" {
             h2 id="revisions" { (both("Số liệu đã thay đổi", "revised figures")) }
@@ -202,7 +206,7 @@ fn revisions(definition: &Definition, changes: Option<&(Stamp, Vec<Item>)>) -> M
                 }
             }
             p.more {
-                a href={ "/v1/indicators/" (definition.id) "/revisions?last=30d" } {
+                a href=(asked.link(format_args!("/v1/indicators/{}/revisions?last=30d", definition.id))) {
                     (both("Toàn bộ qua API", "all of them by the API"))
                 }
             }

@@ -53,7 +53,7 @@ fn style_hash() -> &'static str {
 /// `/assets/{name}`: the style sheet; kept for good when asked for by its hash.
 pub(super) fn asset(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     if asked.piece("name") != "console.css" {
-        return Err(ApiError::UnknownPath { suggestions: vec!["/assets/console.css".to_owned()] });
+        return Err(ApiError::UnknownPath { suggestions: vec![asked.link("/assets/console.css")] });
     }
     let query = asked.query()?;
     let current = query.get("v") == Some(style_hash());
@@ -154,10 +154,10 @@ fn layout(
     (breaches, late): (&[super::breaches::Item<'_>], &[super::lateness::Item<'_>]),
 ) -> Markup {
     let body = html! {
-        (bar(choices, chosen, tiles))
+        (bar(asked, choices, chosen, tiles))
         main id="main" {
             (attention(tiles, sources))
-            (groups(tiles))
+            (groups(asked, tiles))
             (lateness::table(late))
             (breaches::table(breaches))
             (sources::table(sources))
@@ -176,7 +176,7 @@ pub(super) fn whole(asked: &Asked<'_>, title: &str, body: &Markup) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) " – " (asked.definitions.province.name.vi) " · IOC" }
-                link rel="stylesheet" href={ "/assets/console.css?v=" (style_hash()) };
+                link rel="stylesheet" href=(asked.link(format_args!("/assets/console.css?v={}", style_hash())));
                 link rel="icon" href="data:,";
             }
             body {
@@ -229,7 +229,7 @@ fn header(asked: &Asked<'_>) -> Markup {
 }
 
 /// The choice of period, and how many indicators stand how.
-fn bar(choices: &[Choice], chosen: &str, tiles: &[Tile<'_>]) -> Markup {
+fn bar(asked: &Asked<'_>, choices: &[Choice], chosen: &str, tiles: &[Tile<'_>]) -> Markup {
     let counted = |tone| tiles.iter().filter(|tile| tile.state().0 == tone).count();
     let counts = [
         (Tone::Good, ("đạt", "on track")),
@@ -240,7 +240,7 @@ fn bar(choices: &[Choice], chosen: &str, tiles: &[Tile<'_>]) -> Markup {
     html! {
         div.bar {
             nav aria-label="Kỳ số liệu (period)" {
-                ul { (self::choices(choices, chosen, "/", "")) }
+                ul { (self::choices(choices, chosen, &asked.link("/"), "")) }
             }
             ul.counts aria-label="Số chỉ số theo trạng thái (indicators by state)" {
                 @for (tone, (vi, en)) in counts {
@@ -284,7 +284,7 @@ fn attention(tiles: &[Tile<'_>], sources: &[State<'_>]) -> Markup {
 }
 
 /// The tiles by group, the worst of each group first.
-fn groups(tiles: &[Tile<'_>]) -> Markup {
+fn groups(asked: &Asked<'_>, tiles: &[Tile<'_>]) -> Markup {
     let mut names: Vec<&str> = tiles.iter().map(Tile::group).collect();
     names.sort_unstable();
     names.dedup();
@@ -294,7 +294,7 @@ fn groups(tiles: &[Tile<'_>]) -> Markup {
             section.group aria-labelledby={ "group-" (name) } {
                 h2 id={ "group-" (name) } { (both(vi, en)) }
                 div.tiles {
-                    @for tile in in_order(tiles, name) { (tile.card()) }
+                    @for tile in in_order(tiles, name) { (tile.card(asked)) }
                 }
             }
         }
@@ -316,19 +316,19 @@ fn footer(asked: &Asked<'_>) -> Markup {
                 "Dashed: days not settled yet; horizontal line: target. A gap means no value, not 0.",
             )) }
             ul {
-                li { a href="/docs" { (both("Tra cứu API", "API reference")) } }
-                li { a href="/v1/catalogue" { (both("Danh mục chỉ số", "catalogue")) } }
-                li { a href="/v1/sources" { (both("Nguồn dữ liệu", "sources")) } }
+                li { a href=(asked.link("/docs")) { (both("Tra cứu API", "API reference")) } }
+                li { a href=(asked.link("/v1/catalogue")) { (both("Danh mục chỉ số", "catalogue")) } }
+                li { a href=(asked.link("/v1/sources")) { (both("Nguồn dữ liệu", "sources")) } }
                 @for tracker in asked.definitions.trackers.values() {
-                    li { a href={ "/trackers/" (tracker.settings.tracker) } {
+                    li { a href=(asked.link(format_args!("/trackers/{}", tracker.settings.tracker))) {
                         (both(&tracker.settings.title.vi, &tracker.settings.title.en))
                     } }
                 }
-                li { a href="/units" { (both("Đơn vị", "units")) } }
-                li { a href="/v1/lateness" { (both("Sổ theo dõi trễ hạn", "lateness register")) } }
-                li { a href="/v1/breaches" { (both("Sai lệch hợp đồng", "breaches")) } }
-                li { a href="/quarantine" { (both("Bản ghi cách ly", "quarantine")) } }
-                li { a href="/metrics" { (both("Số đo vận hành", "metrics")) } }
+                li { a href=(asked.link("/units")) { (both("Đơn vị", "units")) } }
+                li { a href=(asked.link("/v1/lateness")) { (both("Sổ theo dõi trễ hạn", "lateness register")) } }
+                li { a href=(asked.link("/v1/breaches")) { (both("Sai lệch hợp đồng", "breaches")) } }
+                li { a href=(asked.link("/quarantine")) { (both("Bản ghi cách ly", "quarantine")) } }
+                li { a href=(asked.link("/metrics")) { (both("Số đo vận hành", "metrics")) } }
                 li { "iocgw " (asked.context.version) }
             }
         }

@@ -35,16 +35,16 @@ pub(in crate::serve) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let body = html! {
         div.bar {
             nav aria-label="Trang (page)" {
-                ul { li { a href="/" { "← " (both("Tất cả chỉ số", "all indicators")) } } }
+                ul { li { a href=(asked.link("/")) { "← " (both("Tất cả chỉ số", "all indicators")) } } }
             }
         }
-        main id="main" { (section(&groups)) }
+        main id="main" { (section(asked, &groups)) }
     };
     let markup = whole(asked, "Bản ghi cách ly", &body);
     Ok(Answer::new("text/html; charset=utf-8", markup.into_string(), Keep::Briefly))
 }
 
-fn section(groups: &[Group]) -> Markup {
+fn section(asked: &Asked<'_>, groups: &[Group]) -> Markup {
     let records: u64 = groups.iter().map(|group| group.records).sum();
     html! {
         section.sources.quarantine aria-labelledby="quarantine" {
@@ -63,14 +63,14 @@ fn section(groups: &[Group]) -> Markup {
                     thead {
                         tr { @for (vi, en) in COLUMNS { th scope="col" { (both(vi, en)) } } }
                     }
-                    tbody { @for group in groups { (row(group)) } }
+                    tbody { @for group in groups { (row(asked, group)) } }
                 }
             }
         }
     }
 }
 
-fn row(group: &Group) -> Markup {
+fn row(asked: &Asked<'_>, group: &Group) -> Markup {
     let (vi, en) = reason(&group.reason);
     html! {
         tr {
@@ -83,7 +83,7 @@ fn row(group: &Group) -> Markup {
             (cell(2, &time(group.first_seen)))
             (cell(3, &time(group.last_seen)))
             (cell(4, &shape(&group.shape)))
-            (cell(5, &html! { code { (command(group)) } }))
+            (cell(5, &html! { code { (command(asked, group)) } }))
         }
     }
 }
@@ -111,7 +111,8 @@ fn shape(shape: &str) -> Markup {
 }
 
 /// The command that replays the records of a group on the running gateway.
-fn command(group: &Group) -> String {
+fn command(asked: &Asked<'_>, group: &Group) -> String {
+    let base = &asked.context.base;
     let Group { source, stream, reason, rule, .. } = group;
     let rule = if rule.is_empty() {
         String::new()
@@ -119,7 +120,7 @@ fn command(group: &Group) -> String {
         format!(" --rule '{}'", rule.replace('\'', r"'\''"))
     };
     format!(
-        "iocgw quarantine replay --source {source} --stream {stream} --reason {reason}{rule} --url http://127.0.0.1:8080"
+        "iocgw quarantine replay --source {source} --stream {stream} --reason {reason}{rule} --url http://127.0.0.1:8080{base}"
     )
 }
 

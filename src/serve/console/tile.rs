@@ -117,7 +117,7 @@ impl<'a> Tile<'a> {
     }
 
     /// The tile.
-    pub(super) fn card(&self) -> Markup {
+    pub(super) fn card(&self, asked: &Asked<'_>) -> Markup {
         let late = self.reading.freshness.state != FreshnessState::Fresh;
         let definition = self.definition;
         html! {
@@ -125,7 +125,7 @@ impl<'a> Tile<'a> {
                 class={ "tile " (self.state().0.class()) @if late { " late" } } {
                 div.head {
                     h3 {
-                        a href={ "/indicators/" (definition.id) } { (definition.title.vi) }
+                        a href=(asked.link(format_args!("/indicators/{}", definition.id))) { (definition.title.vi) }
                         span.en lang="en" { (definition.title.en) }
                     }
                     (badge(self.state()))
@@ -139,7 +139,7 @@ impl<'a> Tile<'a> {
                         (fact("Lũy kế", "running total", &running_facts(running)))
                     }
                     @if !self.reading.point.carried.is_empty() {
-                        (fact("Mang sang", "carried over", &self.carried_facts()))
+                        (fact("Mang sang", "carried over", &self.carried_facts(asked)))
                     }
                     (fact("Độ mới", "data through", &freshness_facts(&self.reading.freshness)))
                     (fact("Đầy đủ", "completeness", &completeness_facts(&self.reading.completeness)))
@@ -180,11 +180,11 @@ impl<'a> Tile<'a> {
     }
 
     /// Which components an earlier value stands in for, and of which period it is.
-    fn carried_facts(&self) -> Markup {
+    fn carried_facts(&self, asked: &Asked<'_>) -> Markup {
         html! {
             @for carried in &self.reading.point.carried {
                 span.role {
-                    a href={ "/indicators/" (carried.indicator) } { (carried.indicator) }
+                    a href=(asked.link(format_args!("/indicators/{}", carried.indicator))) { (carried.indicator) }
                     " " (both(&format!("kỳ {}", carried.from), "period"))
                 }
             }

@@ -43,13 +43,13 @@ pub(in crate::serve) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         main id="main" {
             (about(asked, tracker, &items, on, is_part))
             @if !overdue.is_empty() {
-                (table(tracker, "overdue", ("Quá hạn, chưa hoàn thành", "overdue"), &overdue, on))
+                (table(asked, tracker, "overdue", ("Quá hạn, chưa hoàn thành", "overdue"), &overdue, on))
             }
             @for (i, CountsOf { of, counts }) in kinds.iter().enumerate() {
                 @let of_kind = items.iter().filter(|item| item.kind.code == of.code);
                 @let of_kind = of_kind.collect::<Vec<_>>();
                 (counted(of, counts))
-                (table(tracker, &format!("kind-{i}"), (&of.title, &of.title_en), &of_kind, on))
+                (table(asked, tracker, &format!("kind-{i}"), (&of.title, &of.title_en), &of_kind, on))
             }
         }
     };
@@ -67,7 +67,7 @@ pub(in crate::serve) fn item(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         main.indicator id="main" {
             div.columns {
                 section aria-label="Mục (item)" { (facts(&item)) }
-                (evidence_list(&shown))
+                (evidence_list(asked, &shown))
             }
         }
     };
@@ -80,13 +80,13 @@ fn answer(markup: Markup) -> Answer {
 
 /// Where else to look: the whole register today, and the end of the last quarters.
 fn bar(asked: &Asked<'_>, tracker: &Tracker, on: Day) -> Markup {
-    let base = format!("/trackers/{}", tracker.settings.tracker);
+    let base = asked.link(format_args!("/trackers/{}", tracker.settings.tracker));
     let today = asked.now.day();
     html! {
         div.bar {
             nav aria-label="Sổ theo dõi (tracker)" {
                 ul {
-                    li { a href="/" { "← " (both("Tất cả chỉ số", "all indicators")) } }
+                    li { a href=(asked.link("/")) { "← " (both("Tất cả chỉ số", "all indicators")) } }
                     li {
                         a href=(base) aria-current=[(on == today).then_some("page")] {
                             (both("Hôm nay", "today"))
@@ -167,20 +167,28 @@ fn numbers(counts: &Counts) -> Markup {
     }
 }
 
-fn table(tracker: &Tracker, id: &str, (vi, en): (&str, &str), items: &[&Item], on: Day) -> Markup {
+fn table(
+    asked: &Asked<'_>,
+    tracker: &Tracker,
+    id: &str,
+    (vi, en): (&str, &str),
+    items: &[&Item],
+    on: Day,
+) -> Markup {
     html! {
         section.sources.items aria-labelledby=(id) {
             h2 id=(id) { (both(vi, en)) " " span.number { (items.len()) } }
             table {
                 thead { tr { @for (vi, en) in COLUMNS { th scope="col" { (both(vi, en)) } } } }
-                tbody { @for item in items { (row(tracker, item, on)) } }
+                tbody { @for item in items { (row(asked, tracker, item, on)) } }
             }
         }
     }
 }
 
-fn row(tracker: &Tracker, item: &Item, on: Day) -> Markup {
-    let page = format!("/trackers/{}/items/{}?on={on}", tracker.settings.tracker, item.item);
+fn row(asked: &Asked<'_>, tracker: &Tracker, item: &Item, on: Day) -> Markup {
+    let page = asked
+        .link(format_args!("/trackers/{}/items/{}?on={on}", tracker.settings.tracker, item.item));
     html! {
         tr {
             th scope="row" {
@@ -307,7 +315,7 @@ fn facts(item: &Item) -> Markup {
 }
 
 /// The numbers that show what the item brings about, each with how fresh it is.
-fn evidence_list(shown: &[Evidence<'_>]) -> Markup {
+fn evidence_list(asked: &Asked<'_>, shown: &[Evidence<'_>]) -> Markup {
     html! {
         section.attention aria-labelledby="evidence" {
             h2 id="evidence" { (both("Số liệu minh chứng", "evidence")) }
@@ -322,7 +330,7 @@ fn evidence_list(shown: &[Evidence<'_>]) -> Markup {
                 li class=(tone.class()) {
                     (super::shape(tone))
                     div {
-                        a href={ "/indicators/" (each.indicator) } { (each.title) }
+                        a href=(asked.link(format_args!("/indicators/{}", each.indicator))) { (each.title) }
                         ": " strong { (said(each)) }
                         " · " span class={ "word " (tone.class()) } { (both(vi, en)) }
                         p.en lang="en" { (each.title_en) }

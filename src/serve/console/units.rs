@@ -28,7 +28,7 @@ pub(in crate::serve) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let mut cards = cards(asked, &query)?;
     cards.sort_by_key(|card| std::cmp::Reverse(card.burden()));
     let body = html! {
-        div.bar { nav aria-label="Trang (pages)" { ul { (home()) } } }
+        div.bar { nav aria-label="Trang (pages)" { ul { (home(asked)) } } }
         main id="main" {
             section.sources aria-labelledby="units" {
                 h2 id="units" {
@@ -37,7 +37,7 @@ pub(in crate::serve) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
                 }
                 table {
                     thead { tr { @for (vi, en) in COLUMNS { th scope="col" { (both(vi, en)) } } } }
-                    tbody { @for card in &cards { (row(card)) } }
+                    tbody { @for card in &cards { (row(asked, card)) } }
                 }
             }
         }
@@ -58,7 +58,7 @@ pub(in crate::serve) fn one(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         }
     }
     tiles.sort_by_key(|tile| std::cmp::Reverse(tile.severity()));
-    let base = format!("/units/{}", card.unit);
+    let base = asked.link(format_args!("/units/{}", card.unit));
     let late = crate::serve::lateness::owed(asked);
     let late: Vec<_> =
         late.into_iter().filter(|report| report.accountable.id == card.unit).collect();
@@ -66,21 +66,21 @@ pub(in crate::serve) fn one(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         div.bar {
             nav aria-label="Kỳ số liệu (period)" {
                 ul {
-                    (home())
-                    li { a href="/units" { (both("Tất cả đơn vị", "all units")) } }
+                    (home(asked))
+                    li { a href=(asked.link("/units")) { (both("Tất cả đơn vị", "all units")) } }
                     (super::choices(&choices, &chosen, &base, ""))
                 }
             }
         }
         main id="main" {
-            (about(&card))
-            (items(&card))
+            (about(asked, &card))
+            (items(asked, &card))
             (super::lateness::table(&late))
-            (sources(&card))
+            (sources(asked, &card))
             @if !tiles.is_empty() {
                 section.group aria-labelledby="indicators" {
                     h2 id="indicators" { (both("Chỉ số", "indicators")) " " span.number { (tiles.len()) } }
-                    div.tiles { @for tile in &tiles { (tile.card()) } }
+                    div.tiles { @for tile in &tiles { (tile.card(asked)) } }
                 }
             }
         }
@@ -92,15 +92,15 @@ fn answer(markup: Markup) -> Answer {
     Answer::new("text/html; charset=utf-8", markup.into_string(), Keep::Briefly)
 }
 
-fn home() -> Markup {
-    html! { li { a href="/" { "← " (both("Tất cả chỉ số", "all indicators")) } } }
+fn home(asked: &Asked<'_>) -> Markup {
+    html! { li { a href=(asked.link("/")) { "← " (both("Tất cả chỉ số", "all indicators")) } } }
 }
 
-fn row(card: &Card<'_>) -> Markup {
+fn row(asked: &Asked<'_>, card: &Card<'_>) -> Markup {
     html! {
         tr {
             th scope="row" {
-                a href={ "/units/" (card.unit) } { (card.name) }
+                a href=(asked.link(format_args!("/units/{}", card.unit))) { (card.name) }
                 span.en lang="en" { (card.name_en) }
                 span.who { (card.role) }
             }
@@ -164,23 +164,23 @@ fn led(card: &Card<'_>) -> Markup {
     }
 }
 
-fn about(card: &Card<'_>) -> Markup {
+fn about(asked: &Asked<'_>, card: &Card<'_>) -> Markup {
     html! {
         section.attention aria-labelledby="unit" {
             h2 id="unit" { (both(card.name, card.name_en)) }
             p.who { (card.role) }
             @if let Some((parent, name)) = card.parent.zip(card.parent_name) {
-                p { (both("Thuộc", "belongs to")) ": " a href={ "/units/" (parent) } { (name) } }
+                p { (both("Thuộc", "belongs to")) ": " a href=(asked.link(format_args!("/units/{parent}"))) { (name) } }
             }
             p { (both("Báo cáo của hệ thống", "reports of its systems")) ": " (reports(card)) }
             p { (both("Mô hình, nhiệm vụ", "models and tasks")) ": " (led(card)) }
-            p.more { a href={ "/v1/units/" (card.unit) } { (both("Qua API", "by the API")) } }
+            p.more { a href=(asked.link(format_args!("/v1/units/{}", card.unit))) { (both("Qua API", "by the API")) } }
         }
     }
 }
 
 /// What it leads and what is overdue, the longest first.
-fn items(card: &Card<'_>) -> Markup {
+fn items(asked: &Asked<'_>, card: &Card<'_>) -> Markup {
     let overdue = card.overdue_items.as_deref().unwrap_or_default();
     html! {
         @if !overdue.is_empty() {
@@ -193,7 +193,7 @@ fn items(card: &Card<'_>) -> Markup {
                     li.bad {
                         (shape(Tone::Bad))
                         div {
-                            a href={ "/trackers/" (item.tracker) "/items/" (item.item) } {
+                            a href=(asked.link(format_args!("/trackers/{}/items/{}", item.tracker, item.item))) {
                                 (item.item) " · " (item.title)
                             }
                             p.who { (both(
@@ -208,7 +208,7 @@ fn items(card: &Card<'_>) -> Markup {
     }
 }
 
-fn sources(card: &Card<'_>) -> Markup {
+fn sources(asked: &Asked<'_>, card: &Card<'_>) -> Markup {
     let sources = card.sources.as_deref().unwrap_or_default();
     html! {
         @if !sources.is_empty() {
@@ -223,7 +223,7 @@ fn sources(card: &Card<'_>) -> Markup {
                     tbody { @for source in sources {
                         tr {
                             th scope="row" {
-                                a href={ "/#source-" (source.source) } { (source.title) }
+                                a href=(asked.link(format_args!("/#source-{}", source.source))) { (source.title) }
                                 span.en lang="en" { (source.title_en) }
                             }
                             td data-label="Trạng thái" { (badge(words::health(source.health))) }

@@ -134,7 +134,7 @@ impl Drop for Seat {
 pub(super) async fn events(request: HttpRequest, context: Current) -> HttpResponse {
     match open(&request, &context, &context.reader) {
         Ok(response) => response,
-        Err(error) => error.response(request.path()),
+        Err(error) => error.response(&request),
     }
 }
 

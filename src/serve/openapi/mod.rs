@@ -9,7 +9,7 @@ pub(super) mod page;
 pub(super) mod shapes;
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
@@ -20,6 +20,7 @@ use super::answer::{Answer, Keep};
 use super::context::Asked;
 use super::error::{ApiError, Kind, Problem};
 use super::format::offered;
+use super::link::Base;
 use super::prometheus::reply::Failed;
 use super::routes::parameter::{Both, Parameter, Place, Takes};
 use super::routes::{self, Body, Content, Operation, Route, Tag, Verb};
@@ -82,14 +83,19 @@ impl Tag {
 
 /// `/openapi.json`.
 pub(super) fn document(asked: &Asked<'_>) -> Result<Answer, ApiError> {
-    static TEXT: OnceLock<String> = OnceLock::new();
+    // By base: a program has one, its tests have several.
+    static TEXTS: Mutex<BTreeMap<Base, String>> = Mutex::new(BTreeMap::new());
     asked.query()?;
-    let text = TEXT.get_or_init(|| build(asked.context.version).to_string());
+    let base = &asked.context.base;
+    let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let text =
+        texts.entry(base.clone()).or_insert_with(|| build(asked.context.version, base).to_string());
     Ok(Answer::new("application/json", text.as_str(), Keep::Briefly))
 }
 
-/// The whole document.
-pub(super) fn build(version: &str) -> Value {
+/// The whole document. Its server is the gateway, so its paths stay without the base.
+pub(super) fn build(version: &str, base: &Base) -> Value {
+    let server = if base.is_empty() { "/".to_owned() } else { base.to_string() };
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.definitions_path = "/components/schemas".into();
         settings.meta_schema = None;
@@ -112,7 +118,7 @@ pub(super) fn build(version: &str) -> Value {
             "contact": {"name": "Đơn vị vận hành cổng · whoever runs this gateway"},
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"}
         },
-        "servers": [{"url": "/", "description": "Chính cổng này · this gateway"}],
+        "servers": [{"url": server, "description": "Chính cổng này · this gateway"}],
         "security": [],
         "tags": tags,
         "paths": paths,

@@ -18,7 +18,7 @@ pub(in crate::serve) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         div.bar {
             nav aria-label="Trang (page)" {
                 ul {
-                    li { a href="/" { "← " (both("Tất cả chỉ số", "all indicators")) } }
+                    li { a href=(asked.link("/")) { "← " (both("Tất cả chỉ số", "all indicators")) } }
                     @for tag in Tag::ALL {
                         @let (vi, en) = tag.says();
                         li { a href={ "#" (tag.name()) } { (both(vi, en)) } }
@@ -29,8 +29,11 @@ pub(in crate::serve) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         main.reference id="main" {
             p { (told(super::ABOUT)) }
             p {
-                a href="/openapi.json" { "OpenAPI 3.1" } " · "
-                a href="/docs/prometheus" { (both("Phần PromQL được trả lời", "PromQL that is answered")) }
+                a href=(asked.link("/openapi.json")) { "OpenAPI 3.1" } " · "
+                a href=(asked.link("/docs/prometheus")) { (both("Phần PromQL được trả lời", "PromQL that is answered")) }
+            }
+            @if !asked.context.base.is_empty() {
+                p { (both("Mọi địa chỉ ở dưới", "all addresses are below")) " " code { (asked.context.base) } }
             }
             @for tag in Tag::ALL { (section(asked, tag)) }
         }
@@ -65,7 +68,7 @@ fn entry(asked: &Asked<'_>, route: &Route, operation: &Operation) -> Markup {
                 p { (both("Thử ngay", "try it")) ": " a href=(link) { code { (link) } } }
             }
             (parameters(operation))
-            (answers(operation))
+            (answers(asked, operation))
         }
     }
 }
@@ -124,7 +127,7 @@ fn allowed(parameter: &Parameter) -> Markup {
     }
 }
 
-fn answers(operation: &Operation) -> Markup {
+fn answers(asked: &Asked<'_>, operation: &Operation) -> Markup {
     let forms = match operation.content {
         Content::Json(_) => "application/json",
         Content::Listed(_) => "application/json, text/csv, application/x-ndjson",
@@ -136,7 +139,7 @@ fn answers(operation: &Operation) -> Markup {
         ul { @for kind in operation.refusals() {
             li {
                 strong { (kind.status.as_u16()) } " "
-                a href={ "/docs/problems/" (kind.code) } { (kind.code) } " " (kind.title)
+                a href=(asked.link(format_args!("/docs/problems/{}", kind.code))) { (kind.code) } " " (kind.title)
             }
         } }
     }
@@ -149,7 +152,7 @@ fn example(asked: &Asked<'_>, route: &Route, operation: &Operation) -> Option<St
         return None;
     }
     if !route.path.contains('{') {
-        return Some(route.path.to_owned());
+        return Some(asked.link(route.path));
     }
     let name = if ["/indicators/", "/badges/{"].iter().any(|part| route.path.contains(part)) {
         asked.definitions.catalogue.iter().next()?.id.as_str()
@@ -158,5 +161,5 @@ fn example(asked: &Asked<'_>, route: &Route, operation: &Operation) -> Option<St
     } else {
         return None;
     };
-    Some(route.path.replace("{id}", name))
+    Some(asked.link(route.path.replace("{id}", name)))
 }

@@ -86,8 +86,9 @@ async fn text_of(request: &HttpRequest, mut body: web::Payload) -> Result<String
 /// `/prometheus/`: where clients knock to see whether somebody is there.
 pub(super) fn start(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     asked.query()?;
+    let docs = asked.link("/docs/prometheus");
     let text =
-        "The indicators in Prometheus' own language; /docs/prometheus tells which part of it.\n";
+        format!("The indicators in Prometheus' own language; {docs} tells which part of it.\n");
     Ok(Answer::new("text/plain; charset=utf-8", text, Keep::Briefly))
 }
 

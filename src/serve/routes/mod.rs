@@ -36,10 +36,14 @@ use super::error::{
     UNKNOWN_PARAMETER, URL_TOO_LONG, VINTAGE_COMPACTED,
 };
 use super::guard::has_body;
+use super::link::Base;
 use super::past::{self, Reader};
 use super::prometheus as promql;
 use super::{Offers, respond};
 use crate::model::nearest::nearest;
+
+/// The longest path that a suggestion repeats, in bytes.
+const REPEATED: usize = 256;
 
 /// One address with everything that may be done with it.
 pub(super) struct Route {
@@ -339,16 +343,19 @@ impl Route {
         self.operations.iter().find(|operation| operation.methods().contains(method))
     }
 
-    /// How it may be written: Prometheus' clients knock at the base address with a slash.
-    fn spellings(&self) -> Vec<&'static str> {
-        match self.path {
-            "/prometheus" => vec![self.path, "/prometheus/"],
-            path => vec![path],
-        }
+    /// How it may be written: Prometheus' clients knock at the base address with a slash, and the first page
+    /// below a base is found without one.
+    fn spellings(&self, base: &Base) -> Vec<String> {
+        let other = match self.path {
+            "/prometheus" => Some("/prometheus/"),
+            "/" if !base.is_empty() => Some(""),
+            _ => None,
+        };
+        std::iter::once(self.path).chain(other).map(|path| base.link(path)).collect()
     }
 
-    fn resource(&'static self) -> impl HttpServiceFactory {
-        let mut resource = web::resource(self.spellings()).app_data(self);
+    fn resource(&'static self, base: &Base) -> impl HttpServiceFactory + use<> {
+        let mut resource = web::resource(self.spellings(base)).app_data(self);
         for operation in self.operations {
             for method in operation.methods() {
                 resource = resource.route(operation.way(method));
@@ -360,7 +367,7 @@ impl Route {
                     Some(_) => ApiError::BodyNotAccepted,
                     None => ApiError::MethodNotAllowed { allowed: self.allowed() },
                 };
-                ready(refusal.response(request.path()))
+                ready(refusal.response(&request))
             }))
             .wrap(from_fn(move |request, next| admit(self, request, next)))
     }
@@ -373,10 +380,10 @@ pub(super) fn all() -> impl Iterator<Item = &'static Route> {
     tables.into_iter().chain(further).chain([prometheus::ROUTES, house::ROUTES]).flatten()
 }
 
-/// Makes the server's routes.
-pub(super) fn configure(config: &mut web::ServiceConfig, offers: Offers) {
+/// Makes the server's routes, all of them below `base`.
+pub(super) fn configure(config: &mut web::ServiceConfig, base: &Base, offers: Offers) {
     for route in all().filter(|route| offers.include(route.path)) {
-        config.service(route.resource());
+        config.service(route.resource(base));
     }
     config.default_service(web::to(unknown_path));
 }
@@ -392,10 +399,34 @@ pub(super) fn named(path: &str) -> Option<&'static Operation> {
 }
 
 async fn unknown_path(request: HttpRequest) -> HttpResponse {
-    let path = request.path();
+    let base = Base::of(&request);
+    let suggestion = match base.within(request.path()) {
+        Some(path) => near(path),
+        None => Some(below(request.path())),
+    };
+    let suggestions = suggestion.into_iter().map(|path| base.link(path)).collect();
+    ApiError::UnknownPath { suggestions }.response(&request)
+}
+
+/// What may have been meant by an address that there is not.
+fn near(path: &str) -> Option<&'static str> {
     // The addresses that hold no name in them, to suggest from.
     let plain = all().map(|route| route.path).filter(|path| !path.contains('{'));
-    let near = nearest(path.trim_end_matches('/'), plain);
-    let suggestions = near.into_iter().map(str::to_owned).collect();
-    ApiError::UnknownPath { suggestions }.response(path)
+    nearest(path.trim_end_matches('/'), plain)
+}
+
+/// What is meant by a path outside the base: the address of the same name within it, if there is one.
+fn below(path: &str) -> &str {
+    let is_known = path.len() <= REPEATED && all().any(|route| fits(route.path, path));
+    if is_known { path } else { near(path).unwrap_or("/v1") }
+}
+
+/// Whether a path is of a template's shape.
+fn fits(template: &str, path: &str) -> bool {
+    let is_same = |(template, piece): (&str, &str)| match template.split_once('}') {
+        Some((_, end)) => piece.len() > end.len() && piece.ends_with(end),
+        None => template == piece,
+    };
+    let count = |path: &str| path.split('/').count();
+    count(template) == count(path) && template.split('/').zip(path.split('/')).all(is_same)
 }

@@ -22,7 +22,9 @@ use crate::model::units::Span;
 use crate::serve::access::Needs;
 use crate::serve::openapi::build;
 use crate::serve::routes::{Operation, Route};
-use crate::serve::{Access, Context, Denied, Holder, Keyring, Limiter, Rate, RateLimits, Refusal};
+use crate::serve::{
+    Access, Base, Context, Denied, Holder, Keyring, Limiter, Rate, RateLimits, Refusal,
+};
 
 /// The origin whose pages may read.
 const ORIGIN: &str = "https://ioc.example";
@@ -250,7 +252,7 @@ async fn nothing_but_health_and_doors_with_locks_of_their_own_is_open_to_everybo
 
 #[test]
 fn the_document_names_the_scopes_that_the_table_asks_for() {
-    let document = build("0.1.0");
+    let document = build("0.1.0", &Base::default());
     for (route, operation, scopes) in of_keys() {
         let verb = match operation.verb {
             crate::serve::routes::Verb::Read => "get",

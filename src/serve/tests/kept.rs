@@ -4,18 +4,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use actix_web::http::{Method, header};
-use actix_web::middleware::from_fn;
-use actix_web::test::{TestRequest, call_service, init_service};
-use actix_web::{App, web};
+use actix_web::test::TestRequest;
 
 use super::access::closed;
 use super::world::{bare, now};
-use super::{Reply, get, send};
+use super::{Reply, get, send, send_to};
 use crate::model::time::Stamp;
 use crate::model::units::Span;
-use crate::serve::{
-    Access, Context, Contexts, Denied, Kept, Limiter, Offers, Rate, RateLimits, guard, routes,
-};
+use crate::serve::{Access, Context, Denied, Kept, Limiter, Offers, Rate, RateLimits};
 
 const VALUE: &str = "/v1/indicators/received/value?period=2024-03";
 
@@ -219,14 +215,8 @@ async fn what_is_kept_is_told_to_nobody_who_asks_otherwise_or_elsewhere() {
     let head = send(&context, TestRequest::default().method(Method::HEAD).uri(VALUE)).await;
     assert_eq!(head.status, 200);
     // A listener for metrics shares the shelf, and answers none of it.
-    let app = App::new()
-        .app_data(web::Data::new(Contexts::new(Arc::clone(&context))))
-        .app_data(Offers::Metrics)
-        .configure(|config| routes::configure(config, Offers::Metrics))
-        .wrap(from_fn(guard::guard));
-    let service = init_service(app).await;
-    let response = call_service(&service, TestRequest::get().uri(VALUE).to_request()).await;
-    assert_eq!(response.status().as_u16(), 404);
+    let reply = send_to(&context, Offers::Metrics, TestRequest::get().uri(VALUE)).await;
+    assert_eq!(reply.status, 404);
 }
 
 #[actix_web::test]

@@ -5,6 +5,7 @@
 
 mod access;
 mod api;
+mod base;
 mod batch;
 mod boards;
 mod boundaries;
@@ -68,9 +69,16 @@ impl Reply {
 
 /// Sends a request through every layer.
 async fn send(context: &Arc<Context>, request: test::TestRequest) -> Reply {
+    send_to(context, Offers::All, request).await
+}
+
+/// Sends a request through every layer of such a listener.
+async fn send_to(context: &Arc<Context>, offers: Offers, request: test::TestRequest) -> Reply {
+    let base = offers.base(&context.base);
     let app = App::new()
         .app_data(web::Data::new(Contexts::new(context.clone())))
-        .configure(|config| routes::configure(config, Offers::All))
+        .app_data(offers)
+        .configure(|config| routes::configure(config, &base, offers))
         .wrap(Compress::default())
         .wrap(from_fn(guard::guard));
     let service = test::init_service(app).await;

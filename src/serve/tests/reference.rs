@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::world::{context, quarantined};
 use super::{Reply, get, json, send};
 use crate::model::snapshot::Rebuilding;
+use crate::serve::Base;
 use crate::serve::openapi::build;
 use crate::serve::routes::parameter::{Place, Takes};
 use crate::serve::routes::{self, Content, Operation, Route, Verb};
@@ -15,7 +16,7 @@ use crate::serve::routes::{self, Content, Operation, Route, Verb};
 /// The document as it is published, held by example: whoever changes it sees what clients will see.
 #[test]
 fn the_document_changes_only_when_somebody_means_it() {
-    let text = serde_json::to_string_pretty(&build("0.1.0")).unwrap();
+    let text = serde_json::to_string_pretty(&build("0.1.0", &Base::default())).unwrap();
     insta::assert_snapshot!("openapi", text);
 }
 
@@ -106,7 +107,7 @@ fn verb(operation: &Operation) -> &'static str {
 
 #[actix_web::test]
 async fn every_address_answers_with_a_status_and_a_type_that_are_described() {
-    let document = build("0.1.0");
+    let document = build("0.1.0", &Base::default());
     for (route, operation) in every() {
         let reply = ask(route, operation).await;
         let described = &document["paths"][route.path][verb(operation)]["responses"];

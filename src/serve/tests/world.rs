@@ -28,9 +28,9 @@ use crate::model::text::Bilingual;
 use crate::model::time::{Day, Stamp};
 use crate::model::units::Span;
 use crate::serve::{
-    Access, AuditReader, Context, Definitions, Denied, EventSettings, FleetFacts, Fleets, Holder,
-    Hub, Intake, Keyring, Learned, Limiter, NoVintage, Province, QuarantineReader, RateLimits,
-    SourceFacts, StreamFacts, TargetFacts, TargetState, Vintage, Vintages,
+    Access, AuditReader, Base, Context, Definitions, Denied, EventSettings, FleetFacts, Fleets,
+    Holder, Hub, Intake, Keyring, Learned, Limiter, NoVintage, Province, QuarantineReader,
+    RateLimits, SourceFacts, StreamFacts, TargetFacts, TargetState, Vintage, Vintages,
 };
 
 pub(super) const AREAS: &str = "code,name\n16663,Phường B\n16681,Phường A\n17000,Xã C\n";
@@ -270,6 +270,7 @@ impl Ground {
             )),
             ready: Arc::new(|| vec![("store", Ok(())), ("config", Ok(()))]),
             observe: Arc::new(|_, _, _, _| {}),
+            base: Base::default(),
             version: "0.1.0",
         }
     }

@@ -326,7 +326,8 @@ pub(super) fn evidence<'a>(
             title_en: &definition.title.en,
             unit_of_measure: &definition.unit_measure,
             decimals: definition.decimals,
-            link: format!("/v1/indicators/{}/value?period={}", definition.id, period.id),
+            link: asked
+                .link(format_args!("/v1/indicators/{}/value?period={}", definition.id, period.id)),
             period: period.id,
             value: reading.point.value.map(Number),
             status: reading.point.status,
@@ -380,9 +381,9 @@ fn card<'a>(asked: &Asked<'_>, tracker: &'a Tracker, on: Day, is_whole: bool) ->
         revision: is_whole.then_some(asked.snapshot.revision),
         as_of: is_whole.then_some(asked.snapshot.at),
         links: Links {
-            this: format!("/v1/trackers/{}", settings.tracker),
-            items: format!("/v1/trackers/{}/items", settings.tracker),
-            page: format!("/trackers/{}", settings.tracker),
+            this: asked.link(format_args!("/v1/trackers/{}", settings.tracker)),
+            items: asked.link(format_args!("/v1/trackers/{}/items", settings.tracker)),
+            page: asked.link(format_args!("/trackers/{}", settings.tracker)),
         },
     }
 }

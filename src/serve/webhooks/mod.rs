@@ -482,6 +482,6 @@ fn done<T: Serialize>(
         Ok(body) => HttpResponse::build(status)
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .json(body),
-        Err(error) => error.response(request.path()),
+        Err(error) => error.response(request),
     }
 }
