@@ -4,12 +4,14 @@
 //! answers are compared with a bare actix-web handler that sends the same bytes, asked in the same way,
 //! by turns, in the same run; servers stand on one core and the asker on another where the machine has
 //! `taskset`. Then what is worked out anew (many communes × days), and a thousand readers of events: what
-//! each of them costs in memory, and whether folding goes on as fast. Settings: `IOCGW_BENCH_RECORDS`
-//! (a million), `IOCGW_BENCH_SECONDS` (3, for each turn), `IOCGW_BENCH_READERS` (1,000).
+//! each of them costs in memory, and whether folding goes on as fast; and how long news take from a source
+//! to a reader. Settings: `IOCGW_BENCH_RECORDS` (a million), `IOCGW_BENCH_SECONDS` (3, for each turn),
+//! `IOCGW_BENCH_READERS` (1,000), `IOCGW_BENCH_NEWS` (100).
 
 mod alive;
 mod asker;
 mod bare;
+mod news;
 #[expect(dead_code, reason = "made for the benchmark of the main job too")]
 mod process;
 mod server;
@@ -98,11 +100,17 @@ fn role(words: &[&str], core: Option<usize>) -> Outcome<Running> {
 }
 
 /// The gateway on a store, on one core if it can be held there.
-fn gateway(dir: &Path, store: &Path, source: SocketAddr, core: Option<usize>) -> Outcome<Running> {
+fn gateway(
+    dir: &Path,
+    (config, store): (&Path, &Path),
+    source: SocketAddr,
+    core: Option<usize>,
+) -> Outcome<Running> {
     let mut command =
         core.and_then(|core| process::on_core(core, IOCGW)).unwrap_or_else(|| Command::new(IOCGW));
     command
-        .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--config", CONFIG])
+        .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--config"])
+        .arg(config)
         .args(["--anonymous", "read,sources", "--secrets"])
         .arg(dir.join("secrets"))
         .arg("--store")
@@ -175,12 +183,47 @@ fn measure() -> Outcome<()> {
     let cores = std::thread::available_parallelism()?.get();
     let (theirs, ours) = if cores > 1 { (Some(0), Some(cores - 1)) } else { (None, None) };
     let store = dir.join("load.db");
-    let serving = gateway(dir, &store, source.1, theirs)?;
+    let serving = gateway(dir, (Path::new(CONFIG), &store), source.1, theirs)?;
     pulled(serving.1)?;
     cached(dir, serving.1, (theirs, ours))?;
     anew(serving.1)?;
     drop(serving);
+    news(dir)?;
     listeners(dir, source.1, shape.records)
+}
+
+/// From a source to a reader of events, beyond the polling interval.
+fn news(dir: &Path) -> Outcome<()> {
+    let (source, said) = news::source()?;
+    let config = dir.join("often");
+    copy(Path::new(CONFIG), &config)?;
+    let file = config.join("sources/portal.yaml");
+    let often = std::fs::read_to_string(&file)?.replace("interval: 24h", "interval: 1s");
+    std::fs::write(&file, often)?;
+    let serving = gateway(dir, (&config, &dir.join("news.db")), source, None)?;
+    let mut took = news::heard(serving.1, &said, setting("IOCGW_BENCH_NEWS", 100)?)?;
+    took.sort_by(f64::total_cmp);
+    let rank = |share: usize| took[(took.len() * share / 100).min(took.len() - 1)];
+    say(&format!(
+        "{} changes at a source that is asked every second, until a reader of events has them",
+        took.len()
+    ))?;
+    row("  median, ms", rank(50), 0, "")?;
+    row("  p99, ms", rank(99), 0, "must 1000, aim 50")
+}
+
+fn copy(from: &Path, to: &Path) -> Outcome<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &to)?;
+        } else {
+            std::fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
 }
 
 /// Kept answers against the bare handler.
@@ -282,7 +325,7 @@ fn listeners(dir: &Path, source: SocketAddr, records: usize) -> Outcome<()> {
     let run = |name: &str, readers: usize| -> Outcome<(f64, f64, f64)> {
         let store: PathBuf = dir.join(name);
         let begun = Instant::now();
-        let serving = gateway(dir, &store, source, None)?;
+        let serving = gateway(dir, (Path::new(CONFIG), &store), source, None)?;
         let id = serving.0.id();
         let held = listen(serving.1, readers)?;
         pulled(serving.1)?;
@@ -307,7 +350,7 @@ fn listeners(dir: &Path, source: SocketAddr, records: usize) -> Outcome<()> {
     row("  records/s without", records as f64 / short, 0, "")?;
     row("  records/s with", records as f64 / long, 0, "")?;
     // Without folding: what one more reader holds.
-    let serving = gateway(dir, &dir.join("alone-0.db"), source, None)?;
+    let serving = gateway(dir, (Path::new(CONFIG), &dir.join("alone-0.db")), source, None)?;
     let id = serving.0.id();
     let first = listen(serving.1, count / 10)?;
     let before = alive::resident(id).ok_or("no such process")?;

@@ -184,7 +184,7 @@ fn own_for_metrics(gateway: &Gateway) -> SocketAddr {
 }
 
 #[test]
-fn metrics_on_a_listener_of_their_own_are_answered_nowhere_else() {
+fn c16_metrics_on_a_listener_of_their_own_are_answered_nowhere_else() {
     let world = World::new("");
     let gateway = Gateway::start_saying(
         &world.overlay.config(),

@@ -1,7 +1,7 @@
 //! The log that all listeners read, and who is listening.
 //!
 //! There is no queue for each listener: a listener is a place in one bounded log, so a thousand of
-//! them cost a thousand places. The log grows by comparing pictures once a second at most, and only
+//! them cost a thousand places. The log grows by comparing pictures twice a second at most, and only
 //! while somebody listens or did a short time ago. Who takes nothing for too long is cut off at the
 //! socket, for a body that nobody reads is never asked for its end.
 
@@ -21,8 +21,14 @@ use super::picture::{Change, Picture};
 use crate::model::time::Stamp;
 use crate::model::units::Span;
 
-/// How often the snapshot is looked at.
-pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often it is seen to that nobody listens who may not, or takes nothing.
+pub(super) const CARE_EVERY: Duration = Duration::from_secs(1);
+
+/// How often is looked whether there is another revision, which costs nothing.
+pub(super) const GLANCE_EVERY: Duration = Duration::from_millis(50);
+
+/// How long no further picture is made after one: all figures are read for it.
+pub(super) const REST: Duration = Duration::from_millis(500);
 
 /// For how long the log goes on after the last listener has left, so that it can resume.
 const LINGER: Duration = Duration::from_mins(5);

@@ -29,9 +29,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream::{Stream, unfold};
 use serde::Serialize;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
-use self::hub::{Beginning, Entry, Event, LOOK_EVERY, Listener};
+use self::hub::{Beginning, CARE_EVERY, Entry, Event, GLANCE_EVERY, Listener, REST};
 use self::picture::{Change, Fares, Figures, Item};
 pub(super) use self::picture::{PROVINCE, Picture};
 use super::access::Reader;
@@ -68,32 +68,29 @@ pub(super) fn remember(connection: &dyn std::any::Any, data: &mut Extensions) {
     }
 }
 
-/// Looks at the snapshot and tells what changed, until the gateway stops.
+/// Looks at the snapshot and tells what changed, until the gateway stops. A change after a while of silence
+/// is told at once, many of them one after the other together.
 pub async fn tell(contexts: Arc<Contexts>) {
     // The listeners stay where they are when another configuration is taken over.
     let hub = Arc::clone(&contexts.load().events);
-    let mut ticks = interval(LOOK_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut cares, mut glances) = (every(CARE_EVERY), every(GLANCE_EVERY));
+    let mut rests_until = Instant::now();
     loop {
         tokio::select! {
             () = hub.stopping().cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        hub.drop_slow();
-        let access = Arc::clone(&contexts.load().access);
-        hub.shut_out(|key| match key {
-            Some(key) => !access.keys.is_good(key),
-            None => {
-                access.anonymous.as_ref().is_none_or(|open| !open.scopes.contains(&Scope::Read))
+            _ = cares.tick() => {
+                care(&hub, &contexts);
+                continue;
             }
-        });
+            _ = glances.tick() => {}
+        }
         if !hub.is_heard() {
             hub.rest();
             continue;
         }
         let context = contexts.load_full();
         let seen = hub.picture().map(|picture| picture.revision);
-        if seen == Some(context.snapshot.load().revision) {
+        if seen == Some(context.snapshot.load().revision) || Instant::now() < rests_until {
             continue;
         }
         let look = move || {
@@ -104,7 +101,24 @@ pub async fn tell(contexts: Arc<Contexts>) {
             Ok(picture) => hub.publish(picture),
             Err(error) => tracing::error!(%error, "the events of a revision could not be told"),
         }
+        rests_until = Instant::now() + REST;
     }
+}
+
+fn every(period: Duration) -> Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Ends the streams of those who take nothing, and of those who may not listen any more.
+fn care(hub: &Hub, contexts: &Contexts) {
+    hub.drop_slow();
+    let access = Arc::clone(&contexts.load().access);
+    hub.shut_out(|key| match key {
+        Some(key) => !access.keys.is_good(key),
+        None => access.anonymous.as_ref().is_none_or(|open| !open.scopes.contains(&Scope::Read)),
+    });
 }
 
 /// What a listener wants to hear of.

@@ -17,6 +17,7 @@ mod filter;
 mod gallery;
 mod hostile;
 mod hours;
+mod injected;
 mod intake;
 mod kept;
 mod lateness;

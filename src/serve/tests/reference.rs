@@ -24,7 +24,7 @@ fn the_document_changes_only_when_somebody_means_it() {
 const PAST: &str = "readRevisions";
 
 /// An address of a route that exists in the small province.
-fn address(route: &Route, operation: &Operation) -> String {
+pub(super) fn address(route: &Route, operation: &Operation) -> String {
     let id = match route.path {
         path if path.contains("/badges/sources/") => "portal",
         path if path.contains("/indicators/") || path.contains("/badges/") => "received",
