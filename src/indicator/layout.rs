@@ -221,6 +221,11 @@ impl Layout {
         self.sheets.iter().map(|sheet| sheet.periods.len() * sheet.columns.len()).sum()
     }
 
+    /// How many sums are made for it: also of values of a dimension that are not asked for.
+    pub fn room(&self) -> usize {
+        self.sheets.iter().map(|sheet| sheet.periods.len() * sheet.slots.width()).sum()
+    }
+
     /// Reads all cells, period by period; what lies in no unit only where something was counted, and of
     /// the values of a dimension those of which there is something in any period.
     pub fn cells(&self, world: &World<'_>, definition: &Definition) -> Vec<Cell> {

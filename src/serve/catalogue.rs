@@ -143,6 +143,7 @@ pub(super) struct Start {
 #[derive(Serialize, JsonSchema)]
 struct StartLinks {
     catalogue: String,
+    alerts: String,
     areas: String,
     boards: String,
     dimensions: String,
@@ -178,6 +179,7 @@ pub(super) fn links(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         config: asked.definitions.config.clone(),
         links: StartLinks {
             catalogue: asked.link("/v1/catalogue"),
+            alerts: asked.link("/v1/alerts"),
             areas: asked.link("/v1/dimensions/area/values"),
             boards: asked.link("/v1/boards"),
             dimensions: asked.link("/v1/dimensions"),

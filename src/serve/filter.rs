@@ -90,7 +90,7 @@ pub(super) fn link(conditions: &Conditions) -> String {
         let name: String = byte_serialize(dimension.as_bytes()).collect();
         let values: Vec<String> =
             values.iter().map(|value| byte_serialize(value.as_bytes()).collect()).collect();
-        let _ = write!(text, "&{NAME}[{name}]={}", values.join(","));
+        let _ = write!(text, "&{NAME}%5B{name}%5D={}", values.join(","));
     }
     text
 }

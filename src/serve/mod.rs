@@ -10,6 +10,7 @@
 //! with a reason, rows are flat under `items`, links are relative to the host and made in one place (`link`).
 
 mod access;
+mod alerts;
 mod answer;
 mod audit;
 mod batch;

@@ -91,6 +91,12 @@ fn check_grain(definition: &Definition, grain: Grain) -> Result<(), ApiError> {
     Err(ApiError::NotApplicable(detail))
 }
 
+/// The month that a page or a list about many indicators is of: in the first days of a month the one
+/// before says more than a few hours of this one.
+pub(super) fn settled_month(asked: &Asked<'_>) -> Period {
+    Period::containing(asked.now.day().plus(-4), Grain::Month)
+}
+
 /// The newest day of the last month that has a value; what is reported in the morning has none yet.
 pub(super) fn newest(asked: &Asked<'_>, definition: &Definition) -> Period {
     newest_of(&asked.world(), definition)

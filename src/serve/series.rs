@@ -17,7 +17,7 @@ use super::error::{ApiError, ParameterError};
 use super::fill::{Fill, asked_fill, fill};
 use super::filter::narrowed;
 use super::number::Number;
-use super::period::{Stretch, asked_stretch};
+use super::period::{POINTS, Stretch, asked_stretch};
 use super::place::{
     Area, AreaOut, Boundaries, asked_area, boundaries, layout_by, layout_of, within_reach,
 };
@@ -125,6 +125,10 @@ const fn columns(place: (&'static str, &'static str)) -> [(&'static str, &'stati
     ]
 }
 
+/// The most sums that are made for one answer, of 16 bytes each: a filter leaves few values of a dimension,
+/// but all of them are added up.
+const ROOM: usize = 2_000_000;
+
 /// By what the rows of one bucket are told apart.
 #[derive(Clone, PartialEq, Eq)]
 enum By {
@@ -192,6 +196,10 @@ fn plan(asked: &Asked<'_>, definition: &Definition, query: &Query) -> Result<Pla
         None => layout_of(asked, &periods, &area),
     };
     stretch.check_size(layout.size())?;
+    if layout.room() > ROOM {
+        let advice = "That dimension has too many values; ask for a shorter time.".to_owned();
+        return Err(ApiError::TooManyPoints { limit: POINTS, advice });
+    }
     Ok(Plan { by, area, boundaries, stretch, periods, layout })
 }
 

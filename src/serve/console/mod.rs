@@ -35,6 +35,7 @@ use self::words::Tone;
 use super::answer::{Answer, Keep};
 use super::context::Asked;
 use super::error::{ApiError, ParameterError, brief};
+use super::period::settled_month;
 use super::query::Query;
 use super::sources::{Health, State, states};
 use crate::indicator::{Extent, Grain, Period};
@@ -80,8 +81,7 @@ pub(super) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
 
 /// The period that a page is for.
 fn chosen_period(asked: &Asked<'_>, query: &Query, choices: &[Choice]) -> Result<String, ApiError> {
-    // In the first days of a month the month before says more than a few hours of this one.
-    let settled = Period::containing(asked.now.day().plus(-4), Grain::Month).id;
+    let settled = settled_month(asked).id;
     let chosen = query.get("period").unwrap_or(&settled);
     let period = Period::parse(&brief(chosen), asked.now.day(), Extent::default());
     // Most of the page knows no hours.

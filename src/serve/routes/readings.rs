@@ -2,8 +2,8 @@
 
 use super::parameter::{
     AREA, AS_OF, BOARD_ID, BOUNDARIES, BY, BY_PLACE, COMPARE, FILL, FROM, GRAIN, GROUP, INDICATOR,
-    LAST_DAYS, LEARNED_FROM, LEARNED_TO, LIMIT, PERIOD, Parameter, REVISIONS_LIMIT, SEARCH, SORT,
-    STRETCH_PERIOD, TO, Takes, UNIT, piece, query,
+    LAST_DAYS, LEARNED_FROM, LEARNED_TO, LIMIT, PERIOD, PERIOD_OF_DAYS, Parameter, REVISIONS_LIMIT,
+    SEARCH, SORT, STRETCH_PERIOD, TO, Takes, UNIT, piece, query,
 };
 use actix_web::web;
 
@@ -14,8 +14,8 @@ use crate::serve::error::{
     UNKNOWN_DIMENSION, UNKNOWN_INDICATOR, VINTAGE_COMPACTED,
 };
 use crate::serve::{
-    batch, boards, breakdown, catalogue, console, dimension, dimensions, exports, filter, lineage,
-    revisions, series, value,
+    alerts, batch, boards, breakdown, catalogue, console, dimension, dimensions, exports, filter,
+    lineage, revisions, series, value,
 };
 
 const TAG: Tag = Tag::Readings;
@@ -46,6 +46,14 @@ const BY_SERIES: Parameter = query(
         "Chia theo commune, district hoặc một chiều của chỉ số; không đi cùng `area`.",
         "By commune, district or one of the indicator's dimensions; not beside `area`.",
     ),
+);
+const MONTH: Parameter = Parameter { default: None, ..PERIOD_OF_DAYS };
+const RULE_BROKEN: Parameter = query(
+    "rule",
+    Takes::Words(&alerts::RULES),
+    None,
+    "off_track",
+    ("Chỉ quy tắc này.", "Only this rule."),
 );
 const DIMENSION: Parameter = piece(
     "dimension",
@@ -306,6 +314,25 @@ PROVINCE,
         )
         .taking(&[&PERIOD, &GROUP, &BY_COMMUNE, &AS_OF])
         .refusing(&[&TOO_MANY_POINTS, &NOT_APPLICABLE])],
+    },
+    Route {
+        path: "/v1/alerts",
+        operations: &[Operation::read(
+            "listIndicatorAlerts",
+            TAG,
+            PROVINCE,
+            Serves::Kept(alerts::list),
+            Content::Listed(shape::<alerts::List<'static>>),
+        )
+        .called("Chỉ số cần chú ý", "Figures that need attention")
+        .saying(
+            "Chưa đạt mục tiêu, số liệu cũ, thiếu hoặc chưa đủ: mỗi quy tắc bị vi phạm một dòng, nặng nhất \
+             trước, kèm đơn vị chịu trách nhiệm. Không có `period` là tháng đã ổn định gần nhất.",
+            "Short of a target, stale, missing or incomplete: a row for each rule that is broken, worst \
+             first, with who answers for it. Without `period`, of the last month that has settled.",
+        )
+        .taking(&[&MONTH, &RULE_BROKEN, &GROUP, &UNIT, &AS_OF])
+        .refusing(&[&NOT_APPLICABLE])],
     },
     Route {
         path: "/v1/dimensions",

@@ -4,6 +4,7 @@
 //! one side of the server against it.
 
 mod access;
+mod alerts;
 mod api;
 mod base;
 mod batch;
