@@ -7,6 +7,7 @@
 //! answer is what the oracle makes of what the province said.
 //!
 //! `IOCGW_TORTURE_KILLS` and `IOCGW_TORTURE_AT_EACH` say how often (`make torture`: 1,000 and 50),
+//! `IOCGW_TORTURE_AT` names places to die at, with commas between, if not at all of them.
 //! `IOCGW_TEST_SEED` sets the seed, `IOCGW_TORTURE_STAGES` how many stages there are side by side. A long run
 //! that was cut short goes on with the stage that `IOCGW_TORTURE_FROM` names: each stage is a world of
 //! its own, with a seed of its own.
@@ -195,7 +196,10 @@ impl Torture {
 
     /// Dies so many times at random moments, and its share of so many times at each place.
     fn suffer(&mut self, kills: usize, at_each: usize, (stage, stages): (usize, usize)) {
-        let places = if at_each > 0 { self.places() } else { Vec::new() };
+        let mut places = if at_each > 0 { self.places() } else { Vec::new() };
+        if let Ok(wanted) = std::env::var("IOCGW_TORTURE_AT") {
+            places.retain(|place| wanted.split(',').any(|word| place.name.contains(word)));
+        }
         let mut ways: Vec<Way> = (0..kills).map(|i| self.random_way(i)).collect();
         for place in &places {
             // All stages together come to so many, whatever does not divide evenly: where a place begins
@@ -394,6 +398,10 @@ impl Torture {
             let gateway = self.live(&format!("record:{}", file.display())).unwrap();
             gateway.wait_until("a run of every stream", "/v1/sources", |answer| {
                 places::has_run(&answer.json(), &since)
+            });
+            // What is thrown away after the next change has to be there first.
+            gateway.wait_until("the end of building", "/v1/jobs", |answer| {
+                places::is_built(&answer.json())
             });
             let (code, _) = gateway.stop();
             assert_eq!(code, Some(0));

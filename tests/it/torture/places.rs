@@ -123,6 +123,12 @@ pub(super) fn has_run(sources: &Value, since: &str) -> bool {
     })
 }
 
+/// Whether no measure is being built.
+pub(super) fn is_built(jobs: &Value) -> bool {
+    let jobs = jobs["items"].as_array().unwrap();
+    jobs.iter().all(|job| job["kind"] != "rebuild" || job["state"] == "done")
+}
+
 /// As if there had never been one.
 pub(super) fn remove_store(folder: &Path) {
     for name in ["iocgw.db", "iocgw.db-wal", "iocgw.db-shm"] {
