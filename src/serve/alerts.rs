@@ -1,8 +1,7 @@
 //! `/v1/alerts`: which figures of the province need somebody's attention, and whose.
 //!
-//! The rules are not written here once more: a figure is short of its target by the thresholds of the target
-//! itself, its data are late by the limit of their contract, and it is incomplete by what its definition
-//! expects. One row for each rule that an indicator breaks, worst first. They are states, not events: whoever
+//! A figure is short of its target by the thresholds of the target itself, and its data are late by the limit
+//! of their contract; only what is enough of what was expected is said here. One row for each rule that an indicator breaks, worst first. They are states, not events: whoever
 //! wants to be told uses events or webhooks, and what concerns the gateway itself is for Prometheus.
 
 use schemars::JsonSchema;
@@ -147,10 +146,8 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     asked.listed(&List { as_of, revision, indicators, items }, COLUMNS, "alerts")
 }
 
-/// The rules that a reading breaks. What the reader may not know breaks none.
+/// The rules that a reading breaks. Who may not read the province does not come here.
 fn broken(reading: &Reading) -> impl Iterator<Item = Rule> + use<> {
-    let hidden = [NoValue::Suppressed, NoValue::NotPublic, NoValue::OutOfReach];
-    let is_known = reading.point.reason.is_none_or(|reason| !hidden.contains(&reason));
     let status = reading.target.status;
     let ratio = reading.completeness.ratio;
     let rules = [
@@ -160,7 +157,7 @@ fn broken(reading: &Reading) -> impl Iterator<Item = Rule> + use<> {
         (ratio.is_some_and(|ratio| ratio < COMPLETE), Rule::Incomplete),
         (status == TargetStatus::AtRisk, Rule::AtRisk),
     ];
-    rules.into_iter().filter(move |(holds, _)| is_known && *holds).map(|(_, rule)| rule)
+    rules.into_iter().filter(|(holds, _)| *holds).map(|(_, rule)| rule)
 }
 
 impl Rule {

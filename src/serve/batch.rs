@@ -151,7 +151,12 @@ impl Query {
         let taken: Vec<&Parameter> =
             self.read.operation().into_iter().flat_map(Operation::parameters).collect();
         let taken = |name: &str| {
-            let name = filter::dimension(name).map_or(name, |_| filter::NAME);
+            // A filter is named by its dimension, and none is without one.
+            let name = match filter::dimension(name) {
+                Some(_) => filter::NAME,
+                None if name == filter::NAME => return None,
+                None => name,
+            };
             let known = taken.iter().filter(|known| known.place == Place::Query);
             known
                 .filter(|known| !OF_THE_BATCH.contains(&known.name))

@@ -126,6 +126,19 @@ async fn a_batch_takes_filters_by_their_names() {
     assert_eq!(body["items"][0]["answer"]["value"], 8, "{body}");
 }
 
+/// What stands in a board is checked when the configuration is read.
+#[test]
+fn a_board_takes_filters_by_their_names_and_no_filter_of_nothing() {
+    let problems = |parameter: &str| {
+        let query = object!({"indicator": "received", "read": "value", "parameters": {parameter: "online"}});
+        serde_json::from_value::<crate::serve::BatchQuery>(query).unwrap().check()
+    };
+    assert!(problems("filter[channel]").is_empty());
+    for wrong in ["filter", "filter[channel", "channel"] {
+        assert_eq!(problems(wrong).len(), 1, "{wrong}");
+    }
+}
+
 /// C07: neither the public nor a reader of one commune learns of parts.
 #[actix_web::test]
 async fn c07_a_filter_is_no_way_around_what_a_key_reaches() {
