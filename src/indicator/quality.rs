@@ -3,6 +3,7 @@
 //! Each source is judged by the limit of its own contract. A combined indicator would otherwise be
 //! late for ever: a daily return is never as young as a contract of minutes asks.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::indicator::coverage::{Coverage, least_through, streams_of};
@@ -223,7 +224,11 @@ impl Completion {
     ) -> Self {
         let coverage = Coverage::of(&definition.contracts, world.snapshot);
         // Who is to report does so by the day, however finely a value is read.
-        let whole: Vec<Period> = periods.iter().map(Period::of_days).collect();
+        let whole: Cow<'_, [Period]> = if periods.iter().any(|period| period.hour.is_some()) {
+            periods.iter().map(Period::of_days).collect()
+        } else {
+            Cow::Borrowed(periods)
+        };
         let when = (&*whole, &coverage);
         match &definition.expectation {
             Expectation::Period => {
