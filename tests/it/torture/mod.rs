@@ -8,19 +8,20 @@
 //!
 //! `IOCGW_TORTURE_KILLS` and `IOCGW_TORTURE_AT_EACH` say how often (`make torture`: 1,000 and 50),
 //! `IOCGW_TORTURE_AT` names places to die at, with commas between, if not at all of them.
+//! A long run owes every place its deaths: what chance kept from them is made up for in stages of their own.
 //! `IOCGW_TEST_SEED` sets the seed, `IOCGW_TORTURE_STAGES` how many stages there are side by side. A long run
-//! that was cut short goes on with the stage that `IOCGW_TORTURE_FROM` names: each stage is a world of
-//! its own, with a seed of its own.
+//! that was cut short goes on with the stage that `IOCGW_TORTURE_FROM` names (and makes up for nothing):
+//! each stage is a world of its own, with a seed of its own.
 
 mod books;
 mod places;
+mod told;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ioc_gateway::app::Settings;
 use ioc_gateway::clock::Clock;
@@ -30,6 +31,7 @@ use crate::oracle::{Edition, Stage, compare_days, moment, seed};
 use crate::support::{Gateway, copy, program};
 use books::Books;
 use places::{Life, Place};
+use told::Told;
 
 /// Random deaths on one store; then another begins, with another seed: what is looked at after each
 /// death grows with what the store has been through.
@@ -38,8 +40,8 @@ const DEATHS: usize = 40;
 /// Stages of a short run.
 const FEWEST: usize = 4;
 
-/// So many deaths at one place are not all missed by chance.
-const MANY: usize = 10;
+/// How often a long run makes up for the deaths it still owes.
+const ROUNDS: usize = 4;
 
 /// How often a death that did not come about is tried again.
 const TRIES: u32 = 3;
@@ -70,69 +72,77 @@ fn setting(name: &str, otherwise: usize) -> usize {
 
 #[test]
 fn whatever_moment_it_dies_at_nothing_is_lost_and_nothing_counted_twice() {
-    let began = Instant::now();
     let (seed, kills, at_each) =
         (seed(), setting("IOCGW_TORTURE_KILLS", 8), setting("IOCGW_TORTURE_AT_EACH", 1));
     // A short run is divided too: most of a life is waiting, and several wait side by side.
     let stages = kills.div_ceil(DEATHS).max(FEWEST);
     let first = setting("IOCGW_TORTURE_FROM", 1).saturating_sub(1);
-    let (next, told) = (AtomicUsize::new(first), Mutex::new(Told::default()));
     // Each stage has a folder of its own and takes up to 2 GiB. Two on each core leave none of them idle
     // while a life waits; more gain nothing.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = setting("IOCGW_TORTURE_STAGES", cores.max(FEWEST)).clamp(1, stages);
+    let (told, tries) = (Told::default(), if at_each > 1 { TRIES } else { 1 });
+    side_by_side(first..stages, workers, |i| {
+        let mut torture = Torture::new(seed + i as u64, tries);
+        let places = if at_each > 0 { torture.places() } else { Vec::new() };
+        told.found(&places);
+        let deaths = places.into_iter().map(|place| {
+            let mine = share(at_each, &place.name, (i, stages));
+            (place, mine)
+        });
+        // What cannot be divided is shared out.
+        torture.suffer(kills * (i + 1) / stages - kills * i / stages, deaths.collect());
+        torture.conclude(&format!("stage {} of {stages}", i + 1), &told);
+    });
+    let is_whole = at_each > 1 && first == 0;
+    for round in 0..if is_whole { ROUNDS } else { 0 } {
+        let owed = told.owed(at_each);
+        let all: usize = owed.iter().map(|(_, deaths)| deaths).sum();
+        if all == 0 {
+            break;
+        }
+        println!("{all} deaths at {} places are owed still", owed.len());
+        let workers = workers.min(all);
+        side_by_side(0..workers, workers, |i| {
+            let of_its_own = stages + round * workers + i;
+            let mut torture = Torture::new(seed + of_its_own as u64, tries);
+            let places = torture.places();
+            let deaths = owed.iter().map(|(place, deaths)| {
+                let here = places.iter().find(|here| here.name == place.name).unwrap_or(place);
+                (here.clone(), share(*deaths, &place.name, (i, workers)))
+            });
+            torture.suffer(0, deaths.collect());
+            torture.conclude(&format!("stage {} of owed deaths", i + 1), &told);
+        });
+    }
+    told.conclude(seed, at_each, is_whole);
+}
+
+/// Runs these stages, so many at a time.
+fn side_by_side(stages: std::ops::Range<usize>, workers: usize, run: impl Fn(usize) + Sync) {
+    let next = AtomicUsize::new(stages.start);
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
                 loop {
                     let i = next.fetch_add(1, Ordering::SeqCst);
-                    if i >= stages {
+                    if i >= stages.end {
                         return;
                     }
-                    // What cannot be divided is shared out.
-                    let share = |all: usize| all * (i + 1) / stages - all * i / stages;
-                    let mut torture = Torture::new(seed + i as u64);
-                    torture.suffer(share(kills), at_each, (i, stages));
-                    let tally = torture.conclude(&told);
-                    // Of each stage by itself: a run that is cut short has told of those that ended.
-                    let deaths: usize = tally.values().map(|(deaths, _)| deaths).sum();
-                    let ways = tally.iter().filter(|(_, (_, missed))| *missed > 0);
-                    let missed: Vec<_> = ways.map(|(name, (_, count))| (name, *count)).collect();
-                    let seconds = began.elapsed().as_secs_f64();
-                    println!(
-                        "stage {} of {stages} after {seconds:.0} s: {deaths} deaths, 0 differences, missed: {missed:?}",
-                        i + 1
-                    );
+                    run(i);
                 }
             });
         }
     });
-    let Told { tally, points, read_again } = told.into_inner().unwrap();
-    let total: usize = tally.values().map(|(deaths, _)| deaths).sum();
-    for (place, (deaths, missed)) in &tally {
-        println!("{deaths:>6} deaths  {place}  ({missed} times it was not passed in time)");
-    }
-    println!(
-        "{total} deaths, {} places, {points} points, {read_again} earlier states, 0 differences, {:.0} s, seed {seed}",
-        tally.len(),
-        began.elapsed().as_secs_f64()
-    );
-    // A place that is rarely passed may be missed when few are to die there; not when many are.
-    let survived: Vec<_> = tally.iter().filter(|(_, (deaths, _))| *deaths == 0).collect();
-    let often = survived.iter().filter(|(_, (_, missed))| *missed >= MANY).count();
-    let is_fine = often == 0 && survived.len() <= tally.len() / 10;
-    assert!(is_fine || at_each == 0, "never died at {survived:?}");
 }
 
-/// What all stages came to.
-#[derive(Default)]
-struct Told {
-    /// Deaths by name, and how often it did not come to that.
-    tally: BTreeMap<String, (usize, usize)>,
-    /// Points compared with the oracle.
-    points: usize,
-    /// Earlier states that were read again.
-    read_again: usize,
+/// How many of all the deaths at a place one stage has to die. All stages together come to all of them,
+/// whatever does not divide evenly: where a place begins follows from its name, for each stage finds
+/// the places anew.
+fn share(all: usize, name: &str, (stage, stages): (usize, usize)) -> usize {
+    let begin =
+        name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    (0..all).filter(|death| (begin % stages + death) % stages == stage).count()
 }
 
 /// How to die.
@@ -172,13 +182,15 @@ struct Torture {
     tally: BTreeMap<String, (usize, usize)>,
     /// Places that were not passed in time, though each was tried again and again.
     unmet: Vec<Place>,
+    /// How often a death that did not come about is tried again.
+    tries: u32,
     now: Stamp,
     /// Seconds by which the program's clock is behind ours.
     behind: i64,
 }
 
 impl Torture {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, tries: u32) -> Self {
         let stage = Stage::awake(seed, 1, 0.03, moment(20));
         let variants = places::variants(stage.folder.path());
         Self {
@@ -189,27 +201,17 @@ impl Torture {
             books: Books::default(),
             tally: BTreeMap::new(),
             unmet: Vec::new(),
+            tries,
             now: moment(20),
             behind: BEHIND,
         }
     }
 
-    /// Dies so many times at random moments, and its share of so many times at each place.
-    fn suffer(&mut self, kills: usize, at_each: usize, (stage, stages): (usize, usize)) {
-        let mut places = if at_each > 0 { self.places() } else { Vec::new() };
-        if let Ok(wanted) = std::env::var("IOCGW_TORTURE_AT") {
-            places.retain(|place| wanted.split(',').any(|word| place.name.contains(word)));
-        }
+    /// Dies so many times at random moments, and so many times at each of these places.
+    fn suffer(&mut self, kills: usize, deaths: Vec<(Place, usize)>) {
         let mut ways: Vec<Way> = (0..kills).map(|i| self.random_way(i)).collect();
-        for place in &places {
-            // All stages together come to so many, whatever does not divide evenly: where a place begins
-            // follows from its name, for each stage finds them anew.
-            let name = place.name.bytes();
-            let first = name
-                .fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
-            let mine =
-                (0..at_each).filter(|death| (first % stages + death) % stages == stage).count();
-            ways.extend(std::iter::repeat_n(Way::At(place.clone()), mine));
+        for (place, deaths) in deaths {
+            ways.extend(std::iter::repeat_n(Way::At(place), deaths));
         }
         self.random.shuffle(&mut ways);
         // First starts come first: they begin with no store.
@@ -222,9 +224,7 @@ impl Torture {
             // What is sure to come about in a new store is not waited for in this one for long.
             let tries = match way {
                 Way::At(place) if place.in_a_first_life().is_some() => 1,
-                // A short run may miss a few.
-                _ if at_each == 1 => 1,
-                _ => TRIES,
+                _ => self.tries,
             };
             let has_died = self.die(way, PATIENCE)
                 || (0..tries).any(|i| self.die_after_a_change(way, PATIENCE * (i + 2)));
@@ -417,14 +417,16 @@ impl Torture {
         assert_eq!(gateway.stop().0, Some(0));
         self.variant = other;
         recorded.push((Life::Reloaded, std::fs::read_to_string(&file).unwrap()));
-        let places = places::found(&recorded);
+        let mut places = places::found(&recorded);
         assert!(places.len() > 30, "{places:?}");
+        if let Ok(wanted) = std::env::var("IOCGW_TORTURE_AT") {
+            places.retain(|place| wanted.split(',').any(|word| place.name.contains(word)));
+        }
         places
     }
 
-    /// The program as shipped, and all its answers; then the deaths that are still owed. Adds to what was told
-    /// how many points were compared and how many earlier states were read again; yields the tally.
-    fn conclude(mut self, told: &Mutex<Told>) -> BTreeMap<String, (usize, usize)> {
+    /// The program as shipped, and all its answers; then the deaths that are still owed.
+    fn conclude(mut self, stage: &str, told: &Told) {
         self.stage.start();
         let calm_from = self.stage.systems.province.ledger().said().len();
         self.stage.calm_down();
@@ -434,14 +436,7 @@ impl Torture {
         self.check_books();
         let read_again = self.books.read_again;
         self.make_up();
-        let mut told = told.lock().unwrap();
-        for (name, (deaths, missed)) in &self.tally {
-            let all = told.tally.entry(name.clone()).or_default();
-            *all = (all.0 + deaths, all.1 + missed);
-        }
-        told.points += points;
-        told.read_again += read_again;
-        self.tally
+        told.add(stage, &self.tally, points, read_again);
     }
 }
 
