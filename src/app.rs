@@ -108,6 +108,8 @@ pub struct Gateway {
     clients: BTreeMap<String, Client>,
     /// Those who listen, whatever the configuration.
     hub: Arc<serve::Hub>,
+    /// Writes that may come again, whatever the configuration.
+    repeats: Arc<serve::Repeats>,
     /// What those may who show no key, besides what the configuration opens.
     opened: BTreeSet<Scope>,
     /// Refusals that the audit log has not got yet.
@@ -215,6 +217,7 @@ impl Gateway {
             context,
             clients,
             hub,
+            repeats: Arc::default(),
             opened: BTreeSet::new(),
             metrics_listener: None,
             reloads: None,
@@ -367,6 +370,7 @@ impl Gateway {
                 metrics.render(&store.snapshot(), store.path(), store.failures().borrow().is_none())
             }),
             events: Arc::clone(&self.hub),
+            repeats: Arc::clone(&self.repeats),
             exposition: Arc::new(serve::Exposition::new(config.indicator_metrics.clone())),
             ready: Arc::new(move || {
                 vec![(
@@ -477,9 +481,10 @@ fn streamed(metrics: &Metrics, what: serve::Streamed) {
 
 fn source_facts(source: &config::CheckedSource) -> (String, serve::SourceFacts) {
     let written = &source.written;
-    let streams = written.streams.iter().map(|(name, stream)| serve::StreamFacts {
-        name: name.clone(),
-        contract: stream.contract.clone(),
+    let streams = source.streams.iter().map(|stream| serve::StreamFacts {
+        name: stream.name.clone(),
+        contract: written.streams[&stream.name].contract.clone(),
+        past: source.past(stream),
     });
     let facts = serve::SourceFacts {
         title: written.title.clone(),

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 
 use super::Gateway;
+use super::steering::cancelling;
 use crate::clock::Clock;
 use crate::model::audit::{Action, Actor, Deed};
+use crate::model::backfill::{Backfill, Wanted};
 use crate::model::quarantine::{Filter, Group, Quarantined, ReplaySummary};
 use crate::model::snapshot::Paused;
 use crate::pipeline::{self, Shared, Stream};
@@ -78,6 +80,16 @@ impl serve::Custodian for Custodian {
         let store = self.shared.store.clone();
         self.wake(source, streams);
         async move { store.note(deed).await.map_err(|error| error.to_string()) }.boxed()
+    }
+
+    fn backfill(&self, wanted: Wanted, who: Actor) -> serve::Pending<Result<u64, u64>> {
+        self.ask_backfill(wanted, who)
+    }
+
+    fn cancel(&self, backfill: u64, who: Actor) -> serve::Pending<Option<Backfill>> {
+        let store = self.shared.store.on_behalf_of(cancelling(backfill, who));
+        async move { store.cancel_backfill(backfill).await.map_err(|error| error.to_string()) }
+            .boxed()
     }
 
     fn pause(&self, source: String, paused: Option<Paused>, who: Actor) -> serve::Pending<()> {

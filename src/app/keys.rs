@@ -4,10 +4,12 @@
 //! It is shown once; the store has its BLAKE3 hash, which is enough for a secret that nobody can guess.
 //! The command line writes keys into the store of a running gateway, so the gateway looks at the
 //! store twice a second whether anything was written by somebody else. Between two looks the keys are in
-//! memory: a request costs one hash and no disk.
+//! memory: a request costs one hash and no disk. When a key was last used is written once a minute, so that
+//! one that nobody needs, or somebody else uses, can be found.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +31,9 @@ use crate::store::{KeyReader, KeyWriter, StoredKey};
 
 /// How often the store is looked at. A revocation is seen within this and the time of one look.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How often is written which keys have been used.
+const WRITE_EVERY: Duration = Duration::from_mins(1);
 
 /// What every key begins with, so that a scanner of texts can find one that got lost.
 const PREFIX: &str = "iocgw_";
@@ -59,7 +64,15 @@ pub fn make_key(store: &Path, new: NewKey, now: Stamp) -> anyhow::Result<(String
     let key = format!("{PREFIX}{id}_{}", URL_SAFE_NO_PAD.encode(secret));
     let NewKey { name, grant, expires } = new;
     let stored = StoredKey {
-        key: ApiKey { id: id.clone(), name, grant, created: now, expires, revoked: None },
+        key: ApiKey {
+            id: id.clone(),
+            name,
+            grant,
+            created: now,
+            expires,
+            revoked: None,
+            used: None,
+        },
         hash: *blake3::hash(key.as_bytes()).as_bytes(),
     };
     KeyWriter::open(store)?.create(&stored)?;
@@ -71,12 +84,15 @@ struct Known {
     key: ApiKey,
     grant: Arc<Grant>,
     hash: blake3::Hash,
+    /// When it was last used here, in seconds since 1970.
+    used: AtomicI64,
 }
 
 /// The keys as they were at the last look.
 pub(super) struct Keys {
     known: ArcSwap<BTreeMap<String, Known>>,
     reader: Mutex<KeyReader>,
+    store: PathBuf,
     clock: Clock,
 }
 
@@ -84,7 +100,8 @@ impl Keys {
     /// Those of a store.
     pub(super) fn of(store: &Path, clock: Clock) -> anyhow::Result<Self> {
         let reader = KeyReader::open(store).context("the keys of the API cannot be read")?;
-        let keys = Self { known: ArcSwap::default(), reader: Mutex::new(reader), clock };
+        let (known, reader) = (ArcSwap::default(), Mutex::new(reader));
+        let keys = Self { known, reader, store: store.to_owned(), clock };
         keys.refresh()?;
         Ok(keys)
     }
@@ -93,11 +110,27 @@ impl Keys {
     fn refresh(&self) -> anyhow::Result<()> {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(keys) = reader.newer()? else { return Ok(()) };
+        let before = self.known.load();
         let known = |StoredKey { key, hash }: StoredKey| {
-            let grant = Arc::new(key.grant.clone());
-            (key.id.clone(), Known { key, grant, hash: blake3::Hash::from_bytes(hash) })
+            let used = before.get(&key.id).map_or(0, |known| known.used.load(Ordering::Relaxed));
+            let (grant, hash) = (Arc::new(key.grant.clone()), blake3::Hash::from_bytes(hash));
+            (key.id.clone(), Known { key, grant, hash, used: AtomicI64::new(used) })
         };
         self.known.store(Arc::new(keys.into_iter().map(known).collect()));
+        Ok(())
+    }
+
+    /// Writes when keys were last used, if any was since it was written; on a thread that may block.
+    fn write_uses(&self) -> anyhow::Result<()> {
+        let known = self.known.load();
+        let used = known.values().filter_map(|known| {
+            let used = Stamp(known.used.load(Ordering::Relaxed));
+            (used > known.key.used.unwrap_or_default()).then(|| (known.key.id.clone(), used))
+        });
+        let used: Vec<_> = used.collect();
+        if !used.is_empty() {
+            KeyWriter::open(&self.store)?.note_uses(&used)?;
+        }
         Ok(())
     }
 }
@@ -105,19 +138,24 @@ impl Keys {
 /// Looks at the store again and again, until the gateway stops. What cannot be read leaves the keys as
 /// they are: a store that has failed ends the gateway by itself.
 pub(super) async fn look(keys: Arc<Keys>, stop: CancellationToken) {
-    let mut ticks = interval(LOOK_EVERY);
+    let (mut ticks, mut minutes) = (interval(LOOK_EVERY), interval(WRITE_EVERY));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
+    minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while !stop.is_cancelled() {
         tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
+            () = stop.cancelled() => on_disk(&keys, Keys::write_uses).await,
+            _ = minutes.tick() => on_disk(&keys, Keys::write_uses).await,
+            _ = ticks.tick() => on_disk(&keys, Keys::refresh).await,
         }
-        let looked = Arc::clone(&keys);
-        match tokio::task::spawn_blocking(move || looked.refresh()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the keys of the API cannot be read"),
-            Err(error) => tracing::error!(%error, "the keys of the API were not looked at"),
-        }
+    }
+}
+
+async fn on_disk(keys: &Arc<Keys>, work: fn(&Keys) -> anyhow::Result<()>) {
+    let keys = Arc::clone(keys);
+    match tokio::task::spawn_blocking(move || work(&keys)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the keys of the API cannot be read or written"),
+        Err(error) => tracing::error!(%error, "the keys of the API were not looked at"),
     }
 }
 
@@ -142,6 +180,7 @@ impl Keyring for Keys {
         }
         match found.key.state(self.clock.now()) {
             KeyState::Active => {
+                found.used.store(self.clock.now().0, Ordering::Relaxed);
                 let expires = found.key.expires;
                 Ok(Holder { id: found.key.id.clone(), grant: Arc::clone(&found.grant), expires })
             }
@@ -257,5 +296,40 @@ mod tests {
         keys.refresh().unwrap();
         assert_eq!(keys.holder(&key).unwrap_err(), Denied::Revoked);
         assert!(!keys.is_good(&one));
+    }
+    #[test]
+    fn c10_when_a_key_was_last_used_is_kept_and_a_refused_one_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.db");
+        let clock = Clock::standing(Stamp(1000));
+        let new = |expires| NewKey {
+            name: "CANARY-NAME".to_owned(),
+            grant: Grant { scopes: [Scope::Read].into(), reach: Reach::default() },
+            expires: Stamp(expires),
+        };
+        let (one, key) = make_key(&path, new(9000), clock.now()).unwrap();
+        let (other, expired) = make_key(&path, new(1001), clock.now()).unwrap();
+        let used = || {
+            let keys = KeyReader::open(&path).unwrap().newer().unwrap().unwrap();
+            let used: BTreeMap<_, _> =
+                keys.into_iter().map(|StoredKey { key, .. }| (key.id, key.used)).collect();
+            (used[&one], used[&other])
+        };
+        let keys = Keys::of(&path, clock.clone()).unwrap();
+        clock.set(Stamp(2000));
+        assert!(keys.holder(&format!("{key}x")).is_err() && keys.holder(&expired).is_err());
+        keys.write_uses().unwrap();
+        assert_eq!(used(), (None, None));
+        assert!(keys.holder(&key).is_ok());
+        // Another key is made meanwhile: what is known of the first is not forgotten.
+        make_key(&path, new(9000), clock.now()).unwrap();
+        keys.refresh().unwrap();
+        keys.write_uses().unwrap();
+        assert_eq!(used(), (Some(Stamp(2000)), None));
+        // A clock that was set back takes nothing back.
+        clock.set(Stamp(1500));
+        assert!(keys.holder(&key).is_ok());
+        keys.write_uses().unwrap();
+        assert_eq!(used(), (Some(Stamp(2000)), None));
     }
 }

@@ -186,7 +186,7 @@ fn is_there(store: &Path) -> anyhow::Result<()> {
 fn list(store: &Path) -> anyhow::Result<u8> {
     is_there(store)?;
     let keys = KeyReader::open(store)?.newer().context("the store keeps no keys yet")?;
-    terminal::data("id\tstate\texpires\tscopes\tareas\tunits\taudience\tcreated\tname");
+    terminal::data("id\tstate\texpires\tscopes\tareas\tunits\taudience\tcreated\tlast_used\tname");
     let now = Clock::System.now();
     for StoredKey { key, .. } in keys.unwrap_or_default() {
         let limit = |limit: &Option<std::collections::BTreeSet<String>>| {
@@ -196,7 +196,7 @@ fn list(store: &Path) -> anyhow::Result<u8> {
         let scopes: Vec<&str> = key.grant.scopes.iter().map(|scope| scope.as_str()).collect();
         let reach = &key.grant.reach;
         terminal::data(&format!(
-            "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+            "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
             key.id,
             key.state(now).as_str(),
             key.expires,
@@ -205,6 +205,7 @@ fn list(store: &Path) -> anyhow::Result<u8> {
             limit(&reach.units),
             reach.audience.as_str(),
             key.created,
+            key.used.map_or_else(|| "never".to_owned(), |at| at.to_string()),
             key.name
         ));
     }

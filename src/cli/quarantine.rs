@@ -14,6 +14,7 @@ use super::remote::Remote;
 use super::{Place, terminal};
 use crate::app::{Gateway, Settings};
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::model::quarantine::{Filter, Quarantined, State};
 
 #[derive(Debug, clap::Subcommand)]
@@ -114,6 +115,11 @@ impl Whose {
     /// Where the store and its things are.
     pub(super) fn settings(&self) -> Settings {
         self.place.settings(self.store.clone())
+    }
+
+    /// The configuration alone.
+    pub(super) fn config(&self) -> anyhow::Result<Config> {
+        Ok(Place::offline(&self.place.config)?)
     }
 
     /// The store itself.

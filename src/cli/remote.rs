@@ -73,6 +73,11 @@ impl Remote {
         self.write(self.client.patch(self.url(path)?), body).await
     }
 
+    /// Ends what stands at a path.
+    pub(super) async fn delete(&self, path: &str) -> anyhow::Result<Value> {
+        self.answer(self.client.delete(self.url(path)?)).await
+    }
+
     async fn write(&self, request: reqwest::RequestBuilder, body: &Value) -> anyhow::Result<Value> {
         let request = request.header("content-type", "application/json").body(body.to_string());
         self.answer(request).await

@@ -1,5 +1,6 @@
 //! `iocgw source`: list, try, pull and pause sources by hand.
 
+mod backfill;
 mod discover;
 mod list;
 mod steering;
@@ -53,6 +54,32 @@ pub(super) enum Command {
         #[command(flatten)]
         whose: Whose,
     },
+    /// Pull a stretch of the past once more, slice by slice between ordinary turns
+    Backfill {
+        /// The stream, as source.stream
+        name: String,
+        /// The first day, by the moments that the stream's cursor goes by
+        #[arg(long, value_name = "DAY")]
+        from: String,
+        /// The day after the last one; up to now without it
+        #[arg(long, value_name = "DAY")]
+        to: Option<String>,
+        /// Who asks (a position)
+        #[arg(long)]
+        by: String,
+        /// Only say how many slices it would be
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        whose: Whose,
+    },
+    /// End a backfill before it is done; what has come in stays
+    CancelBackfill {
+        /// The job, such as backfill:3
+        job: String,
+        #[command(flatten)]
+        whose: Whose,
+    },
     /// Ask a source no more until it is resumed; its numbers stay and grow old, visibly
     Pause {
         /// The source's name
@@ -85,6 +112,11 @@ pub(super) async fn run(command: &Command) -> anyhow::Result<u8> {
         Command::ConfirmRetractions { name, by, whose } => confirm(name, by, whose).await,
         Command::Discover(arguments) => discover::run(arguments).await,
         Command::Pull { name, whose } => steering::pull(name.as_deref(), whose).await,
+        Command::Backfill { name, from, to, by, dry_run, whose } => {
+            let stretch = (from.as_str(), to.as_deref());
+            backfill::run(name, stretch, by, *dry_run, whose).await
+        }
+        Command::CancelBackfill { job, whose } => backfill::cancel(job, whose).await,
         Command::Pause { name, by, why, whose } => steering::pause(name, by, why, whose).await,
         Command::Resume { name, by, whose } => steering::resume(name, by, whose).await,
     }

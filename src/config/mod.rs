@@ -32,6 +32,7 @@ use crate::fold::Plan;
 use crate::indicator::{Catalogue, ContractFacts, UnitName};
 use crate::lateness::Promise;
 use crate::model::area::Areas;
+use crate::model::backfill::Past;
 use crate::model::contract::Contract;
 use crate::model::dictionary::Dictionaries;
 use crate::model::disclosure::Disclosure;
@@ -161,6 +162,27 @@ pub struct CheckedStream {
 /// Reads and checks a configuration folder; all problems at once, in the order of their places.
 pub fn load(options: Options<'_>) -> Result<Config, Vec<Problem>> {
     compile::folder(options)
+}
+
+impl CheckedSource {
+    /// How one of its streams can be asked for its past once more.
+    pub fn past(&self, stream: &CheckedStream) -> Past {
+        let written = &self.written;
+        if written.intake.is_some() {
+            return Past::Never("it is pushed to: what is missing is sent again by its sender");
+        }
+        if written.file.is_some() {
+            return Past::Never("its records lie in files: what is missing is dropped again");
+        }
+        if written.register.is_some() {
+            return Past::Never("its records are the gateway's own");
+        }
+        if written.fleet.is_some() {
+            return Past::Never("a fleet only tells how it is now");
+        }
+        let everything = "each of its turns asks for everything: take a turn with `pulls`";
+        stream.cursor.as_ref().map_or(Past::Never(everything), Cursor::past)
+    }
 }
 
 impl Config {

@@ -130,6 +130,8 @@ pub struct ApiKey {
     pub expires: Stamp,
     /// When it was revoked, if it was.
     pub revoked: Option<Stamp>,
+    /// When it was last shown while it was good, to the minute; nothing if it never was.
+    pub used: Option<Stamp>,
 }
 
 /// How a key stands.

@@ -33,6 +33,10 @@ pub enum Action {
     SourceResumed,
     /// A turn was asked for by hand.
     PullRequested,
+    /// A stretch of a stream's past was asked for.
+    BackfillRequested,
+    /// A backfill was ended before it was done.
+    BackfillCancelled,
     /// Another configuration was taken over, at a start or a reload.
     ConfigurationTaken,
     /// A configuration was refused at a reload.
@@ -51,7 +55,7 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::GatewayStarted,
         Self::KeyCreated,
         Self::KeyRevoked,
@@ -61,6 +65,8 @@ impl Action {
         Self::SourcePaused,
         Self::SourceResumed,
         Self::PullRequested,
+        Self::BackfillRequested,
+        Self::BackfillCancelled,
         Self::ConfigurationTaken,
         Self::ConfigurationRefused,
         Self::AccessDenied,
@@ -93,6 +99,8 @@ impl Action {
             Self::SourcePaused => "source_paused",
             Self::SourceResumed => "source_resumed",
             Self::PullRequested => "pull_requested",
+            Self::BackfillRequested => "backfill_requested",
+            Self::BackfillCancelled => "backfill_cancelled",
             Self::ConfigurationTaken => "configuration_taken",
             Self::ConfigurationRefused => "configuration_refused",
             Self::AccessDenied => "access_denied",

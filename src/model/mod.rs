@@ -6,6 +6,7 @@ pub mod access;
 pub mod area;
 pub mod audience;
 pub mod audit;
+pub mod backfill;
 pub mod calendar;
 pub mod contract;
 pub mod cube;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::backfill::Backfill;
 use crate::model::cube::{Cube, Dimension};
 use crate::model::dictionary::Dictionary;
 use crate::model::drift::Register;
@@ -44,6 +45,8 @@ pub struct Snapshot {
     pub rebuilding: BTreeMap<String, Rebuilding>,
     /// The sources that are not asked because somebody decided so, by name.
     pub paused: BTreeMap<String, Paused>,
+    /// Stretches of the past that somebody asked for, the oldest first.
+    pub backfills: Arc<Vec<Backfill>>,
 }
 
 /// Somebody's decision that a source is not asked until further notice.
@@ -156,7 +159,7 @@ pub struct StreamState {
     /// The full pass that was refused, until one is not.
     pub refused: Option<Refused>,
     /// How far a history that comes in time slices has come.
-    pub backfill: Option<Backfill>,
+    pub history: Option<History>,
     /// Records in quarantine now.
     pub quarantined: u64,
     /// When the oldest of them first came.
@@ -203,7 +206,7 @@ pub struct Refused {
 
 /// How far a history that comes in time slices has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Backfill {
+pub struct History {
     /// Slices that have come in.
     pub done: u64,
     /// All slices up to now.
@@ -212,7 +215,7 @@ pub struct Backfill {
     pub pending: Vec<(Stamp, Stamp)>,
 }
 
-impl Backfill {
+impl History {
     /// The share of several histories together that has come in, if there are any.
     pub fn share<'a>(histories: impl Iterator<Item = &'a Self>) -> Option<f64> {
         let sum = |(done, total), history: &Self| (done + history.done, total + history.total);

@@ -11,9 +11,10 @@ use serde::Deserialize;
 
 use super::slices::{SliceSettings, Slices, Standing, Window};
 use super::{Progress, Shared, Stream};
+use crate::model::backfill::Past;
 use crate::model::observation::Observations;
-use crate::model::snapshot::{Backfill, Outcome};
-use crate::model::time::Stamp;
+use crate::model::snapshot::{History, Outcome};
+use crate::model::time::{DAY, Stamp};
 use crate::model::units::Span;
 use crate::normalise::Format;
 use crate::pull::Vars;
@@ -96,13 +97,16 @@ pub(super) struct Plan {
     window: Option<Window>,
     /// Whether the cursor may follow the records of a page.
     follows: bool,
+    /// Whether it is a stretch of the past that somebody asked for: then everything there is asked for, and
+    /// where the stream goes on does not follow from it.
+    pub(super) is_past: bool,
 }
 
 /// What a turn leaves behind.
 #[derive(Debug, Default)]
 pub(super) struct Moved {
     pub(super) cursor: Option<i64>,
-    pub(super) backfill: Option<Backfill>,
+    pub(super) history: Option<History>,
     /// There is more to ask for at once.
     pub(super) has_more: bool,
     /// The time up to which a complete turn has asked, if it says so itself.
@@ -140,6 +144,12 @@ impl Plan {
         plan
     }
 
+    /// A stretch of the past.
+    pub(super) fn of_the_past(from: Stamp, until: Stamp) -> Self {
+        let stretch = Stretch { from: Some(from.0), until: Some(until.0) };
+        Self { stretches: vec![stretch], is_past: true, ..Self::default() }
+    }
+
     /// What becomes of cursor and history when the turn is over.
     pub(super) fn moved(
         &self,
@@ -166,7 +176,7 @@ impl Plan {
                 _ => followed.filter(|_| is_cut),
             };
             // What another configuration left pending has been asked for too.
-            moved.backfill = (outcome == Outcome::Ok).then(Backfill::default);
+            moved.history = (outcome == Outcome::Ok).then(History::default);
             return moved;
         };
         let standing = match (outcome, self.window) {
@@ -179,13 +189,19 @@ impl Plan {
             _ if is_cut => Standing { cursor: followed, pending: Vec::new() },
             _ => return moved,
         };
-        moved.backfill = Some(slices.progress(&standing, self.until));
+        moved.history = Some(slices.progress(&standing, self.until));
         moved.cursor = standing.cursor;
         moved
     }
 }
 
 impl Cursor {
+    /// How the past can be asked for: in the slices of a history, else day by day.
+    pub fn past(&self) -> Past {
+        let step = self.slices.as_ref().map_or(DAY, Slices::step);
+        if self.is_bounded { Past::Slices(step) } else { Past::Onward }
+    }
+
     /// Whether it may move with each page: order is promised, and records have a moment.
     fn follows(&self) -> bool {
         self.by_property && self.order == Order::Ascending
@@ -200,7 +216,7 @@ impl Cursor {
             return Standing::default();
         };
         let cursor = state.cursor.as_ref().and_then(|text| Stamp::parse(text)).map(|at| at.0);
-        let pending = state.backfill.iter().flat_map(|backfill| &backfill.pending);
+        let pending = state.history.iter().flat_map(|history| &history.pending);
         let pending: Vec<_> = pending.map(|(from, until)| (from.0, until.0)).collect();
         match pending.first() {
             Some(&(oldest, _)) if !self.slices.is_some_and(|slices| slices.newest_first()) => {

@@ -5,6 +5,7 @@
 //! turn came through, and in mid-turn only if the source promises ascending order *and* keeps it. A
 //! turn always ends with a run line: what was received and what became of it.
 
+mod backfill;
 mod cursor;
 mod deadlines;
 mod discovery;
@@ -43,6 +44,7 @@ use crate::pull::{self, Action};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
+pub use backfill::slice as backfill;
 pub use cursor::{Cursor, CursorSettings, Order};
 pub use deadlines::keep as keep_deadlines;
 pub use discovery::{
@@ -312,6 +314,8 @@ impl Progress {
 pub struct Finished {
     /// There is certainly more to fetch, and the cursor moved: go on at once.
     pub has_more: bool,
+    /// Everything that was asked for came in.
+    pub is_whole: bool,
 }
 
 /// Wall time since a moment of the monotonic clock.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::fleet::Pace;
-use super::{Finished, Shared, Stream, seconds_until, turn};
+use super::{Finished, Shared, Stream, backfill, seconds_until, turn};
 use crate::model::snapshot::{Conservation, Outcome};
 use crate::model::time::Stamp;
 use crate::pull::Source;
@@ -32,10 +32,14 @@ pub async fn run(
         watch(Arc::clone(&stream), shared.clone(), stop.clone());
     }
     let mut pace = if due.is_some() { Pace::Spread } else { Pace::AtOnce };
-    let mut due = due;
+    let (mut due, mut may_go_back) = (due, false);
     loop {
         if let Some(next) = due.take() {
             shared.store.schedule(stream.index, next).await;
+            // What somebody asked for of the past comes while no turn is due.
+            while may_go_back && shared.clock.now() < next && !stop.is_cancelled() {
+                may_go_back = one_slice(&stream, &shared).await?;
+            }
             let now = shared.clock.now();
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs(seconds_until(now, next))) => {}
@@ -51,7 +55,7 @@ pub async fn run(
         }
         let began = shared.clock.now();
         let finished = one_turn(&stream, &shared, pace).await?;
-        pace = Pace::Spread;
+        (pace, may_go_back) = (Pace::Spread, finished.is_whole);
         if stop.is_cancelled() {
             return Ok(());
         }
@@ -76,9 +80,26 @@ async fn one_turn(
     pace: Pace,
 ) -> Result<Finished, StoreError> {
     let (of, with) = (Arc::clone(stream), shared.clone());
-    match tokio::spawn(async move { turn::take_at(&of, &with, pace).await }).await {
-        Ok(Ok(finished)) => Ok(finished),
-        Ok(Err(StoreError::Full)) => Ok(Finished { has_more: false }),
+    let nothing = Finished { has_more: false, is_whole: false };
+    guarded(stream, shared, async move { turn::take_at(&of, &with, pace).await }, nothing).await
+}
+
+/// The same for a slice of the past; whether another may follow at once.
+async fn one_slice(stream: &Arc<Stream>, shared: &Shared) -> Result<bool, StoreError> {
+    let (of, with) = (Arc::clone(stream), shared.clone());
+    guarded(stream, shared, async move { backfill::slice(&of, &with).await }, false).await
+}
+
+/// What `work` yields, or `otherwise` if the disk is full or it ended by a fault.
+async fn guarded<T: Send + 'static>(
+    stream: &Stream,
+    shared: &Shared,
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    otherwise: T,
+) -> Result<T, StoreError> {
+    match tokio::spawn(work).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(StoreError::Full)) => Ok(otherwise),
         Ok(Err(error)) => Err(error),
         Err(fault) => {
             tracing::error!(
@@ -88,7 +109,7 @@ async fn one_turn(
                 "a turn ended by a fault of the gateway"
             );
             match shared.store.end(faulted(stream, shared.clock.now())).await {
-                Ok(()) | Err(StoreError::Full) => Ok(Finished { has_more: false }),
+                Ok(()) | Err(StoreError::Full) => Ok(otherwise),
                 Err(error) => Err(error),
             }
         }
@@ -106,7 +127,7 @@ fn faulted(stream: &Stream, at: Stamp) -> RunEnd {
         pages: 0,
         records: Conservation::default(),
         cursor: None,
-        backfill: None,
+        history: None,
         data_through: None,
         targets: None,
         failure: Some(("other".to_owned(), message)),

@@ -13,7 +13,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::model::snapshot::Backfill;
+use crate::model::snapshot::History;
 use crate::model::time::{Day, Stamp};
 use crate::model::units::Span;
 
@@ -108,6 +108,11 @@ impl Slices {
         self.newest_first
     }
 
+    /// The length of a slice, in seconds.
+    pub const fn step(&self) -> i64 {
+        self.step
+    }
+
     /// How much earlier than it is a slice's end is said in a request.
     pub const fn granularity(&self) -> i64 {
         self.granularity
@@ -177,7 +182,7 @@ impl Slices {
     }
 
     /// How far the history has come in, as of `until`.
-    pub fn progress(&self, standing: &Standing, until: i64) -> Backfill {
+    pub fn progress(&self, standing: &Standing, until: i64) -> History {
         let slices = |length: i64| u64::try_from(ceil(length, self.step)).unwrap_or(0);
         let total = slices(until - self.start);
         let open: u64 = standing.pending.iter().map(|(from, end)| slices(end - from)).sum();
@@ -189,7 +194,7 @@ impl Slices {
             if is_past { slices(until - cursor) } else { begun }
         });
         let pending = standing.pending.iter().map(|(from, end)| (Stamp(*from), Stamp(*end)));
-        Backfill { done: total.saturating_sub(open + ahead), total, pending: pending.collect() }
+        History { done: total.saturating_sub(open + ahead), total, pending: pending.collect() }
     }
 
     /// Whether there is more to ask for at once.
@@ -351,7 +356,7 @@ mod tests {
         let until = slices.start + 4 * DAY;
         let at = |days: i64| Standing { cursor: Some(slices.start + days * DAY), pending: vec![] };
         let told = |standing: &Standing| {
-            let Backfill { done, total, .. } = slices.progress(standing, until);
+            let History { done, total, .. } = slices.progress(standing, until);
             (done, total)
         };
         assert_eq!(told(&Standing::default()), (0, 4));

@@ -17,7 +17,7 @@ use crate::decode::DecodeError;
 use crate::failpoint;
 use crate::model::drift::Audit;
 use crate::model::observation::{Observations, Reason, Reject};
-use crate::model::snapshot::Outcome;
+use crate::model::snapshot::{Circuit, Outcome};
 use crate::model::time::Stamp;
 use crate::normalise::Surroundings;
 use crate::pull::{self, Cut, Ending, Known, Page, PullError, Run, Source, Tally, Turn, Vars};
@@ -60,7 +60,7 @@ pub(super) async fn take_at(
     let seen = progress.seen.take();
     let finished = finish(stream, shared, started, &progress, ending, clock, seen).await?;
     // A fleet's turns follow each other without a pause: the pauses are inside.
-    Ok(Finished { has_more: finished.has_more || stream.fleet.is_some() })
+    Ok(Finished { has_more: finished.has_more || stream.fleet.is_some(), ..finished })
 }
 
 /// Pulls what the turn asks for: what there is from the cursor on or, in a full pass, everything.
@@ -70,7 +70,19 @@ pub(super) async fn pull_pages(
     started: Stamp,
     progress: &mut Progress,
 ) -> Result<Ending, Failure> {
-    progress.plan = Plan::make(stream, shared, started, progress.seen.is_some());
+    let plan = Plan::make(stream, shared, started, progress.seen.is_some());
+    pull_plan(stream, shared, started, plan, progress).await
+}
+
+/// Pulls what a plan says, one stretch after the other.
+pub(super) async fn pull_plan(
+    stream: &Arc<Stream>,
+    shared: &Shared,
+    started: Stamp,
+    plan: Plan,
+    progress: &mut Progress,
+) -> Result<Ending, Failure> {
+    progress.plan = plan;
     let mut last = Ending::Complete;
     for stretch in progress.plan.stretches.clone() {
         let ending = pull_stretch(stream, shared, started, stretch, progress).await?;
@@ -95,8 +107,8 @@ async fn pull_stretch(
     loop {
         let cursor = stream.cursor.as_ref();
         let vars = cursor.map_or(Vars::at(started), |cursor| cursor.vars(stretch, started));
-        let is_full = progress.seen.is_some();
-        let known = if is_full { Known::default() } else { known(stream, shared) };
+        let is_anew = progress.seen.is_some() || progress.plan.is_past;
+        let known = if is_anew { Known::default() } else { known(stream, shared) };
         let vars = Vars { known, ..vars };
         progress.last_of_pagination = None;
         let ending = paginate(stream, shared, &vars, progress).await?;
@@ -372,15 +384,7 @@ pub(super) async fn finish(
     clock: Instant,
     seen: Option<Seen>,
 ) -> Result<Finished, StoreError> {
-    let outcome = match &ending {
-        Ok(Ending::Unchanged) if progress.pages == 0 => Outcome::SkippedUnchanged,
-        Ok(Ending::Complete | Ending::Unchanged) => Outcome::Ok,
-        Ok(Ending::Truncated(_) | Ending::Reset) => Outcome::Truncated,
-        Ok(Ending::LoopDetected) => Outcome::LoopDetected,
-        Err(Failure::Contract(Refusal { by_gate: true, .. })) => Outcome::RejectedByGate,
-        Err(Failure::Paused) => Outcome::Paused,
-        Err(_) => Outcome::Failed,
-    };
+    let outcome = outcome(&ending, progress);
     let is_full = seen.is_some();
     let moved = progress.plan.moved(stream, progress, outcome, is_full);
     let data_through = match (outcome, stream.data_through) {
@@ -406,14 +410,14 @@ pub(super) async fn finish(
         pages: progress.pages,
         records: progress.records,
         cursor: moved.cursor,
-        backfill: moved.backfill,
+        history: moved.history,
         data_through,
         targets: progress.targets,
         failure,
         is_ours: matches!(&ending, Err(failure) if failure.is_ours()),
         refused: progress.refused,
         drift: progress.drift.clone(),
-        circuit: stream.puller.as_ref().filter(|_| stream.fleet.is_none()).map(Source::circuit),
+        circuit: circuit(stream),
         validator: progress.validator.clone().filter(|_| stands_for_all(outcome, progress)),
     };
     if let Err(Failure::Store(error @ StoreError::Fatal(_))) = ending {
@@ -429,7 +433,26 @@ pub(super) async fn finish(
         Ok(()) | Err(StoreError::Full) => {}
         Err(error) => return Err(error),
     }
-    Ok(Finished { has_more })
+    let is_whole = matches!(outcome, Outcome::Ok | Outcome::SkippedUnchanged);
+    Ok(Finished { has_more, is_whole })
+}
+
+/// How a run ended.
+pub(super) fn outcome(ending: &Result<Ending, Failure>, progress: &Progress) -> Outcome {
+    match ending {
+        Ok(Ending::Unchanged) if progress.pages == 0 => Outcome::SkippedUnchanged,
+        Ok(Ending::Complete | Ending::Unchanged) => Outcome::Ok,
+        Ok(Ending::Truncated(_) | Ending::Reset) => Outcome::Truncated,
+        Ok(Ending::LoopDetected) => Outcome::LoopDetected,
+        Err(Failure::Contract(Refusal { by_gate: true, .. })) => Outcome::RejectedByGate,
+        Err(Failure::Paused) => Outcome::Paused,
+        Err(_) => Outcome::Failed,
+    }
+}
+
+/// The circuit of the stream's source, where it has one.
+pub(super) fn circuit(stream: &Stream) -> Option<Circuit> {
+    stream.puller.as_ref().filter(|_| stream.fleet.is_none()).map(Source::circuit)
 }
 
 /// Whether an answer that nothing has changed would say that everything is still in: not if records
@@ -442,7 +465,11 @@ fn stands_for_all(outcome: Outcome, progress: &Progress) -> bool {
 
 /// The trouble of a turn that ended without an error and without everything. One that stopped at a
 /// cap and goes on where it stopped is none: that is how a long history comes in.
-fn unfinished(ending: Ending, has_more: bool, progress: &Progress) -> Option<(String, String)> {
+pub(super) fn unfinished(
+    ending: Ending,
+    has_more: bool,
+    progress: &Progress,
+) -> Option<(String, String)> {
     let Progress { pages, raw_records, .. } = progress;
     let (reason, message) = match ending {
         Ending::Truncated(Cut::Short) => (
@@ -484,7 +511,7 @@ fn unfinished(ending: Ending, has_more: bool, progress: &Progress) -> Option<(St
     Some((reason.as_str().to_owned(), message))
 }
 
-fn report(stream: &Stream, shared: &Shared, end: &RunEnd, clock: Instant) {
+pub(super) fn report(stream: &Stream, shared: &Shared, end: &RunEnd, clock: Instant) {
     let (source, name, records, ms) =
         (&stream.source, &stream.name, &end.records, since(clock).as_millis() as u64);
     let reason = end.failure.as_ref().map(|(reason, _)| reason.as_str());

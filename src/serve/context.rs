@@ -29,6 +29,7 @@ use super::kept::Kept;
 use super::link::Base;
 use super::past::written;
 use super::query::Query;
+use super::repeats::Repeats;
 use super::routes::{self, Operation};
 use super::targets::Fleets;
 use super::trackers::Tracker;
@@ -38,6 +39,7 @@ use crate::indicator::{Catalogue, ContractFacts, Patterns, UnitName, World};
 use crate::model::access::Reach;
 use crate::model::area::Areas;
 use crate::model::audit::Actor;
+use crate::model::backfill::Past;
 use crate::model::dictionary::Dictionaries;
 use crate::model::revision::Cause;
 use crate::model::schema::Lists;
@@ -88,6 +90,8 @@ pub struct Context {
     pub reach: Reach,
     /// Answers to what is asked again and again.
     pub kept: Arc<Kept>,
+    /// What has been done under the key of a request that may be sent again.
+    pub repeats: Arc<Repeats>,
     /// The text of `/metrics`.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// What `/metrics/indicators` shows.
@@ -268,6 +272,8 @@ pub struct StreamFacts {
     pub name: String,
     /// The contract its records keep.
     pub contract: String,
+    /// How it can be asked for its past once more.
+    pub past: Past,
 }
 
 /// What was asked: all of a request that an answer depends on, free to move to another thread.

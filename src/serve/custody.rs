@@ -7,8 +7,10 @@
 //! nothing here answers that question. All three are idempotent by nature: doing
 //! them twice finds nothing left to do. Every decision carries who made it, and a discard why.
 
+use actix_web::dev::ServiceRequest;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
@@ -19,6 +21,7 @@ use super::context::{Context, Current, SourceFacts};
 use super::error::ApiError;
 use super::query::Query;
 use crate::model::audit::Actor;
+use crate::model::backfill::{Backfill, Wanted};
 use crate::model::nearest::nearest;
 use crate::model::observation::Reason;
 use crate::model::quarantine::{Filter, Group, Quarantined, ReplaySummary, State};
@@ -65,6 +68,13 @@ pub trait Custodian: Send + Sync {
 
     /// Lets these streams of a source take a turn as soon as they can.
     fn pull(&self, source: &str, streams: &[String], who: Actor) -> Pending<()>;
+
+    /// Has a stretch of a stream's past pulled once more; `Err` within is the number of the backfill that
+    /// is under way.
+    fn backfill(&self, wanted: Wanted, who: Actor) -> Pending<Result<u64, u64>>;
+
+    /// Ends a backfill; yields how it stands then, or nothing if there is none.
+    fn cancel(&self, backfill: u64, who: Actor) -> Pending<Option<Backfill>>;
 
     /// Notes that a source is paused, or no longer.
     fn pause(&self, source: String, paused: Option<Paused>, who: Actor) -> Pending<()>;
@@ -228,6 +238,15 @@ pub(super) async fn object<T: DeserializeOwned>(
     let read = serde_json::from_slice(&body);
     // The parser's words name fields and places, and a value only where it stands for a field.
     read.map_err(|error| bad(&super::error::brief(&error.to_string())))
+}
+
+/// The whole body of a request; without it the request has none any more.
+pub(super) async fn body_of(request: &mut ServiceRequest) -> Result<Bytes, ApiError> {
+    let payload = request.extract::<web::Payload>().await;
+    let mut payload = payload.map_err(|_| bad("The body cannot be read."))?;
+    let body = tokio::time::timeout(WITHIN, whole(&mut payload)).await;
+    let body = body.map_err(|_| bad(&format!("The body took more than {WITHIN:?}.")))?;
+    body.map(Bytes::from)
 }
 
 /// The whole body, as long as it is no longer than it may be.

@@ -105,6 +105,14 @@ kinds! {
         "Only a stream whose last full pass was refused can be confirmed; /v1/sources/{id} tells its last error.";
     SOURCE_IS_PAUSED "source-is-paused" CONFLICT "The source is paused"
         "A paused source is not asked, by hand either. `PATCH /v1/sources/{id}` with `enabled: true` resumes it.";
+    BACKFILL_UNDER_WAY "backfill-under-way" CONFLICT "The stream has a backfill already"
+        "A stream has one at a time: wait for it, or end it with `DELETE /v1/jobs/{job}`; `detail` names it.";
+    JOB_NOT_ASKED "job-not-asked" CONFLICT "Nobody asked for this job, so nobody ends it"
+        "Only a backfill is ended by hand. What is built or comes in because of the configuration ends when that is changed; `PATCH /v1/sources/{id}` pauses a source.";
+    BAD_IDEMPOTENCY_KEY "bad-idempotency-key" BAD_REQUEST "The Idempotency-Key cannot be used"
+        "One key of 1 to 255 visible ASCII characters, such as a UUID, chosen anew for each thing that is to be done.";
+    IDEMPOTENCY_KEY_TAKEN "idempotency-key-taken" CONFLICT "The Idempotency-Key stands for another request"
+        "A key stands for one request to the byte: send that again, a little later while it is under way, or choose another key.";
     METHOD_NOT_ALLOWED "method-not-allowed" METHOD_NOT_ALLOWED "Method not allowed"
         "`Allow` names the methods of the address; /docs tells what each does.";
     UNKNOWN_PARAMETER "unknown-parameter" BAD_REQUEST "Unknown or repeated query parameter"
@@ -210,6 +218,14 @@ pub(super) enum ApiError {
     NothingToConfirm(String),
     #[error("{0}")]
     SourceIsPaused(String),
+    #[error("{0}")]
+    BackfillUnderWay(String),
+    #[error("{0}")]
+    JobNotAsked(String),
+    #[error("Idempotency-Key is sent once, with 1 to {0} visible ASCII characters.")]
+    BadIdempotencyKey(usize),
+    #[error("{0}")]
+    IdempotencyKeyTaken(String),
     #[error("{}", said(.0))]
     UnknownParameters(Vec<ParameterError>),
     #[error("{}", said(std::slice::from_ref(.0)))]
@@ -332,6 +348,10 @@ impl ApiError {
             Self::BadBody(_) => &BAD_BODY,
             Self::NothingToConfirm(_) => &CONFLICT,
             Self::SourceIsPaused(_) => &SOURCE_IS_PAUSED,
+            Self::BackfillUnderWay(_) => &BACKFILL_UNDER_WAY,
+            Self::JobNotAsked(_) => &JOB_NOT_ASKED,
+            Self::BadIdempotencyKey(_) => &BAD_IDEMPOTENCY_KEY,
+            Self::IdempotencyKeyTaken(_) => &IDEMPOTENCY_KEY_TAKEN,
             Self::MethodNotAllowed { .. } => &METHOD_NOT_ALLOWED,
             Self::UnknownParameters(_) => &UNKNOWN_PARAMETER,
             Self::BadParameter(_) => &BAD_PARAMETER,

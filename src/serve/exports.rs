@@ -3,9 +3,12 @@
 //! One flat row for each indicator and place: the province and, with `by=commune`, each commune of today.
 //! What a row says is what the addresses of values and breakdowns say of the same cell, from one revision.
 
+mod openmetrics;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub(super) use self::openmetrics::{MEDIA_TYPE, openmetrics};
 use super::answer::Answer;
 use super::catalogue::one_of;
 use super::context::Asked;

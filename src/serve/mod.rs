@@ -13,6 +13,7 @@ mod access;
 mod alerts;
 mod answer;
 mod audit;
+mod backfills;
 mod batch;
 mod boards;
 mod breaches;
@@ -49,6 +50,7 @@ mod prometheus;
 mod quality;
 mod quarantine;
 mod query;
+mod repeats;
 mod revisions;
 mod routes;
 mod runs;
@@ -70,6 +72,7 @@ pub use access::{
     Refusal, WatchDenied, check_origin, token,
 };
 pub use audit::AuditReader;
+pub use backfills::wanted as wanted_backfill;
 pub use batch::Query as BatchQuery;
 pub use boards::{Board, Tile};
 pub use context::{
@@ -82,6 +85,7 @@ pub use exposition::{Exposition, IndicatorMetrics};
 pub use intake::Intake;
 pub use kept::{Kept, WatchLookups};
 pub use link::Base;
+pub use repeats::Repeats;
 pub use targets::{FleetFacts, Fleets, TargetFacts, TargetState};
 pub use trackers::{Part, Tracker, TrackerSettings};
 pub use webhooks::{Hooks, tell_webhooks};

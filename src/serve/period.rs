@@ -137,7 +137,16 @@ pub(super) fn asked_stretch(
 }
 
 fn days(asked: &Asked<'_>, definition: &Definition, query: &Query) -> Result<(Day, Day), ApiError> {
-    let tomorrow = asked.now.day().plus(1);
+    said_once(query)?;
+    if let Some(text) = query.get("period") {
+        let period = named_period(asked, definition, text)?;
+        return Ok((period.first, period.end));
+    }
+    stretch_of_days(asked, query)
+}
+
+/// Refuses a time that is said in two ways.
+fn said_once(query: &Query) -> Result<(), ApiError> {
     let given: Vec<&str> =
         ["period", "last", "from"].into_iter().filter(|name| query.get(name).is_some()).collect();
     if let [_, second, ..] = given[..] {
@@ -148,10 +157,13 @@ fn days(asked: &Asked<'_>, definition: &Definition, query: &Query) -> Result<(Da
     if query.get("to").is_some() && query.get("from").is_none() {
         return Err(ParameterError::new("to", "needs 'from' beside it").into());
     }
-    if let Some(text) = query.get("period") {
-        let period = named_period(asked, definition, text)?;
-        return Ok((period.first, period.end));
-    }
+    Ok(())
+}
+
+/// The days of `from` and `to`, or of `last`; the last 30 without anything said.
+pub(super) fn stretch_of_days(asked: &Asked<'_>, query: &Query) -> Result<(Day, Day), ApiError> {
+    let tomorrow = asked.now.day().plus(1);
+    said_once(query)?;
     if let Some(text) = query.get("from") {
         let first = day("from", text)?;
         let end = query.get("to").map_or(Ok(tomorrow), |text| day("to", text))?;

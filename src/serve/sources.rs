@@ -381,12 +381,12 @@ fn stream<'a>(
         quarantine: Quarantine { records: known.quarantined, oldest_at: known.quarantined_since },
         reconciled_at: known.reconciled,
         reconcile_refused: known.refused.clone(),
-        backfill: known.backfill.as_ref().map(backfill),
+        backfill: known.history.as_ref().map(backfill),
         history: history.then(|| known.runs.iter().cloned().collect()),
     }
 }
 
-fn backfill(known: &snapshot::Backfill) -> Backfill {
+fn backfill(known: &snapshot::History) -> Backfill {
     let pending = known.pending.iter().map(|&(from, until)| Pending { from, until });
     Backfill {
         slices_done: known.done,

@@ -19,7 +19,8 @@ use crate::model::time::Stamp;
 /// Made when a store without it is opened.
 pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS api_key (
   id TEXT PRIMARY KEY, hash BLOB NOT NULL, name TEXT NOT NULL, \"grant\" TEXT NOT NULL,
-  created INTEGER NOT NULL, expires INTEGER NOT NULL, revoked INTEGER) WITHOUT ROWID;";
+  created INTEGER NOT NULL, expires INTEGER NOT NULL, revoked INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS api_key_use (id TEXT PRIMARY KEY, used INTEGER NOT NULL) WITHOUT ROWID;";
 
 /// The most keys that are kept, those that are over included.
 const MOST_KEYS: i64 = 10_000;
@@ -99,6 +100,24 @@ impl KeyWriter {
         Err(StoreError::Foreign(format!("a store keeps at most {MOST_KEYS} keys")))
     }
 
+    /// Notes when keys were last used; a moment before the one that is known changes nothing.
+    pub fn note_uses(&mut self, uses: &[(String, Stamp)]) -> Result<(), StoreError> {
+        let work = |connection: &mut Connection| {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            for (id, at) in uses {
+                transaction
+                    .prepare_cached(
+                        "INSERT INTO api_key_use VALUES (?1, ?2)
+                         ON CONFLICT (id) DO UPDATE SET used = max(used, excluded.used)",
+                    )?
+                    .execute(params![id, at.0])?;
+            }
+            transaction.commit()
+        };
+        work(&mut self.0).map_err(|error| failure(&error))
+    }
+
     /// Revokes a key for good.
     pub fn revoke(&mut self, id: &str, at: Stamp) -> Result<Revoked, StoreError> {
         let work = |connection: &mut Connection| {
@@ -155,20 +174,28 @@ fn by_hand(
     audit::append(transaction, &deed, at)
 }
 
-/// Whether there is a store that keeps keys already: then nobody needs to own it for a moment.
+/// Whether there is a store that keeps keys and their use already: then nobody needs to own it for a moment.
 fn has_table(path: &Path) -> bool {
-    let query = "SELECT count(*) FROM sqlite_schema WHERE name = 'api_key'";
-    let found = quarantine::open(path)
-        .ok()
-        .and_then(|connection| connection.query_row(query, [], |row| row.get(0)).ok());
-    found.is_some_and(|tables: i64| tables > 0)
+    let connection = quarantine::open(path).ok();
+    connection.is_some_and(|connection| keeps_uses(&connection).unwrap_or(false))
+}
+
+/// A store that an older program made, and nobody has opened since, does not know when keys were used.
+fn keeps_uses(connection: &Connection) -> Loaded<bool> {
+    let query = "SELECT count(*) FROM sqlite_schema WHERE name = 'api_key_use'";
+    connection.query_row(query, [], |row| row.get::<_, i64>(0)).map(|tables| tables > 0)
 }
 
 /// All keys, by id.
 fn all(connection: &Connection) -> Loaded<Vec<StoredKey>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id, hash, name, \"grant\", created, expires, revoked FROM api_key ORDER BY id",
-    )?;
+    let used = if keeps_uses(connection)? {
+        "(SELECT used FROM api_key_use WHERE api_key_use.id = api_key.id)"
+    } else {
+        "NULL"
+    };
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT id, hash, name, \"grant\", created, expires, revoked, {used} FROM api_key ORDER BY id"
+    ))?;
     let read = |row: &rusqlite::Row<'_>| {
         let grant: String = row.get(3)?;
         // A grant that this program cannot read opens nothing.
@@ -180,6 +207,7 @@ fn all(connection: &Connection) -> Loaded<Vec<StoredKey>> {
             created: Stamp(row.get(4)?),
             expires: Stamp(row.get(5)?),
             revoked: row.get::<_, Option<i64>>(6)?.map(Stamp),
+            used: row.get::<_, Option<i64>>(7)?.map(Stamp),
         };
         Ok(StoredKey { key, hash: row.get(1)? })
     };

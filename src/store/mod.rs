@@ -23,6 +23,7 @@ mod epoch;
 mod fsck;
 mod guards;
 mod held;
+mod history;
 mod journal;
 mod keys;
 mod lateness;
@@ -33,6 +34,7 @@ mod quarantine;
 mod reload;
 mod replay;
 mod retention;
+mod run;
 mod save;
 mod sqlite;
 mod sweep;
@@ -54,12 +56,13 @@ use crate::clock::Clock;
 use crate::fold::Plan;
 use crate::lateness::{AgeLimit, Promise};
 use crate::model::audit::{AuditEntry, AuditFilter, Deed};
+use crate::model::backfill::{Backfill, Wanted};
 use crate::model::dictionary::Dictionaries;
 use crate::model::drift::Drift;
 use crate::model::observation::{Observations, Reject};
 use crate::model::quarantine::{Filter, Group, Quarantined};
 use crate::model::snapshot::{
-    Backfill, Circuit, Conservation, Outcome, Paused, Snapshot, Trouble, Validator,
+    Circuit, Conservation, History, Outcome, Paused, Snapshot, Trouble, Validator,
 };
 use crate::model::time::Stamp;
 use crate::model::units::Span;
@@ -69,6 +72,7 @@ pub use access::{KeyReader, KeyWriter, Revoked, StoredKey};
 pub use audit::{
     Broken, Checkpoint, SigningKey, SigningKeyError, Verified, verify as verify_audit,
 };
+pub use backfill::SliceEnd;
 pub use delivery::{Before, Delivery};
 pub use epoch::Epoch;
 pub use fsck::{Checked, Report};
@@ -160,7 +164,7 @@ pub struct RunEnd {
     /// Where the next run begins, if that moved.
     pub cursor: Option<i64>,
     /// How far a history in time slices has come, if that moved; one without slices is over.
-    pub backfill: Option<Backfill>,
+    pub history: Option<History>,
     /// The time up to which the source is believed complete, if that moved.
     pub data_through: Option<Stamp>,
     /// Targets that answered, and all of them, for a fleet.
@@ -213,6 +217,8 @@ pub(crate) enum Command {
     Sweep(Box<Sweep>, oneshot::Sender<Result<Swept, StoreError>>),
     Confirm(usize, String, Stamp, oneshot::Sender<Result<Option<u64>, StoreError>>),
     Pause(String, Option<Paused>, oneshot::Sender<Result<(), StoreError>>),
+    AskBackfill(Box<Wanted>, oneshot::Sender<Result<Result<u64, u64>, StoreError>>),
+    CancelBackfill(u64, oneshot::Sender<Result<Option<Backfill>, StoreError>>),
     /// A command on behalf of somebody: what it does and who did it are written in one transaction.
     For(Box<Deed>, Box<Command>),
     Note(Box<Deed>, oneshot::Sender<Result<(), StoreError>>),
@@ -221,6 +227,7 @@ pub(crate) enum Command {
     Reload(Box<Parts>, oneshot::Sender<Result<Store, StoreError>>),
     Begin(usize, Stamp),
     End(Box<RunEnd>, oneshot::Sender<Result<(), StoreError>>),
+    EndSlice(Box<SliceEnd>, oneshot::Sender<Result<(), StoreError>>),
     Schedule(usize, Stamp),
     Judge(Stamp, oneshot::Sender<Result<(), StoreError>>),
     /// Answered when everything before it has been done.
@@ -316,6 +323,17 @@ impl Store {
         self.ask(|reply| Command::Pause(source, paused, reply)).await?
     }
 
+    /// Notes that a stretch of a stream's past is to be pulled once more; yields the backfill's number, or
+    /// `Err` with that of the one under way, for a stream has one at a time.
+    pub async fn ask_backfill(&self, wanted: Wanted) -> Result<Result<u64, u64>, StoreError> {
+        self.ask(|reply| Command::AskBackfill(Box::new(wanted), reply)).await?
+    }
+
+    /// Ends a backfill; what has come in stays. Yields how it stands then, or nothing if there is none.
+    pub async fn cancel_backfill(&self, id: u64) -> Result<Option<Backfill>, StoreError> {
+        self.ask(|reply| Command::CancelBackfill(id, reply)).await?
+    }
+
     /// A handle whose commands are written to the audit log as this deed, each in the transaction of
     /// what it does.
     #[must_use]
@@ -374,6 +392,12 @@ impl Store {
     /// Notes how a run ended.
     pub async fn end(&self, end: RunEnd) -> Result<(), StoreError> {
         self.ask(|reply| Command::End(Box::new(end), reply)).await?
+    }
+
+    /// Notes how a slice of a backfill ended. It moves neither the cursor of its stream nor its watermark,
+    /// and is none of its troubles.
+    pub async fn end_slice(&self, slice: SliceEnd) -> Result<(), StoreError> {
+        self.ask(|reply| Command::EndSlice(Box::new(slice), reply)).await?
     }
 
     /// Shows when the next run is due; not kept on disk.

@@ -52,6 +52,7 @@ impl Writer {
         self.adopt(full_for);
         self.snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
         self.publish(at);
+        self.end_forsaken()?;
         let (commands, queue) = mpsc::channel(QUEUE);
         Ok((self.handle(commands), queue))
     }

@@ -7,8 +7,8 @@ use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::{Connection, ErrorCode};
 
 use super::{
-    Parts, Store, StoreError, access, audit, backfill, delivery, lateness, load, pause, webhook,
-    writer,
+    Parts, Store, StoreError, access, audit, backfill, delivery, history, lateness, load, pause,
+    webhook, writer,
 };
 use crate::failpoint;
 use crate::model::dictionary::Dictionaries;
@@ -142,6 +142,7 @@ fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     connection.execute_batch(audit::TABLES).map_err(|error| failed(&error))?;
     connection.execute_batch(pause::TABLE).map_err(|error| failed(&error))?;
     connection.execute_batch(backfill::TABLE).map_err(|error| failed(&error))?;
+    connection.execute_batch(history::TABLE).map_err(|error| failed(&error))?;
     connection.execute_batch(delivery::TABLE).map_err(|error| failed(&error))?;
     connection.execute_batch(lateness::TABLES).map_err(|error| failed(&error))?;
     connection.execute_batch(webhook::TABLES).map_err(|error| failed(&error))?;

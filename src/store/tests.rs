@@ -5,6 +5,7 @@
 //! million records to reach are small in test builds (see `MIN_LOG` and its like).
 
 mod audit;
+mod backfills;
 mod breaches;
 mod changes;
 mod delivery;
@@ -214,7 +215,7 @@ fn run(stream: usize, number: i64) -> RunEnd {
         pages: 1,
         records: Conservation::default(),
         cursor: None,
-        backfill: None,
+        history: None,
         data_through: None,
         is_ours: false,
         targets: None,

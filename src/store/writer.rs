@@ -12,7 +12,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc::error::TryRecvError;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::audit;
 use super::backfill;
@@ -21,6 +21,7 @@ use super::contract::Contract;
 use super::cubes::{self, Cubes, Opening};
 use super::delivery;
 use super::guards;
+use super::history;
 use super::journal;
 use super::keys;
 use super::lateness;
@@ -31,13 +32,14 @@ use super::save;
 use super::sqlite::{Opened, failure};
 use super::sweep;
 use super::texts::Texts;
-use super::{Command, Parts, QUEUE, RunEnd, Store, StoreError, StreamName, load, told, trouble};
+use super::{Command, Parts, QUEUE, Store, StoreError, StreamName, load, told};
 use crate::clock::Clock;
 use crate::failpoint;
 use crate::fold::entities::{CHUNK, ORIGINS};
 use crate::model::audit::{Action, Actor, Deed};
+use crate::model::backfill::Backfill;
 use crate::model::lateness::LatenessRegister;
-use crate::model::snapshot::{Circuit, Outcome, Paused, RUNS_KEPT, RunLine, Snapshot, StreamState};
+use crate::model::snapshot::{Circuit, Paused, Snapshot, StreamState};
 use crate::model::time::Stamp;
 use crate::model::units::Span;
 
@@ -71,6 +73,8 @@ pub(super) struct Writer {
     pub(super) expiry: Expiry,
     /// The sources that are paused.
     pub(super) paused: BTreeMap<String, Paused>,
+    /// What was asked for of the past, the oldest first.
+    pub(super) backfills: Arc<Vec<Backfill>>,
     pub(super) circuits: BTreeMap<String, Circuit>,
     pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(super) announce: watch::Sender<u64>,
@@ -91,6 +95,7 @@ pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
     let (announce, _) = watch::channel(revision);
     let (fatal, _) = watch::channel(None);
     let paused = pause::load(&connection).map_err(|error| failure(&error))?;
+    let backfills = backfill::load(&connection).map_err(|error| failure(&error))?;
     let mut writer = Writer {
         connection,
         contracts,
@@ -102,6 +107,7 @@ pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
         compacted: Stamp(0),
         expiry: Expiry::default(),
         paused,
+        backfills: Arc::new(backfills),
         circuits,
         snapshot: Arc::new(ArcSwap::from_pointee(Snapshot::default())),
         announce,
@@ -112,6 +118,7 @@ pub(super) fn start(opened: Opened, parts: Parts) -> Result<Store, StoreError> {
         _lock: lock,
     };
     writer.publish(at);
+    writer.end_forsaken()?;
     let (commands, queue) = mpsc::channel(QUEUE);
     let store = writer.handle(commands);
     std::thread::Builder::new()
@@ -189,11 +196,11 @@ pub(super) fn load_all(
         let (mut state, mut cursor, number) =
             load::stream(&transaction, &name, &contracts[name.plan].plan.schema.name)?;
         sweep::load(&transaction, &name, &mut state)?;
-        backfill::load(&transaction, &name, &mut state)?;
+        history::load(&transaction, &name, &mut state)?;
         if anew.contains(&name.plan) {
-            (state.cursor, cursor, state.backfill) = (None, None, None);
+            (state.cursor, cursor, state.history) = (None, None, None);
             save::stream(&transaction, &state, cursor)?;
-            backfill::save(&transaction, &name, None)?;
+            history::save(&transaction, &name, None)?;
             guards::save_validator(&transaction, &name, None)?;
         }
         state.validator = guards::validator(&transaction, &name)?;
@@ -284,6 +291,8 @@ impl Writer {
                     told(reply, self.confirm(stream, &by, at))
                 }
                 Command::Pause(source, paused, reply) => told(reply, self.pause(source, paused)),
+                Command::AskBackfill(wanted, reply) => told(reply, self.ask_backfill(*wanted)),
+                Command::CancelBackfill(id, reply) => told(reply, self.cancel_backfill(id)),
                 Command::Webhooks(order) => self.webhooks(order),
                 Command::Reload(parts, reply) => {
                     // A failure has changed nothing; if the disk is to blame, a commit will tell.
@@ -299,13 +308,8 @@ impl Writer {
                     self.streams[stream].state.last_attempt = Some(at);
                     None
                 }
-                Command::End(end, reply) => {
-                    let (stream, at) = (end.stream, self.next_at());
-                    let backfill = self.streams[stream].state.backfill.clone();
-                    let line = self.end(&end);
-                    let is_moved = self.streams[stream].state.backfill != backfill;
-                    self.answer((stream, is_moved), at, &line, reply)
-                }
+                Command::End(end, reply) => self.ended(&end, reply),
+                Command::EndSlice(slice, reply) => self.slice_ended(&slice, reply),
                 Command::Schedule(stream, at) => {
                     self.streams[stream].state.next_run = Some(at);
                     None
@@ -349,26 +353,8 @@ impl Writer {
         }
     }
 
-    fn answer(
-        &mut self,
-        (stream, is_backfill_moved): (usize, bool),
-        at: Stamp,
-        line: &RunLine,
-        reply: oneshot::Sender<Result<(), StoreError>>,
-    ) -> Option<StoreError> {
-        let saved =
-            self.save_state((stream, is_backfill_moved), at, line).map_err(|error| failure(&error));
-        if saved.is_ok() {
-            self.publish(at);
-        }
-        let failed = saved.as_ref().err().cloned();
-        let _ = reply.send(saved);
-        self.begin_expiry(at);
-        failed.or_else(|| self.compact(at))
-    }
-
     /// Once a local day: merges what the journal knows of the day that has become old.
-    fn compact(&mut self, now: Stamp) -> Option<StoreError> {
+    pub(super) fn compact(&mut self, now: Stamp) -> Option<StoreError> {
         let until = Stamp(now.0 - self.full_for.as_seconds()).day().start();
         if until <= self.compacted {
             return None;
@@ -395,102 +381,6 @@ impl Writer {
             Err(StoreError::Full) => None,
             Err(error) => Some(error),
         }
-    }
-
-    pub(super) fn end(&mut self, end: &RunEnd) -> RunLine {
-        let stream = &mut self.streams[end.stream];
-        self.contracts[stream.name.plan].passes.remove(&end.stream);
-        let state = &mut stream.state;
-        state.trouble = match (trouble(state.trouble.as_ref(), end), &state.refused) {
-            (None, Some(refused)) => {
-                Some(sweep::trouble(refused, &stream.name, state.trouble.as_ref()))
-            }
-            (trouble, _) => trouble,
-        };
-        state.total.received += end.refused;
-        state.total.rejected += end.refused;
-        stream.is_register_unsaved |= breaches::note(state, end);
-        if end.outcome == Outcome::Ok {
-            state.reconciled.get_or_insert(end.started);
-        }
-        let is_answered = matches!(
-            end.outcome,
-            Outcome::Ok
-                | Outcome::SkippedUnchanged
-                | Outcome::Truncated
-                | Outcome::ReconcileRefused
-        );
-        if is_answered {
-            state.last_success = Some(end.ended);
-        }
-        if let Some(moment) = end.cursor {
-            stream.cursor = Some(moment);
-            state.cursor = Some(Stamp(moment).rfc3339());
-        }
-        if let Some(backfill) = &end.backfill {
-            state.backfill = (backfill.total > 0).then(|| backfill.clone());
-        }
-        // A watermark never goes back: a late run cannot take back what was believed complete.
-        state.data_through = state.data_through.max(end.data_through);
-        state.targets = end.targets.or(state.targets);
-        lateness::note(&stream.name, state, end);
-        state.validator.clone_from(&end.validator);
-        if let Some(circuit) = end.circuit {
-            self.circuits.insert(stream.name.source.clone(), circuit);
-        }
-        let outcome = if end.records.balances() { end.outcome } else { Outcome::Unbalanced };
-        let message = end.failure.as_ref().map(|(_, message)| message.clone());
-        let line = RunLine {
-            started: end.started,
-            ended: end.ended,
-            outcome,
-            pages: end.pages,
-            records: end.records,
-            message,
-        };
-        state.runs.push_back(line.clone());
-        while state.runs.len() > RUNS_KEPT {
-            state.runs.pop_front();
-        }
-        line
-    }
-
-    fn save_state(
-        &mut self,
-        (stream, is_backfill_moved): (usize, bool),
-        at: Stamp,
-        line: &RunLine,
-    ) -> Result<(), rusqlite::Error> {
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Stream { name, state, cursor, is_register_unsaved, saved_lateness, .. } =
-            &mut self.streams[stream];
-        save::stream(&transaction, state, *cursor)?;
-        sweep::note_first(&transaction, name, state)?;
-        if is_backfill_moved {
-            backfill::save(&transaction, name, state.backfill.as_ref())?;
-        }
-        save::run(&transaction, name, line)?;
-        guards::save_validator(&transaction, name, state.validator.as_ref())?;
-        if let Some(circuit) = self.circuits.get(&name.source) {
-            guards::save_circuit(&transaction, &name.source, *circuit)?;
-        }
-        let ids = if *is_register_unsaved {
-            breaches::save(&transaction, name, &state.register)?
-        } else {
-            Vec::new()
-        };
-        lateness::save(&transaction, name, saved_lateness, &state.lateness)?;
-        save::known(&transaction, state, self.revision + 1)?;
-        save::revision(&transaction, (self.revision + 1, at))?;
-        transaction.commit()?;
-        *is_register_unsaved = false;
-        *saved_lateness = Arc::clone(&state.lateness);
-        for (breach, id) in state.register.breaches.iter_mut().zip(ids) {
-            breach.id = id;
-        }
-        self.revision += 1;
-        Ok(())
     }
 
     /// The moment of the next commit: never before the one before it, whatever the clock does.
@@ -575,6 +465,7 @@ impl Writer {
             .map(|contract| (contract.plan.schema.name.clone(), contract.under_previous_key));
         let rekeying = rekeying.collect();
         let (paused, circuits) = (self.paused.clone(), self.circuits.clone());
+        let backfills = Arc::clone(&self.backfills);
         let snapshot = Snapshot {
             revision,
             at,
@@ -586,6 +477,7 @@ impl Writer {
             circuits,
             rebuilding,
             paused,
+            backfills,
         };
         self.snapshot.store(Arc::new(snapshot));
         self.announce.send_replace(self.revision);

@@ -18,9 +18,10 @@ use super::{
     answers::Answers, certificate::OwnCertificate, denials::Denials, disk, listeners::Listeners,
     maker::Maker, providers::Providers, reports::Reports, webhooks::Webhooks,
 };
+use crate::model::backfill::State;
 use crate::model::drift::{Audit, Grade};
 use crate::model::observation::Reason;
-use crate::model::snapshot::{Backfill, Snapshot, StreamState};
+use crate::model::snapshot::{History, Snapshot, StreamState};
 use crate::model::time::Stamp;
 
 /// The reasons why a run may fail, for labels that begin at zero.
@@ -532,8 +533,17 @@ impl Metrics {
             moment(&self.last_attempt, &name, oldest(|state| state.last_attempt));
             moment(&self.next_pull, &name, oldest(|state| state.next_run).filter(|_| !is_paused));
             moment(&self.watermark, &name, oldest(|state| state.data_through));
-            let histories = states.iter().filter_map(|state| state.backfill.as_ref());
-            if let Some(ratio) = Backfill::share(histories) {
+            let histories = states.iter().filter_map(|state| state.history.as_ref());
+            let asked = snapshot.backfills.iter().filter(|job| job.wanted.source == source.source);
+            let running = asked.clone().filter(|job| job.state == State::Running);
+            let running = running.map(|job| {
+                let (done, total) = job.progress();
+                History { done, total, pending: Vec::new() }
+            });
+            let running: Vec<_> = running.collect();
+            // Once there has been one, "none is under way" is said as well.
+            let ratio = History::share(histories.chain(&running));
+            if let Some(ratio) = ratio.or_else(|| asked.clone().next().map(|_| 1.0)) {
                 self.backfill.with_label_values(&name).set(ratio);
             }
             if let Some((up, all)) = states.iter().find_map(|state| state.targets) {

@@ -333,3 +333,24 @@ fn alike(ours: &Value, theirs: &Value) -> bool {
         (one, other) => one == other,
     }
 }
+
+#[test]
+fn promtool_makes_blocks_of_an_export_that_hold_what_was_exported() {
+    let pulled = Pulled::start(41);
+    let answer = pulled.gateway.get("/v1/exports/openmetrics?last=10d&by=commune");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let folder = tempfile::tempdir().unwrap();
+    let (text, blocks) = (folder.path().join("export.txt"), folder.path().join("blocks"));
+    std::fs::write(&text, &answer.body).unwrap();
+    let (text, blocks) = (text.to_str().unwrap(), blocks.to_str().unwrap());
+    let (done, said) = promtool(&["tsdb", "create-blocks-from", "openmetrics", text, blocks], "");
+    assert!(done, "{said}");
+    // An empty journal beside them: promtool reads a whole store.
+    std::fs::create_dir(folder.path().join("blocks/wal")).unwrap();
+    let (done, dumped) = promtool(&["tsdb", "dump", blocks], "");
+    assert!(done, "{dumped}");
+    let exported = answer.body.lines().filter(|line| !line.starts_with('#')).count();
+    let held = dumped.lines().filter(|line| line.starts_with('{')).count();
+    assert!(exported > 1000, "{exported}");
+    assert_eq!(held, exported);
+}

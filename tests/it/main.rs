@@ -3,6 +3,7 @@
 #![expect(clippy::float_cmp, reason = "what is compared is equal to the bit or wrong")]
 
 mod access;
+mod backfills;
 mod cli;
 mod config;
 mod console;

@@ -21,28 +21,28 @@ pub(in crate::serve) const INFO: &str = "ioc_indicator_info";
 pub(in crate::serve) const TARGET: &str = "ioc_indicator_target";
 
 /// The labels of a series, its name among them.
-pub(super) type Labels = BTreeMap<String, String>;
+pub(in crate::serve) type Labels = BTreeMap<String, String>;
 
 /// What a family is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(in crate::serve) enum What {
     Values(Scope),
     Info,
     Target,
 }
 
 /// A metric of one indicator.
-pub(super) struct Family<'a> {
-    pub(super) name: String,
-    pub(super) what: What,
-    pub(super) definition: &'a Definition,
+pub(in crate::serve) struct Family<'a> {
+    pub(in crate::serve) name: String,
+    pub(in crate::serve) what: What,
+    pub(in crate::serve) definition: &'a Definition,
 }
 
 /// The chosen series of one family at one grain.
-pub(super) struct Chosen<'a> {
-    pub(super) family: Family<'a>,
+pub(in crate::serve) struct Chosen<'a> {
+    pub(in crate::serve) family: Family<'a>,
     pub(super) grain: Grain,
-    pub(super) series: Vec<(Place, Labels)>,
+    pub(in crate::serve) series: Vec<(Place, Labels)>,
 }
 
 /// The labels that a series may have.
@@ -85,7 +85,7 @@ impl What {
 
 impl Family<'_> {
     /// What it is, for people.
-    pub(super) fn help(&self) -> String {
+    pub(in crate::serve) fn help(&self) -> String {
         match self.what {
             What::Values(scope) => help(self.definition, scope),
             What::Info => "What an indicator is and which metric it is; constant 1.".to_owned(),
@@ -133,6 +133,11 @@ pub(in crate::serve) fn help(definition: &Definition, scope: Scope) -> String {
     let title = &definition.title;
     let formula = &definition.formula;
     format!("{} · {}, {places}; indicator {}: {formula}.", title.vi, title.en, definition.id)
+}
+
+/// All series by the day.
+pub(in crate::serve) fn by_day<'a>(asked: &'a Asked<'_>) -> Vec<Chosen<'a>> {
+    choose(asked, &[])
 }
 
 /// The series that fit all matchers.

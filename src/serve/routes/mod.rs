@@ -31,14 +31,16 @@ use super::access::{Needs, admit};
 use super::answer::Answer;
 use super::context::{Asked, Current, Question};
 use super::error::{
-    ApiError, BAD_BODY, BAD_PARAMETER, BEYOND_REACH, BODY_NOT_ACCEPTED, INTERNAL, KEY_NEEDED,
-    KEY_REFUSED, Kind, MEDIA_TYPE, NO_VINTAGE, NOT_ACCEPTABLE, NOT_YET, SCOPE_MISSING, TOO_OFTEN,
-    UNKNOWN_PARAMETER, URL_TOO_LONG, VINTAGE_COMPACTED,
+    ApiError, BAD_BODY, BAD_IDEMPOTENCY_KEY, BAD_PARAMETER, BEYOND_REACH, BODY_NOT_ACCEPTED,
+    IDEMPOTENCY_KEY_TAKEN, INTERNAL, KEY_NEEDED, KEY_REFUSED, Kind, MEDIA_TYPE, NO_VINTAGE,
+    NOT_ACCEPTABLE, NOT_YET, SCOPE_MISSING, TOO_OFTEN, UNKNOWN_PARAMETER, URL_TOO_LONG,
+    VINTAGE_COMPACTED,
 };
 use super::guard::has_body;
 use super::link::Base;
 use super::past::{self, Reader};
 use super::prometheus as promql;
+use super::repeats::{self, once};
 use super::{Offers, respond};
 use crate::model::nearest::nearest;
 
@@ -225,20 +227,20 @@ impl Operation {
 
     /// Every refusal that may be met, each once.
     pub(super) fn refusals(&self) -> Vec<&'static Kind> {
-        let takes = |name: &str| self.names().contains(&name);
         let is_read = self.verb == Verb::Read;
         // Prometheus' clients send what other servers know: unknown parameters are passed over.
         let is_strict = self.tag != Tag::Prometheus || matches!(self.serves, Serves::Quickly(_));
         let chosen = self.parameters().any(|parameter| parameter.place == Place::Query);
         let is_written = matches!(self.body, Some(Body::Json(_)));
         let needs_key = matches!(self.door.needs, Needs::Scopes(_));
-        let usual: [(bool, &[&'static Kind]); 8] = [
+        let usual: [(bool, &[&'static Kind]); 9] = [
             (is_strict, &[&UNKNOWN_PARAMETER]),
             (is_strict && chosen, &[&BAD_PARAMETER]),
             (self.negotiates(), &[&NOT_ACCEPTABLE]),
-            (takes("as_of"), &[&NO_VINTAGE, &NOT_YET, &VINTAGE_COMPACTED]),
+            (self.takes("as_of"), &[&NO_VINTAGE, &NOT_YET, &VINTAGE_COMPACTED]),
             (is_read, &[&BODY_NOT_ACCEPTED]),
             (is_written, &[&MEDIA_TYPE, &BAD_BODY]),
+            (self.is_repeatable(), &[&BAD_IDEMPOTENCY_KEY, &IDEMPOTENCY_KEY_TAKEN]),
             (needs_key, &[&KEY_NEEDED, &KEY_REFUSED, &SCOPE_MISSING, &BEYOND_REACH, &TOO_OFTEN]),
             (true, &[&URL_TOO_LONG, &INTERNAL]),
         ];
@@ -247,6 +249,16 @@ impl Operation {
         all.sort_by_key(|kind| (kind.status, kind.code));
         all.dedup_by_key(|kind| kind.code);
         all
+    }
+
+    /// Whether it has a parameter of this name.
+    fn takes(&self, name: &str) -> bool {
+        self.parameters.iter().any(|parameter| parameter.name == name)
+    }
+
+    /// Whether it is carried out once however often it is sent. Deliveries see to that themselves.
+    pub(super) fn is_repeatable(&self) -> bool {
+        matches!(self.body, Some(Body::Json(_))) && self.takes(repeats::NAME)
     }
 
     /// Whether the client may choose, or miss, what it takes.
@@ -369,6 +381,7 @@ impl Route {
                 };
                 ready(refusal.response(&request))
             }))
+            .wrap(from_fn(move |request, next| once(self, request, next)))
             .wrap(from_fn(move |request, next| admit(self, request, next)))
     }
 }

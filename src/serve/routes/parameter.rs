@@ -71,6 +71,19 @@ const fn head(name: &'static str, example: &'static str, says: Both) -> Paramete
     Parameter { name, place, takes, required: false, default, example, says }
 }
 
+pub(super) const REPEAT_KEY: Parameter = Parameter {
+    takes: Takes::Pattern("^[!-~]{1,255}$"),
+    ..head(
+        crate::serve::repeats::NAME,
+        "9f1c6d1e-8a0b-4c55-9d6e-2f3a1b7c4d5e",
+        (
+            "Khóa tự chọn để gửi lại an toàn: yêu cầu đã làm xong không làm lại, câu trả lời đầu được trả lại.",
+            "A key of your own choice, to send the request again without harm: what was done is not done again, \
+             and the first answer comes again.",
+        ),
+    )
+};
+
 const fn needed(parameter: Parameter) -> Parameter {
     Parameter { required: true, ..parameter }
 }

@@ -316,6 +316,25 @@ PROVINCE,
         .refusing(&[&TOO_MANY_POINTS, &NOT_APPLICABLE])],
     },
     Route {
+        path: "/v1/exports/openmetrics",
+        operations: &[Operation::read(
+            "exportOpenMetrics",
+            TAG,
+            FIGURES,
+            Serves::Blocking(exports::openmetrics),
+            Content::Text(exports::MEDIA_TYPE),
+        )
+        .called("Xuất chuỗi ngày theo OpenMetrics", "Days of every indicator as OpenMetrics")
+        .saying(
+            "Cho `promtool tsdb create-blocks-from openmetrics`: cùng tên và nhãn như dưới /prometheus, giá \
+             trị đứng ở thời điểm đầu ngày. Tối đa 1.000.000 mẫu.",
+            "For `promtool tsdb create-blocks-from openmetrics`: names and labels are those under \
+             /prometheus, a value stands on the first moment of its day. At most 1,000,000 samples.",
+        )
+        .taking(&[&FROM, &TO, &LAST_DAYS, &GROUP, &BY_COMMUNE, &AS_OF])
+        .refusing(&[&TOO_MANY_POINTS])],
+    },
+    Route {
         path: "/v1/alerts",
         operations: &[Operation::read(
             "listIndicatorAlerts",

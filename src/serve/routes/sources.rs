@@ -5,16 +5,18 @@ use actix_web::web;
 use super::door::{CUSTODY, RECORDS, SOURCES, STEERING};
 use super::parameter::{
     AFTER, BREACH_STATE, BY_RULE, Both, CONTRACT, CURSOR, GRADE, LIMIT, PAGE_LIMIT, Parameter,
-    REASON, RECORD, RECORD_STATE, RULE, SOURCE, SOURCE_ID, STREAM, TARGET_STATE, Takes, UNIT,
-    piece,
+    REASON, RECORD, RECORD_STATE, REPEAT_KEY, RULE, SOURCE, SOURCE_ID, STREAM, TARGET_STATE, Takes,
+    UNIT, piece,
 };
 use super::{Body, Content, Operation, Route, Serves, Tag, Verb, shape};
 use crate::model::quarantine::ReplaySummary;
 use crate::serve::error::{
-    CONFLICT, NO_FLEET, SOURCE_IS_PAUSED, UNKNOWN_JOB, UNKNOWN_RECORD, UNKNOWN_SOURCE,
+    BACKFILL_UNDER_WAY, CONFLICT, JOB_NOT_ASKED, NO_FLEET, SOURCE_IS_PAUSED, UNKNOWN_JOB,
+    UNKNOWN_RECORD, UNKNOWN_SOURCE,
 };
 use crate::serve::{
-    breaches, console, custody, jobs, quality, quarantine, runs, sources, steering, targets,
+    backfills, breaches, console, custody, jobs, quality, quarantine, runs, sources, steering,
+    targets,
 };
 
 const TAG: Tag = Tag::Sources;
@@ -56,22 +58,61 @@ pub(super) const ROUTES: &[Route] = &[
         )
         .called("Việc chạy nền", "Work in the background")
         .saying(
-            "Xây lại đại lượng và tải lịch sử theo từng lát thời gian, đã đến đâu.",
-            "Measures that are being built and histories that come in by time slices: how far it has come.",
+            "Xây lại đại lượng, tải lịch sử theo từng lát thời gian và nạp lại quá khứ theo yêu cầu, đã đến đâu.",
+            "Measures that are being built, histories that come in by time slices and stretches of the past \
+             that somebody asked for: how far it has come.",
         )],
     },
     Route {
         path: "/v1/jobs/{job}",
+        operations: &[
+            Operation::read(
+                "readJob",
+                TAG,
+                SOURCES,
+                Serves::Quickly(jobs::one),
+                Content::Json(shape::<jobs::One>),
+            )
+            .called("Một việc chạy nền", "One piece of work")
+            .taking(&[&JOB])
+            .refusing(&[&UNKNOWN_JOB]),
+            Operation::read(
+                "cancelBackfill",
+                TAG,
+                STEERING,
+                Serves::Own(|| web::to(backfills::cancel)),
+                Content::Json(shape::<backfills::One>),
+            )
+            .done(Verb::Delete)
+            .called("Dừng nạp lại quá khứ", "Ends a backfill; what has come in stays")
+            .saying(
+                "Chỉ dừng được việc do người yêu cầu (`backfill:...`).",
+                "Only what somebody asked for (`backfill:...`) can be ended.",
+            )
+            .taking(&[&JOB])
+            .refusing(&[&UNKNOWN_JOB, &JOB_NOT_ASKED]),
+        ],
+    },
+    Route {
+        path: "/v1/backfills",
         operations: &[Operation::read(
-            "readJob",
+            "requestBackfill",
             TAG,
-            SOURCES,
-            Serves::Quickly(jobs::one),
-            Content::Json(shape::<jobs::One>),
+            STEERING,
+            Serves::Own(|| web::to(backfills::ask)),
+            Content::Json(shape::<backfills::One>),
         )
-        .called("Một việc chạy nền", "One piece of work")
-        .taking(&[&JOB])
-        .refusing(&[&UNKNOWN_JOB])],
+        .sent(Verb::Post, Body::Json(shape::<backfills::New>))
+        .answering(202)
+        .called("Nạp lại một khoảng quá khứ", "Asks for a stretch of the past once more")
+        .saying(
+            "Từng lát thời gian, xen giữa các lượt thường kỳ; tiến độ ở `Location`. Dữ liệu đã biết \
+             không đổi gì.",
+            "Slice by slice between the ordinary turns; how far it has come stands at `Location`. What is \
+             known already changes nothing.",
+        )
+        .taking(&[&REPEAT_KEY])
+        .refusing(&[&UNKNOWN_SOURCE, &SOURCE_IS_PAUSED, &BACKFILL_UNDER_WAY])],
     },
     Route {
         path: "/v1/sources",
@@ -199,7 +240,7 @@ STEERING,
         .sent(Verb::Post, Body::Json(shape::<steering::Wanted>))
         .answering(202)
         .called("Lấy dữ liệu ngay", "Asks for a turn now")
-        .taking(&[&SOURCE_ID])
+        .taking(&[&SOURCE_ID, &REPEAT_KEY])
         .refusing(&[&UNKNOWN_SOURCE, &SOURCE_IS_PAUSED])],
     },
     Route {
@@ -270,7 +311,8 @@ CUSTODY,
             Content::Json(shape::<ReplaySummary>),
         )
         .sent(Verb::Post, Body::Json(shape::<custody::Chosen>))
-        .called("Nạp lại bản ghi bị cách ly", "Sends held records through their contract again")],
+        .called("Nạp lại bản ghi bị cách ly", "Sends held records through their contract again")
+        .taking(&[&REPEAT_KEY])],
     },
     Route {
         path: "/v1/quarantine/discards",
@@ -282,7 +324,8 @@ CUSTODY,
             Content::Json(shape::<custody::Discarded>),
         )
         .sent(Verb::Post, Body::Json(shape::<custody::Discard>))
-        .called("Bỏ bản ghi bị cách ly", "Discards held records, with who and why")],
+        .called("Bỏ bản ghi bị cách ly", "Discards held records, with who and why")
+        .taking(&[&REPEAT_KEY])],
     },
     Route {
         path: "/v1/quarantine/{id}",

@@ -3,7 +3,7 @@
 use actix_web::web;
 
 use super::door::WEBHOOKS;
-use super::parameter::{Parameter, Takes, piece};
+use super::parameter::{Parameter, REPEAT_KEY, Takes, piece};
 use super::{Body, Content, Operation, Route, Serves, Tag, Verb, shape};
 use crate::model::webhook::Trial;
 use crate::serve::error::{NO_WEBHOOK_KEY, TOO_MANY_WEBHOOKS, UNKNOWN_WEBHOOK};
@@ -52,6 +52,7 @@ pub(super) const ROUTES: &[Route] = &[
                  message names the indicators and areas that changed and holds no figure: whoever gets it \
                  reads them with a key of their own.",
             )
+            .taking(&[&REPEAT_KEY])
             .refusing(&[&NO_WEBHOOK_KEY, &TOO_MANY_WEBHOOKS]),
         ],
     },
@@ -113,7 +114,7 @@ pub(super) const ROUTES: &[Route] = &[
             "Bí mật cũ còn ký thêm một ngày.",
             "The one before signs too for another day.",
         )
-        .taking(&[&HOOK])
+        .taking(&[&HOOK, &REPEAT_KEY])
         .refusing(&[&UNKNOWN_WEBHOOK, &NO_WEBHOOK_KEY])],
     },
     Route {

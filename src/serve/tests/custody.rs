@@ -11,6 +11,7 @@ use super::world::{Listed, access, bare, context, quarantined};
 use super::{Reply, get, json, send};
 use crate::model::access::Scope;
 use crate::model::audit::Actor;
+use crate::model::backfill::{Backfill, Wanted};
 use crate::model::quarantine::{Filter, ReplaySummary, State};
 use crate::model::snapshot::Paused;
 use crate::serve::{Confirmed, Context, Custodian, Pending};
@@ -48,6 +49,18 @@ impl Custodian for Noting {
     fn pull(&self, source: &str, streams: &[String], _: Actor) -> Pending<()> {
         self.0.lock().unwrap().push(format!("pull {source} {streams:?}"));
         async { Ok(()) }.boxed()
+    }
+
+    fn backfill(&self, wanted: Wanted, _: Actor) -> Pending<Result<u64, u64>> {
+        let Wanted { source, stream, from, until, step, by } = wanted;
+        let said = format!("backfill {source}.{stream} {from} {until} {step} {by}");
+        self.0.lock().unwrap().push(said);
+        async { Ok(Ok(7)) }.boxed()
+    }
+
+    fn cancel(&self, backfill: u64, _: Actor) -> Pending<Option<Backfill>> {
+        self.0.lock().unwrap().push(format!("cancel {backfill}"));
+        async { Ok(None) }.boxed()
     }
 
     fn pause(&self, source: String, paused: Option<Paused>, _: Actor) -> Pending<()> {

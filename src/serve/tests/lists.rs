@@ -8,7 +8,8 @@ use super::access::closed;
 use super::world::{bare, context};
 use super::{get, json};
 use crate::model::access::{Grant, Reach, Scope};
-use crate::model::snapshot::{Backfill, Paused, Rebuilding, Snapshot};
+use crate::model::snapshot::{History, Paused, Rebuilding, Snapshot};
+use crate::model::time::Day;
 use crate::serve::Context;
 
 fn keys(body: &Value, name: &str) -> Vec<String> {
@@ -84,6 +85,68 @@ async fn an_export_holds_the_cells_that_values_and_breakdowns_tell() {
 }
 
 #[actix_web::test]
+async fn an_export_in_openmetrics_holds_the_days_that_series_tell_under_the_names_of_prometheus() {
+    let context = context();
+    let reply =
+        get(&context, "/v1/exports/openmetrics?from=2024-03-25&to=2024-04-03&by=commune").await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(reply.header("content-type"), crate::serve::exports::MEDIA_TYPE);
+    let text = reply.text();
+    assert!(text.ends_with("\n# EOF\n"));
+    // Each family once, in one piece, with its type before its samples.
+    let mut families: Vec<&str> = Vec::new();
+    for line in text.lines().filter(|line| !line.starts_with("# HELP") && *line != "# EOF") {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let name = rest.split(' ').next().unwrap();
+            assert!(!families.contains(&name), "{name} comes twice");
+            families.push(name);
+        } else {
+            assert!(line.starts_with(&format!("{}{{", families.last().unwrap())), "{line}");
+        }
+    }
+    let ask = "/v1/indicators/received/series?from=2024-03-25&to=2024-04-03";
+    for (family, path, commune) in [
+        ("ioc_received_province_dossiers", ask.to_owned(), None),
+        ("ioc_received_dossiers", format!("{ask}&area=16681"), Some("16681")),
+    ] {
+        let series = json(&context, &path).await;
+        let told = series["items"].as_array().unwrap().iter();
+        let told: Vec<String> = told
+            .filter(|item| !item["value"].is_null())
+            .map(|item| {
+                let day = Day::parse(item["period"].as_str().unwrap()).unwrap();
+                let commune = commune.map_or(String::new(), |code| format!("commune=\"{code}\","));
+                let labels =
+                    format!("{commune}grain=\"day\",indicator=\"received\",unit=\"vp-ubnd\"");
+                format!("{family}{{{labels}}} {} {}", item["value"], day.start().0)
+            })
+            .collect();
+        let begins = format!(
+            "{family}{{{}",
+            commune.map_or(String::new(), |code| format!("commune=\"{code}\""))
+        );
+        let held: Vec<&str> = text.lines().filter(|line| line.starts_with(&begins)).collect();
+        assert!(!told.is_empty());
+        assert_eq!(held, told);
+    }
+    for query in
+        ["by=channel", "group=nothing", "last=30d&from=2024-03-01", "to=2024-03-01", "format=csv"]
+    {
+        let reply = get(&context, &format!("/v1/exports/openmetrics?{query}")).await;
+        assert_eq!(reply.status, 400, "{query}: {}", reply.text());
+    }
+    let nothing = get(&context, "/v1/exports/openmetrics?from=2001-01-01&to=2001-01-02").await;
+    assert_eq!(nothing.text(), "# EOF\n");
+    let commune = Reach { areas: Some(["16681".to_owned()].into()), ..Reach::default() };
+    let path = "/v1/exports/openmetrics?from=2024-03-25&to=2024-04-03&by=commune";
+    let own = get(&reached(commune), path).await;
+    let samples = own.text().lines().filter(|line| !line.starts_with('#'));
+    let samples: Vec<&str> = samples.collect();
+    assert!(!samples.is_empty());
+    assert!(samples.iter().all(|line| line.contains("{commune=\"16681\"")), "{samples:?}");
+}
+
+#[actix_web::test]
 async fn c07_an_export_reaches_no_further_than_its_reader() {
     let path = "/v1/exports/readings?period=2024-03&by=commune";
     let commune = Reach { areas: Some(["16681".to_owned()].into()), ..Reach::default() };
@@ -115,8 +178,8 @@ fn at_work(change: impl FnOnce(&mut Snapshot)) -> Arc<Context> {
     let mut snapshot = (*context.snapshot.load_full()).clone();
     snapshot.rebuilding.insert("dossiers.later".to_owned(), Rebuilding { done: 3, total: 4 });
     let stream = snapshot.streams.get_mut("portal.dossiers").unwrap();
-    let history = Backfill { done: 10, total: 40, pending: Vec::new() };
-    Arc::make_mut(stream).backfill = Some(history);
+    let history = History { done: 10, total: 40, pending: Vec::new() };
+    Arc::make_mut(stream).history = Some(history);
     change(&mut snapshot);
     context.snapshot.store(snapshot.into());
     context

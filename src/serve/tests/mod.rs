@@ -6,6 +6,7 @@
 mod access;
 mod alerts;
 mod api;
+mod backfills;
 mod base;
 mod batch;
 mod boards;
@@ -29,6 +30,7 @@ mod prometheus;
 mod quality;
 mod reference;
 mod refusals;
+mod repeats;
 mod runs;
 mod socket;
 mod sources;

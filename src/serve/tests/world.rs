@@ -15,6 +15,7 @@ use crate::indicator::{Catalogue, ContractFacts, KnownMeasure, Settings, UnitNam
 use crate::model::access::{Grant, Reach, Scope};
 use crate::model::area::{AreaList, Areas};
 use crate::model::audit::{AuditEntry, AuditFilter};
+use crate::model::backfill::Past;
 use crate::model::cube::{Cube, Dimension, HOURS, cell, hours, settle};
 use crate::model::dictionary::Dictionaries;
 use crate::model::disclosure::{About, Disclosed, Disclosure, Way};
@@ -261,6 +262,7 @@ impl Ground {
             ]),
             reach: Reach::default(),
             kept: shelf(),
+            repeats: Arc::default(),
             metrics: Arc::new(|| "# TYPE iocgw_x gauge\niocgw_x 1\n".to_owned()),
             exposition: Arc::default(),
             events: Arc::new(Hub::new(
@@ -417,7 +419,8 @@ fn facts() -> ContractFacts {
 }
 
 pub(super) fn source(name: &str, title: &str, contract: &str) -> (String, SourceFacts) {
-    let stream = StreamFacts { name: contract.to_owned(), contract: contract.to_owned() };
+    let past = Past::Slices(86_400);
+    let stream = StreamFacts { name: contract.to_owned(), contract: contract.to_owned(), past };
     let facts = SourceFacts {
         title: bilingual(title, name),
         source_kind: "test".to_owned(),

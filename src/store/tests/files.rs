@@ -1,7 +1,7 @@
 //! Opening and owning: the same snapshot again, one owner, and nobody else's file.
 
 use super::*;
-use crate::model::snapshot::Backfill;
+use crate::model::snapshot::History;
 
 #[tokio::test]
 async fn a_store_that_is_opened_again_shows_the_very_same() {
@@ -19,7 +19,7 @@ async fn a_store_that_is_opened_again_shows_the_very_same() {
     let ended = RunEnd {
         data_through: Some(Stamp(APRIL + 4)),
         is_ours: false,
-        backfill: Some(Backfill { done: 3, total: 5, pending: vec![pending(0), pending(7)] }),
+        history: Some(History { done: 3, total: 5, pending: vec![pending(0), pending(7)] }),
         targets: Some((3, 4)),
         records: committed.records,
         failure: Some(("timeout".to_owned(), "too slow".to_owned())),
@@ -178,12 +178,12 @@ async fn a_store_from_before_there_were_slices_gets_what_it_lacks() {
     drop(connection);
     let store = world.open();
     assert_eq!(total(&store, "visits.visits"), 9);
-    let backfill = Some(Backfill { done: 1, total: 2, pending: Vec::new() });
-    store.end(RunEnd { backfill: backfill.clone(), ..run(0, 1) }).await.unwrap();
+    let history = Some(History { done: 1, total: 2, pending: Vec::new() });
+    store.end(RunEnd { history: history.clone(), ..run(0, 1) }).await.unwrap();
     store.close().await;
     let store = world.open();
-    assert_eq!(store.snapshot().streams["a.visits"].backfill, backfill);
-    store.end(RunEnd { backfill: Some(Backfill::default()), ..run(0, 2) }).await.unwrap();
-    assert_eq!(store.snapshot().streams["a.visits"].backfill, None, "it is over");
+    assert_eq!(store.snapshot().streams["a.visits"].history, history);
+    store.end(RunEnd { history: Some(History::default()), ..run(0, 2) }).await.unwrap();
+    assert_eq!(store.snapshot().streams["a.visits"].history, None, "it is over");
     assert_eq!(stored(&world.path, "SELECT count(*) FROM backfill"), 0);
 }

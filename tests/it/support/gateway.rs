@@ -212,6 +212,12 @@ impl Gateway {
         exchange(self.address, method, path, &headers, &body.to_string())
     }
 
+    /// A POST with a JSON body, by nobody in particular.
+    pub(crate) fn post(&self, path: &str, body: &serde_json::Value) -> Answer {
+        let headers = [("Content-Type", "application/json")];
+        exchange(self.address, "POST", path, &headers, &body.to_string())
+    }
+
     /// A request without a body.
     pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
         request(self.address, method, path, headers)
