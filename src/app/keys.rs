@@ -141,13 +141,14 @@ pub(super) async fn look(keys: Arc<Keys>, stop: CancellationToken) {
     let (mut ticks, mut minutes) = (interval(LOOK_EVERY), interval(WRITE_EVERY));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while !stop.is_cancelled() {
+    loop {
         tokio::select! {
-            () = stop.cancelled() => on_disk(&keys, Keys::write_uses).await,
+            () = stop.cancelled() => break,
             _ = minutes.tick() => on_disk(&keys, Keys::write_uses).await,
             _ = ticks.tick() => on_disk(&keys, Keys::refresh).await,
         }
     }
+    on_disk(&keys, Keys::write_uses).await;
 }
 
 async fn on_disk(keys: &Arc<Keys>, work: fn(&Keys) -> anyhow::Result<()>) {

@@ -100,8 +100,13 @@ fn c05_c10_a_key_made_beside_a_running_gateway_opens_what_it_names_until_it_is_r
 
     let secret = key.rsplit_once(&id).unwrap().1;
     assert!(!gateway.log().contains(secret), "the log shows the key");
+    let (unused, _) = world.make(&["--scope", "read"]);
     gateway.stop();
     assert!(!is_found(world.overlay.folder(), secret), "a file holds the key");
+    // When it was last used is known at the latest when the gateway has stopped.
+    let (_, list, _) = world.run(&["key", "list"]);
+    let of = |id: &str| list.lines().find(|line| line.starts_with(id)).unwrap().to_owned();
+    assert!(of(&unused).contains("\tnever\t") && !of(&id).contains("\tnever\t"), "{list}");
 }
 
 #[test]
