@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 use super::Gateway;
 use super::custody::Custodian;
 use crate::model::audit::{Action, Actor, Deed};
-use crate::model::backfill::{Backfill, Wanted};
+use crate::model::backfill::{Backfill, State, Wanted};
 use crate::model::snapshot::Paused;
 use crate::pipeline::{self, Stream};
 use crate::serve;
@@ -119,14 +119,24 @@ impl Gateway {
         };
         let stream = self.streams.iter().find(of).context("there is no such stream")?;
         let deed = requesting(&wanted, Actor::at_the_command_line());
-        // One that is under way already is gone on with: it was asked for, too.
-        let (Ok(id) | Err(id)) = self.store.on_behalf_of(deed).ask_backfill(wanted.clone()).await?;
+        let store = self.store.on_behalf_of(deed);
         loop {
-            let may_go_on = pipeline::backfill(stream, &shared).await?;
-            let snapshot = self.store.snapshot();
-            let job = snapshot.backfills.iter().find(|job| job.id == id);
-            job.into_iter().for_each(&mut tell);
-            if !may_go_on {
+            let asked = store.ask_backfill(wanted.clone()).await?;
+            // One that was under way already is gone on with first: it was asked for, too.
+            let (Ok(id) | Err(id)) = asked;
+            let mut state = State::Running;
+            while state == State::Running {
+                let may_go_on = pipeline::backfill(stream, &shared).await?;
+                let snapshot = self.store.snapshot();
+                if let Some(job) = snapshot.backfills.iter().find(|job| job.id == id) {
+                    state = job.state;
+                    tell(job);
+                }
+                if !may_go_on && state == State::Running {
+                    return Ok(());
+                }
+            }
+            if asked.is_ok() || state != State::Done {
                 return Ok(());
             }
         }

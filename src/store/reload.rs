@@ -52,7 +52,10 @@ impl Writer {
         self.adopt(full_for);
         self.snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
         self.publish(at);
-        self.end_forsaken()?;
+        // What was taken over stays taken over: what cannot be written now is seen to at the next start.
+        if let Err(error) = self.end_forsaken() {
+            tracing::warn!(%error, "a backfill whose stream is gone could not be ended");
+        }
         let (commands, queue) = mpsc::channel(QUEUE);
         Ok((self.handle(commands), queue))
     }
