@@ -103,12 +103,20 @@ pub(super) fn forget(
     Ok(())
 }
 
-/// From the revision of this opening on, the version is the past.
+/// From the revision of this opening on, the version is the past. Its days are written as they are at its
+/// end: entries of the journal that are merged later carry the last revision of their day, and nobody
+/// writes the days of a closed version again. Were they as of the middle of a day, what that day brought
+/// before would be added twice.
 fn close(transaction: &Transaction<'_>, id: i64, opening: &mut Opening) -> Loaded<()> {
     opening.changed = true;
+    let mut cube = days(transaction, id)?;
+    let behind = journal::after(checkpoint(transaction, id)?);
+    let touched = cube.add(&journal::sum(transaction, id, behind)?);
+    write_days(transaction, id, &cube, touched.iter(), &mut Vec::new())?;
+    let until = opening.commit.0 as i64;
     transaction.execute(
-        "UPDATE measure SET until = ?2 WHERE id = ?1",
-        params![id, opening.commit.0 as i64],
+        "UPDATE measure SET until = ?2, checkpoint = ?3 WHERE id = ?1",
+        params![id, until, until - 1],
     )?;
     Ok(())
 }

@@ -221,6 +221,36 @@ async fn of_days_long_past_the_end_is_kept_and_what_was_between_is_refused() {
 }
 
 #[tokio::test]
+async fn a_closed_version_is_read_right_when_the_day_of_its_last_writing_has_been_merged() {
+    let mut world = World::new();
+    let store = world.open();
+    // The days are written in the middle of a day, between two commits of the same cause.
+    world.clock.set(Stamp(APRIL + 60));
+    store.commit(mixed(0)).await.unwrap();
+    store.end(run(0, 0)).await.unwrap();
+    world.clock.set(Stamp(APRIL + 20_000));
+    store.commit(mixed(1)).await.unwrap();
+    // Read on the next day, on which the version is closed before a run has ended.
+    world.clock.set(Stamp(APRIL + 86_400 + 60));
+    let printed = [print(&world, &store)];
+    store.close().await;
+    world.change("rooms:  {sum: rooms, at: began_at}", "rooms:  {sum: rooms, at: updated_at}");
+    let store = world.open();
+    store.whole().await;
+    let told = |store: &Store| told(store, printed[0].at).2;
+    assert_eq!(told(&store), printed[0].seen.cells);
+    world.clock.set(Stamp(APRIL + 31 * 86_400 + 60));
+    store.commit(mixed(2)).await.unwrap();
+    store.end(run(0, 1)).await.unwrap();
+    // Merging comes after the answer, and before the next commit.
+    store.commit(mixed(3)).await.unwrap();
+    let merged = "SELECT count(*) FROM journal WHERE at < 1711990800 + 86400 AND id & 3 = 0 AND id >> 40 = (SELECT min(id) FROM measure WHERE name = 'visits.rooms')";
+    assert_eq!(stored(&world.path, merged), 1, "the first day has been merged");
+    assert_eq!(told(&store), printed[0].seen.cells);
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_recount_finds_nothing_where_nothing_is_wrong_and_a_single_cell_that_is() {
     let mut world = World::new();
     let store = world.open();

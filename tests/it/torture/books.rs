@@ -6,6 +6,7 @@
 //! the file, and the books are looked through.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use ioc_gateway::app::{Gateway, Settings};
 use ioc_gateway::clock::Clock;
@@ -13,12 +14,15 @@ use ioc_gateway::fold::{Entities, Plan, rebuild};
 use ioc_gateway::model::cube::Cube;
 use ioc_gateway::model::snapshot::Snapshot;
 use ioc_gateway::model::time::Stamp;
-use ioc_gateway::store::{Store, VintageError};
+use ioc_gateway::store::{Store, StoreError, VintageError};
 use rusqlite::{Connection, OpenFlags};
 use tokio_util::sync::CancellationToken;
 
 /// Earlier moments that are looked at again after each death.
 const LOOKED_BACK: usize = 3;
+
+/// How long a store may be held by somebody who does not want it.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The store's books, looked through again and again.
 #[derive(Default)]
@@ -43,12 +47,12 @@ impl Books {
     pub(super) fn check(&mut self, settings: &Settings, now: Stamp) {
         let clock = Clock::standing(now);
         self.fsck(settings, &clock);
-        let gateway = Gateway::open(settings, clock, CancellationToken::new())
-            .unwrap_or_else(|error| panic!("it does not open: {error:#}"));
+        let open = || Gateway::open(settings, clock.clone(), CancellationToken::new());
+        let gateway = when_free(open).unwrap_or_else(|error| panic!("it does not open: {error:#}"));
         let store = gateway.store();
         store.settled().unwrap();
         while !store.snapshot().rebuilding.is_empty() {
-            std::thread::park_timeout(std::time::Duration::from_millis(1));
+            std::thread::park_timeout(Duration::from_millis(1));
         }
         let snapshot = store.snapshot();
         self.check_streams(&snapshot);
@@ -67,7 +71,7 @@ impl Books {
 
     /// What the program itself says of its store, before anything is mended by opening it.
     fn fsck(&self, settings: &Settings, clock: &Clock) {
-        let report = Gateway::check(settings, clock).unwrap();
+        let report = when_free(|| Gateway::check(settings, clock)).unwrap();
         assert!(report.is_sound(), "{report:#?}");
         assert!(report.revision >= self.revision);
     }
@@ -173,6 +177,22 @@ fn entities(file: &Connection, plan: &Plan) -> Entities {
         entities.put(u32::from_le_bytes(*at), record).unwrap();
     }
     entities
+}
+
+/// Does so as soon as nobody holds the store. Another stage whose program is just being started holds every
+/// file of this process until that has begun, locks included.
+fn when_free<T>(work: impl Fn() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let began = Instant::now();
+    loop {
+        let done = work();
+        let is_held = done.as_ref().err().is_some_and(|error| {
+            matches!(error.downcast_ref::<StoreError>(), Some(StoreError::Owned(_)))
+        });
+        if !is_held || began.elapsed() > PATIENCE {
+            return done;
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
 }
 
 fn runtime() -> tokio::runtime::Runtime {
