@@ -10,12 +10,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::context::{Context, Current};
+use super::context::{Asked, Context, Current, Question};
 use super::custody::{admit, bad, check_stream, known, said};
 use super::error::ApiError;
 use super::jobs::{self, BACKFILL, Job};
+use super::steering::not_paused;
 use crate::model::backfill::{MOST_SLICES, Past, Wanted};
-use crate::model::snapshot::Paused;
 use crate::model::time::{Day, Stamp};
 
 /// The body: which stream, from which day to which.
@@ -89,15 +89,13 @@ pub(super) async fn cancel(request: HttpRequest, context: Current) -> HttpRespon
     let id = request.match_info().query("job").to_owned();
     let work = async {
         super::query::Query::read(request.query_string(), &[])?;
+        let question = Question::of(&request);
+        // Of those that the reader may know of.
+        jobs::found(&id, jobs::all(&Asked::new(&question, &context)))?;
         let number = id.strip_prefix(BACKFILL).and_then(|number| number.parse().ok());
         let Some(number) = number else {
-            return Err(ApiError::JobNotAsked(format!(
-                "'{}' follows from the configuration.",
-                super::error::brief(&id)
-            )));
+            return Err(ApiError::JobNotAsked(format!("'{id}' follows from the configuration.")));
         };
-        // Of those that the reader may know of.
-        shown(&context, &id)?;
         let ended = context.custodian.cancel(number, context.actor()).await;
         ended.map_err(ApiError::Internal)?;
         shown(&context, &id)
@@ -131,11 +129,7 @@ impl New {
         check_stream(facts, stream)?;
         let of = facts.streams.iter().find(|of| of.name == stream);
         let past = of.map_or(Past::Never("there is no such stream"), |of| of.past);
-        if let Some(paused) = context.snapshot.load().paused.get(source) {
-            let Paused { by, why, since } = paused;
-            let detail = format!("'{source}' was paused by {by} at {since}: {why}");
-            return Err(ApiError::SourceIsPaused(detail));
-        }
+        not_paused(context, source)?;
         let (source, stream) = (source.to_owned(), stream.to_owned());
         wanted(past, (source, stream), (&from, to.as_deref()), by, context.clock.now())
             .map_err(|why| bad(&why))

@@ -219,7 +219,7 @@ pub(super) fn found(id: &str, mut jobs: Vec<Job>) -> Result<Job, ApiError> {
 }
 
 /// All work that the reader may know of: of their units' contracts and sources.
-fn all(asked: &Asked<'_>) -> Vec<Job> {
+pub(super) fn all(asked: &Asked<'_>) -> Vec<Job> {
     let rebuilds = asked.snapshot.rebuilding.iter().filter_map(|(measure, at)| {
         let contract = measure.split('.').next()?;
         let unit = &asked.definitions.contracts.get(contract)?.accountable_unit;

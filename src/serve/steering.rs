@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::context::Current;
+use super::context::{Context, Current};
 use super::custody::{admit, bad, check_stream, known, said};
 use super::error::ApiError;
 use crate::model::snapshot::Paused;
@@ -84,17 +84,13 @@ pub(super) async fn pull(
         if let Some(stream) = &wanted.stream {
             check_stream(facts, stream)?;
         }
-        if let Some(paused) = context.snapshot.load().paused.get(&id) {
-            let Paused { by, why, since } = paused;
-            let detail = format!("'{id}' was paused by {by} at {since}: {why}");
-            return Err(ApiError::SourceIsPaused(detail));
-        }
+        not_paused(&context, &id)?;
         let all = facts.streams.iter().map(|stream| stream.name.clone());
         let streams: Vec<_> = wanted.stream.map_or_else(|| all.collect(), |stream| vec![stream]);
         let requested_at = context.clock.now();
         let asked = custodian.pull(&id, &streams, context.actor());
         asked.await.map_err(ApiError::Internal)?;
-        Ok((streams, requested_at))
+        Ok::<_, ApiError>((streams, requested_at))
     };
     match work.await {
         Ok((streams, requested_at)) => {
@@ -104,6 +100,14 @@ pub(super) async fn pull(
         }
         Err(error) => error.response(&request),
     }
+}
+
+/// Refuses what is asked of a paused source, with who paused it and why.
+pub(super) fn not_paused(context: &Context, source: &str) -> Result<(), ApiError> {
+    let snapshot = context.snapshot.load();
+    let Some(Paused { by, why, since }) = snapshot.paused.get(source) else { return Ok(()) };
+    let detail = format!("'{source}' was paused by {by} at {since}: {why}");
+    Err(ApiError::SourceIsPaused(detail))
 }
 
 /// `PATCH /v1/sources/{id}`.

@@ -9,7 +9,7 @@ use super::custody::{allowing, post, problem};
 use super::world::context;
 use super::{Reply, get, json, send};
 use crate::model::backfill::{Backfill, State, Wanted};
-use crate::model::snapshot::{Paused, Snapshot};
+use crate::model::snapshot::{Paused, Rebuilding, Snapshot};
 use crate::model::time::Stamp;
 use crate::serve::Context;
 
@@ -83,6 +83,7 @@ async fn it_is_ended_by_its_address_and_nothing_else_is() {
     let (context, noting) = allowing();
     with(&context, |snapshot| {
         snapshot.backfills = Arc::new(vec![backfill(State::Cancelled)]);
+        snapshot.rebuilding.insert("dossiers.later".to_owned(), Rebuilding { done: 3, total: 4 });
     });
     let reply = delete(&context, "/v1/jobs/backfill:7").await;
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -90,10 +91,11 @@ async fn it_is_ended_by_its_address_and_nothing_else_is() {
     assert_eq!(*noting.0.lock().unwrap(), ["cancel 7"]);
     let unknown = delete(&context, "/v1/jobs/backfill:8").await;
     assert_eq!(problem(&unknown, 404, "unknown-job")["suggestions"], object!(["backfill:7"]));
-    for not_asked in ["history:portal.dossiers", "rebuild:dossiers.received", "backfill:x"] {
-        let refused = delete(&context, &format!("/v1/jobs/{not_asked}")).await;
-        problem(&refused, 409, "job-not-asked");
+    for unknown in ["backfill:x", "history:portal.dossiers", "nonsense"] {
+        problem(&delete(&context, &format!("/v1/jobs/{unknown}")).await, 404, "unknown-job");
     }
+    let not_asked = delete(&context, "/v1/jobs/rebuild:dossiers.later").await;
+    problem(&not_asked, 409, "job-not-asked");
     assert_eq!(noting.0.lock().unwrap().len(), 1);
     let stranger = delete(&super::world::context(), "/v1/jobs/backfill:7").await;
     problem(&stranger, 401, "key-needed");
