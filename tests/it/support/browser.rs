@@ -25,6 +25,12 @@ const FLAGS: &[&str] = &[
     "--force-color-profile=srgb",
 ];
 
+/// Tells the state of the document as soon as all of it is there.
+const LOADED: &str = "
+const tell = () => arguments[0](document.readyState);
+if (document.readyState === 'complete') tell();
+else addEventListener('load', () => tell());";
+
 /// A browser with one window; closed when dropped.
 pub(crate) struct Browser {
     driver: Child,
@@ -71,8 +77,13 @@ impl Browser {
     }
 
     /// Opens a page and waits until it is loaded.
+    ///
+    /// On a busy machine the driver says that the first page is there while the document is still
+    /// being read: what is asked of it then is about half a page. The page itself knows.
     pub(crate) fn open(&self, url: &str) {
         self.tell("/url", &json!({ "url": url }));
+        let state = self.tell("/execute/async", &json!({"script": LOADED, "args": []}));
+        assert_eq!(state, "complete", "{url}");
     }
 
     /// Shows the page as on a screen of this size.
