@@ -5,17 +5,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::areas::areas;
 use super::deadlines::{Calendars, calendars};
 use super::files::{Files, Read};
 use super::parent::Around;
 use super::ways::ways_in;
-use super::written::{AreaFile, Gateway, Indicators, Province, Source, Stream, Unit, Units};
+use super::written::{Gateway, Indicators, Source, Stream, Unit, Units};
 use super::yaml::Problem;
 use super::{CheckedSource, CheckedStream, Config, Options};
 use crate::decode::Decoder;
 use crate::fold::Plan;
 use crate::indicator::{self, Catalogue, KnownMeasure};
-use crate::model::area::{AreaList, Areas};
+use crate::model::area::Areas;
 use crate::model::contract::Contract;
 use crate::model::cube::{HOURS, hours};
 use crate::model::declared;
@@ -25,7 +26,6 @@ use crate::model::list::CodeList;
 use crate::model::nearest::nearest;
 use crate::model::schema::{Lists, Schema};
 use crate::model::text::is_name;
-use crate::model::time::Day;
 use crate::model::units::Span;
 use crate::normalise::{Coercion, KeyHasher, Normaliser, coerced};
 use crate::pipeline::{self, List, Target};
@@ -155,50 +155,6 @@ fn gateway(files: &mut Files<'_>) -> Option<Read<Gateway>> {
     }
     problems.iter().for_each(|(at, message)| files.problem(&read, at, message));
     Some(read)
-}
-
-fn areas(files: &mut Files<'_>, words: &mut Dictionaries) -> (Province, Option<Areas>) {
-    let Some(read) = files.yaml::<AreaFile>("areas.yaml") else {
-        return (Province::default(), None);
-    };
-    let mut texts = Vec::new();
-    for (i, list) in read.value.lists.iter().enumerate() {
-        let text = files
-            .text(&list.file, Some(read.node.place_of(&read.file, &format!("lists.{i}.file"))));
-        let mut day = |key: &str, text: &str| {
-            let day = Day::parse(text);
-            if day.is_none() {
-                files.problem(
-                    &read,
-                    &format!("lists.{i}.{key}"),
-                    &format!("'{text}' is not a day such as 2025-07-01"),
-                );
-            }
-            day
-        };
-        let from = day("from", &list.from);
-        let until = list.until.as_ref().map(|text| day("until", text));
-        if let (Some(text), Some(from)) = (text, from) {
-            texts.push((list.name.clone(), text, from, until.flatten()));
-        }
-    }
-    let crosswalk =
-        files.text(&read.value.crosswalk, Some(read.node.place_of(&read.file, "crosswalk")));
-    let lists: Vec<_> = texts
-        .iter()
-        .map(|(name, text, from, until)| AreaList { name, text, from: *from, until: *until })
-        .collect();
-    let is_whole = lists.len() == read.value.lists.len();
-    let areas = crosswalk.filter(|_| is_whole).and_then(|crosswalk| {
-        match Areas::read(&lists, &crosswalk, words) {
-            Ok(areas) => Some(areas),
-            Err(message) => {
-                files.problem(&read, "lists", &message);
-                None
-            }
-        }
-    });
-    (read.value.province, areas)
 }
 
 fn lists(files: &mut Files<'_>, words: &mut Dictionaries) -> Lists {

@@ -6,6 +6,7 @@
 //! network, and no file of the secrets folder but the identifier key is read.
 
 mod access;
+mod areas;
 mod between;
 mod boards;
 mod compile;

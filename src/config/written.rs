@@ -139,6 +139,13 @@ pub(super) struct AreaFile {
     pub(super) province: Province,
     pub(super) lists: Vec<AreaListFile>,
     pub(super) crosswalk: String,
+    /// A square for each of today's communes (CSV with the columns `code,col,row`), for maps.
+    #[serde(default)]
+    pub(super) tiles: Option<String>,
+    /// The borders of today's communes (GeoJSON; each feature has the property `code`, or it as its
+    /// `id`), for maps.
+    #[serde(default)]
+    pub(super) borders: Option<String>,
 }
 
 /// The province itself.

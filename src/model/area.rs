@@ -11,6 +11,7 @@
 use hashbrown::HashMap;
 
 use crate::model::dictionary::Dictionaries;
+use crate::model::geometry::{Codes, Geometries};
 use crate::model::time::Day;
 
 /// The most areas over all lists: their numbers share a cell key with day and dimensions.
@@ -79,6 +80,8 @@ pub struct Areas {
     areas: HashMap<u16, Area>,
     by_code: HashMap<String, Vec<u16>>,
     lists: Vec<List>,
+    /// What maps of today's communes are drawn from.
+    pub geometries: Geometries,
 }
 
 /// Why a code cannot be placed.
@@ -267,6 +270,11 @@ impl Areas {
         self.lists.last().map_or(&[], |list| &list.communes)
     }
 
+    /// The codes of today's communes.
+    pub fn current_codes(&self) -> Codes<'_> {
+        self.current().iter().map(|number| self.areas[number].code.as_str()).collect()
+    }
+
     /// The place in [`Areas::current`] of the commune that an area is or lies in today.
     pub fn position(&self, number: u16) -> Option<usize> {
         self.lists.last()?.position(number)
@@ -312,7 +320,7 @@ fn follow_each_other(lists: &[AreaList<'_>]) -> Result<(), String> {
 }
 
 /// Named columns of a CSV text, of which the `optional` ones are empty where the text has none.
-fn columns<const N: usize>(
+pub(super) fn columns<const N: usize>(
     text: &str,
     required: &[&str],
     optional: &[&str],

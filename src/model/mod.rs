@@ -17,6 +17,7 @@ pub mod dictionary;
 pub mod disclosure;
 pub mod drift;
 pub mod expr;
+pub mod geometry;
 pub mod intake;
 pub mod items;
 pub mod lateness;

@@ -152,6 +152,7 @@ struct StartLinks {
     sources: String,
     breaches: String,
     lateness: String,
+    map: String,
     spells: String,
     units: String,
     trackers: String,
@@ -188,6 +189,7 @@ pub(super) fn links(asked: &Asked<'_>) -> Result<Answer, ApiError> {
             sources: asked.link("/v1/sources"),
             breaches: asked.link("/v1/breaches"),
             lateness: asked.link("/v1/lateness"),
+            map: asked.link("/v1/geo/communes.geojson"),
             spells: asked.link("/v1/lateness/spells"),
             trackers: asked.link("/v1/trackers"),
             quality: asked.link("/v1/quality"),
@@ -203,16 +205,20 @@ pub(super) fn links(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     })
 }
 
-/// `/v1/catalogue?q=&group=&unit=&as_of=`.
+/// `/v1/catalogue?q=&group=&unit=&source=&as_of=`.
 pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let query = asked.query()?;
     let all = || asked.definitions.catalogue.iter();
     let group = one_of(&query, "group", all().map(|each| each.group.as_str()).collect())?;
     let unit = one_of(&query, "unit", all().map(|each| each.accountable.unit.as_str()).collect())?;
+    // Only sources that some entry names: others are not told either.
+    let sources = all().flat_map(|each| sources_of(asked, each)).collect();
+    let source = one_of(&query, "source", sources)?;
     let words = query.filter("q").map(str::to_lowercase);
     let items = all()
         .filter(|each| group.is_none_or(|group| each.group == group))
         .filter(|each| unit.is_none_or(|unit| each.accountable.unit == unit))
+        .filter(|each| source.is_none_or(|source| sources_of(asked, each).contains(&source)))
         .filter(|each| words.as_deref().is_none_or(|words| speaks_of(each, words)))
         .map(|each| entry(asked, each))
         .collect();

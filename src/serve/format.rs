@@ -62,7 +62,7 @@ pub(super) fn offered(operation: &Operation) -> &'static [Format] {
     match operation.content {
         Content::Listed(_) => &Format::OF_LISTS,
         Content::Drawn(_) => &Format::OF_DRAWINGS,
-        Content::Json(_) | Content::Text(_) => &[Format::Json],
+        Content::Json(_) | Content::Map(_) | Content::Text(_) => &[Format::Json],
     }
 }
 

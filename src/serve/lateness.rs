@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::answer::Answer;
 use super::context::Asked;
 use super::error::{ApiError, ParameterError};
-use super::period::day;
+use super::period::edge;
 use super::query::{Query, refused};
 use super::sources::Unit;
 use super::table::Columns;
@@ -168,7 +168,7 @@ fn matching<'a>(asked: &'a Asked<'_>, query: &Query) -> Result<Vec<Owed<'a>>, Ap
 
 /// `from=` and `to=`: the first day on which a report is due, and the first that no longer counts.
 pub(super) fn between(query: &Query) -> Result<(Option<Day>, Option<Day>), ApiError> {
-    let asked = |name: &str| query.filter(name).map(|text| day(name, text)).transpose();
+    let asked = |name: &str| query.filter(name).map(|text| edge(name, text)).transpose();
     let (from, to) = (asked("from")?, asked("to")?);
     match (from, to) {
         (Some(from), Some(to)) if to <= from => {

@@ -32,6 +32,7 @@ mod exposition;
 mod fill;
 mod filter;
 mod format;
+mod geo;
 mod guard;
 mod health;
 mod intake;

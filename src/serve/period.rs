@@ -9,7 +9,7 @@ use super::error::{ApiError, ParameterError, brief};
 use super::query::Query;
 use super::routes::parameter::day;
 use crate::indicator::{Definition, Grain, Period, Place, World, quality, series};
-use crate::model::time::Day;
+use crate::model::time::{Day, Stamp};
 
 /// The most points in one answer.
 pub(super) const POINTS: usize = 10_000;
@@ -165,8 +165,8 @@ pub(super) fn stretch_of_days(asked: &Asked<'_>, query: &Query) -> Result<(Day, 
     let tomorrow = asked.now.day().plus(1);
     said_once(query)?;
     if let Some(text) = query.get("from") {
-        let first = day("from", text)?;
-        let end = query.get("to").map_or(Ok(tomorrow), |text| day("to", text))?;
+        let first = edge("from", text)?;
+        let end = query.get("to").map_or(Ok(tomorrow), |text| edge("to", text))?;
         if end <= first {
             return Err(ParameterError::new(
                 "to",
@@ -180,12 +180,27 @@ pub(super) fn stretch_of_days(asked: &Asked<'_>, query: &Query) -> Result<(Day, 
 }
 
 pub(super) fn day(name: &str, text: &str) -> Result<Day, ApiError> {
-    let known = |day: &Day| YEARS.contains(&day.date().year());
-    Day::parse(text).filter(known).ok_or_else(|| {
+    day_among(name, Day::parse(text), text, "yyyy-MM-dd, from 2000-01-01 to 2178-12-31")
+}
+
+/// The day of `from` or `to`: a day, or milliseconds since 1970 as dashboards send them. The day of such a
+/// moment is part of what is asked for, at both ends.
+pub(super) fn edge(name: &str, text: &str) -> Result<Day, ApiError> {
+    let is_moment = (12..=13).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    let moment = text.parse::<i64>().ok().filter(|_| is_moment);
+    let found = match (moment, name) {
+        (Some(moment), "to") => Some(Stamp((moment - 1).div_euclid(1000)).day().plus(1)),
+        (Some(moment), _) => Some(Stamp(moment.div_euclid(1000)).day()),
+        (None, _) => Day::parse(text),
+    };
+    let allowed = "yyyy-MM-dd or milliseconds since 1970, from 2000-01-01 to 2178-12-31";
+    day_among(name, found, text, allowed)
+}
+
+fn day_among(name: &str, day: Option<Day>, text: &str, allowed: &str) -> Result<Day, ApiError> {
+    day.filter(|day| YEARS.contains(&day.date().year())).ok_or_else(|| {
         let reason = format!("has the value '{}', which is not a day", brief(text));
-        ParameterError::new(name, reason)
-            .allowing(["yyyy-MM-dd, from 2000-01-01 to 2178-12-31"])
-            .into()
+        ParameterError::new(name, reason).allowing([allowed]).into()
     })
 }
 
@@ -244,6 +259,20 @@ mod tests {
         assert_eq!(["30d", "2w", "6m", "1y"].map(|text| last(text).unwrap()), [30, 14, 180, 365]);
         for bad in ["", "d", "0d", "-1d", "30", "1.5d", "11y", "99999d", "đ"] {
             assert!(last(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_days_of_moments_are_part_of_what_is_asked_for_at_both_ends() {
+        let day = |text| Day::parse(text).unwrap();
+        // 2024-03-31T17:00Z is midnight of the first of April here.
+        assert_eq!(edge("from", "1711904400000").unwrap(), day("2024-04-01"));
+        assert_eq!(edge("from", "1711904399999").unwrap(), day("2024-03-31"));
+        assert_eq!(edge("to", "1711904400000").unwrap(), day("2024-04-01"));
+        assert_eq!(edge("to", "1711904400001").unwrap(), day("2024-04-02"));
+        assert_eq!(edge("to", "2024-04-01").unwrap(), day("2024-04-01"));
+        for bad in ["", "0", "1711904400", "17119044000000", "-171190440000", "9999999999999"] {
+            assert!(edge("from", bad).is_err(), "{bad}");
         }
     }
 

@@ -24,3 +24,22 @@ if (values.length < 10 || drawn.length !== values.length || points < values.leng
   throw new Error(`${drawn.length} of ${values.length} values and a line of ${points} points were drawn`)
 }
 console.log(`a line through ${points} days`)
+
+// Its recipe for a map: communes as squares of one size, coloured by a breakdown.
+const communes = await (await fetch(`${base}/v1/geo/communes.geojson?geometry=tile`)).json()
+const rows = (await (await fetch(`${base}/v1/indicators/online_filing_rate/breakdown?by=commune`)).json()).items
+echarts.registerMap("communes", communes)
+const map = echarts.init(null, null, { renderer: "svg", ssr: true, width: 800, height: 600 })
+map.setOption(still)
+map.setOption({ visualMap: { max: 1 }, series: [{ type: "map", map: "communes", nameProperty: "code", data: rows.map(({ key, value }) => ({ name: key, value })) }] })
+const known = new Set(communes.features.map((feature) => feature.properties.code))
+const placed = rows.filter((row) => known.has(row.key) && row.value !== null)
+// Fills by how many squares have them: those with a value are not grey but on the scale.
+const fills = new Map()
+for (const [, fill] of map.renderToSVGString().matchAll(/<path [^>]*fill="([^"]+)"/g)) fills.set(fill, (fills.get(fill) ?? 0) + 1)
+const squares = [...fills.values()].reduce((sum, count) => sum + count, 0)
+map.dispose()
+if (known.size !== 130 || placed.length < 100 || squares < known.size || fills.size < 10) {
+  throw new Error(`${placed.length} of ${known.size} communes have a value, ${squares} squares in ${fills.size} colours were drawn`)
+}
+console.log(`a map of ${known.size} communes, ${placed.length} of them with a value`)

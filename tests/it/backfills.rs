@@ -50,7 +50,20 @@ fn overlay(bounded: bool) -> Overlay {
     overlay
 }
 
-/// One record a day of the last ten days; those of before `late_from` are handed out once `is_mended`.
+/// The records of the last `last` days, one a day, as far as they were asked for.
+fn records(target: &str, last: i64) -> Reply {
+    let since = number(target, "since").unwrap_or(0);
+    let until = number(target, "until").unwrap_or(i64::MAX);
+    let rows = (1..=last).rev().filter(|days| (since..=until).contains(&(midnight(*days) + 3600)));
+    let rows = rows.map(|days| {
+        let mut row = record(&format!("site{days}"));
+        row["updated_at"] = Stamp(midnight(days) + 3600).rfc3339().into();
+        row
+    });
+    Reply::json(&page(&rows.collect::<Vec<_>>()))
+}
+
+/// One record a day of the last ten days; all but the last two are handed out once `is_mended`.
 fn upstream(is_mended: &Arc<AtomicBool>, hangs_at: &Arc<AtomicI64>) -> Upstream {
     let (is_mended, hangs_at) = (Arc::clone(is_mended), Arc::clone(hangs_at));
     Upstream::start(move |target| {
@@ -59,17 +72,7 @@ fn upstream(is_mended: &Arc<AtomicBool>, hangs_at: &Arc<AtomicI64>) -> Upstream 
         if (since..until).contains(&hangs_at.load(Ordering::SeqCst)) && until < midnight(0) {
             return Reply::Silence;
         }
-        let days = (1..=10).rev().filter(|days| {
-            let at = midnight(*days) + 3600;
-            let is_there = *days < 3 || is_mended.load(Ordering::SeqCst);
-            is_there && (since..=until).contains(&at)
-        });
-        let rows = days.map(|days| {
-            let mut row = record(&format!("site{days}"));
-            row["updated_at"] = Stamp(midnight(days) + 3600).rfc3339().into();
-            row
-        });
-        Reply::json(&page(&rows.collect::<Vec<_>>()))
+        records(target, if is_mended.load(Ordering::SeqCst) { 10 } else { 2 })
     })
 }
 
@@ -192,4 +195,44 @@ fn on_a_stopped_store_it_is_worked_off_at_once_and_a_stream_without_an_end_in_on
     assert!(code != Some(0) && said.contains("leave 'to' out"), "{said}");
     let (code, said) = run(&["source", "backfill", "lists.atcs", "--from", &from, "--by", "x"]);
     assert!(code != Some(0) && said.contains("no stream 'atcs'"), "{said}");
+}
+
+#[test]
+fn a_source_that_is_down_is_not_asked_for_its_past_too_and_that_costs_nothing() {
+    let is_down = Arc::new(AtomicBool::new(false));
+    let down = Arc::clone(&is_down);
+    let upstream = Upstream::start(move |target| {
+        if down.load(Ordering::SeqCst) {
+            Reply::new("503 Later", "", "")
+        } else {
+            records(target, 10)
+        }
+    });
+    let overlay = overlay(true);
+    let path = overlay.config().join("sources/lists.yaml");
+    // It is asked again and again however often it fails.
+    let breaker = "after_denial: 1s}\ncircuit_breaker: {failures: 100, open_for: 1s}";
+    edit(&path, "after_denial: 1s}", breaker);
+    let gateway = start(&overlay, &upstream);
+    gateway.wait_until("what there is", LISTS, |answer| answer.json()["records"]["accepted"] == 10);
+    is_down.store(true, Ordering::SeqCst);
+    gateway.wait_until("its trouble", LISTS, |answer| {
+        !answer.json()["streams"][0]["last_error"].is_null()
+    });
+    let body =
+        json!({"stream": "lists.acts", "from": day(9), "to": day(3), "by": "CANARY steward"});
+    let reply = gateway.post("/v1/backfills", &body);
+    assert_eq!(reply.status, 202, "{}", reply.body);
+    let id = reply.json()["item"]["job"].as_str().unwrap().to_owned();
+    let turns = upstream.asked().len();
+    gateway.wait_until("turns that fail", LISTS, |_| upstream.asked().len() > turns + 3);
+    let past = |target: &&String| number(target, "until").is_some_and(|until| until < midnight(0));
+    let asked = upstream.asked();
+    assert_eq!(asked[turns..].iter().filter(past).count(), 0, "{:?}", &asked[turns..]);
+    let waits = job_when(&gateway, &id, "its state", |_| true);
+    let told = (&waits["state"], &waits["done"], &waits["backfill"]["failures"]);
+    assert_eq!(told, (&json!("running"), &json!(0), &json!(0)), "{waits}");
+    is_down.store(false, Ordering::SeqCst);
+    let done = job_when(&gateway, &id, "the end", |item| item["state"] == "done");
+    assert_eq!((&done["done"], &done["backfill"]["received"]), (&json!(6), &json!(6)), "{done}");
 }

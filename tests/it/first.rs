@@ -42,3 +42,24 @@ fn parts_of_a_breakdown_have_titles_also_where_they_are_attributes_of_codes() {
     assert!(titles("procedure.essential").contains(&pair("Có", "Yes")));
     assert!(titles("channel").contains(&pair("Trực tuyến", "Online")));
 }
+
+#[test]
+fn every_commune_can_be_drawn_and_has_the_code_that_breakdowns_have() {
+    let Pulled { gateway, .. } = &Pulled::start(9);
+    let path = "/v1/indicators/dossiers_received/breakdown?by=commune";
+    let rows = gateway.get(path).json();
+    let mut keys: Vec<_> =
+        rows["items"].as_array().unwrap().iter().map(|row| row["key"].as_str().unwrap()).collect();
+    keys.retain(|key| *key != "unplaced");
+    keys.sort_unstable();
+    for (geometry, kind) in [("point", "Point"), ("tile", "Polygon")] {
+        let map = gateway.get(&format!("/v1/geo/communes.geojson?geometry={geometry}")).json();
+        let features = map["features"].as_array().unwrap();
+        let codes: Vec<_> =
+            features.iter().map(|each| each["properties"]["code"].as_str().unwrap()).collect();
+        assert_eq!(codes, keys, "{geometry}");
+        assert!(features.iter().all(|each| each["geometry"]["type"] == kind), "{geometry}");
+    }
+    let refused = gateway.get("/v1/geo/communes.geojson?geometry=border");
+    assert_eq!(refused.status, 400, "{}", refused.body);
+}

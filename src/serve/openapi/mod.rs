@@ -20,6 +20,7 @@ use super::answer::{Answer, Keep};
 use super::context::Asked;
 use super::error::{ApiError, Kind, Problem};
 use super::format::offered;
+use super::geo;
 use super::link::Base;
 use super::prometheus::reply::Failed;
 use super::routes::parameter::{Both, Parameter, Place, Takes};
@@ -230,6 +231,11 @@ impl Schemas {
     fn success(&mut self, operation: &Operation) -> Value {
         let content = match operation.content {
             Content::Text(kind) => json!({kind: {"schema": {"type": "string"}}}),
+            Content::Map(shape) => {
+                let mut schema = shape(&mut self.answers).to_value();
+                open(&mut schema);
+                json!({geo::MEDIA_TYPE: {"schema": schema}})
+            }
             Content::Json(shape) | Content::Listed(shape) | Content::Drawn(shape) => {
                 let mut schema = shape(&mut self.answers).to_value();
                 open(&mut schema);

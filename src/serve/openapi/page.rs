@@ -8,6 +8,7 @@ use crate::serve::answer::{Answer, Keep};
 use crate::serve::console::{both, whole};
 use crate::serve::context::Asked;
 use crate::serve::error::ApiError;
+use crate::serve::geo;
 use crate::serve::routes::parameter::{Both, Parameter, Place, Takes};
 use crate::serve::routes::{self, Content, Operation, Route, Verb};
 
@@ -132,6 +133,7 @@ fn answers(asked: &Asked<'_>, operation: &Operation) -> Markup {
         Content::Json(_) => "application/json",
         Content::Listed(_) => "application/json, text/csv, application/x-ndjson",
         Content::Drawn(_) => "application/json, text/vnd.mermaid, text/vnd.graphviz",
+        Content::Map(_) => geo::MEDIA_TYPE,
         Content::Text(kind) => kind,
     };
     html! {

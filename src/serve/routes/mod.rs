@@ -90,6 +90,8 @@ pub(super) enum Content {
     Listed(Shape),
     /// A JSON object, which may be asked for as a drawing too.
     Drawn(Shape),
+    /// A JSON object that maps understand.
+    Map(Shape),
     /// A text of this media type.
     Text(&'static str),
 }
@@ -214,7 +216,7 @@ impl Operation {
         let format: &[&'static Parameter] = match self.content {
             Content::Listed(_) => &[&FORMAT, &BOM],
             Content::Drawn(_) => &[&DRAWING_FORMAT],
-            Content::Json(_) | Content::Text(_) => &[],
+            Content::Json(_) | Content::Map(_) | Content::Text(_) => &[],
         };
         self.parameters.iter().chain(format).copied()
     }

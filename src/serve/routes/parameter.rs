@@ -113,6 +113,9 @@ const MOMENT: Takes = Takes::Pattern(MOMENT_PATTERN);
 /// A day of the calendar that a form sends empty when none is chosen.
 pub(super) const DAY_IF_ANY: Takes = Takes::Pattern(concat!("^(", day!(), ")?$"));
 
+/// The same, or milliseconds since 1970.
+const EDGE: Takes = Takes::Pattern(concat!("^(", day!(), "|9[5-9][0-9]{10}|[1-5][0-9]{12})?$"));
+
 const GRAINS: [&str; Grain::ALL.len()] = {
     let mut words = [""; Grain::ALL.len()];
     let mut at = 0;
@@ -193,11 +196,16 @@ pub(super) const PERIOD_OF_DAYS: Parameter =
     Parameter { takes: Takes::Pattern(PERIODS_OF_DAYS), ..PERIOD };
 /// The period of a stretch, which stands in place of `from` and `last`.
 pub(super) const STRETCH_PERIOD: Parameter = Parameter { default: None, ..PERIOD };
-pub(super) const FROM: Parameter =
-    query("from", DAY_IF_ANY, None, "2024-01-01", ("Ngày đầu tiên.", "The first day."));
+pub(super) const FROM: Parameter = query(
+    "from",
+    EDGE,
+    None,
+    "2024-01-01",
+    ("Ngày đầu (hoặc mili giây).", "The first day (or milliseconds)."),
+);
 pub(super) const TO: Parameter = query(
     "to",
-    DAY_IF_ANY,
+    EDGE,
     None,
     "2024-04-01",
     (
@@ -359,16 +367,6 @@ pub(super) const BOM: Parameter = query(
 
 // Which of a list.
 
-pub(super) const SEARCH: Parameter = query(
-    "q",
-    Takes::Text,
-    None,
-    "trực tuyến",
-    (
-        "Từ cần tìm trong tên và mô tả, cả hai ngôn ngữ.",
-        "Words of title or description, in either language.",
-    ),
-);
 pub(super) const GROUP: Parameter =
     query("group", Takes::Text, None, "portal", ("Nhóm chỉ số.", "The group of indicators."));
 pub(super) const UNIT: Parameter = query(

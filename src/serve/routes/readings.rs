@@ -3,7 +3,7 @@
 use super::parameter::{
     AREA, AS_OF, BOARD_ID, BOUNDARIES, BY, BY_PLACE, COMPARE, FILL, FROM, GRAIN, GROUP, INDICATOR,
     LAST_DAYS, LEARNED_FROM, LEARNED_TO, LIMIT, PERIOD, PERIOD_OF_DAYS, Parameter, REVISIONS_LIMIT,
-    SEARCH, SORT, STRETCH_PERIOD, TO, Takes, UNIT, piece, query,
+    SORT, SOURCE, STRETCH_PERIOD, TO, Takes, UNIT, piece, query,
 };
 use actix_web::web;
 
@@ -15,7 +15,7 @@ use crate::serve::error::{
 };
 use crate::serve::{
     alerts, batch, boards, breakdown, catalogue, console, dimension, dimensions, exports, filter,
-    lineage, revisions, series, value,
+    geo, lineage, revisions, series, value,
 };
 
 const TAG: Tag = Tag::Readings;
@@ -55,6 +55,26 @@ const RULE_BROKEN: Parameter = query(
     "off_track",
     ("Chỉ quy tắc này.", "Only this rule."),
 );
+const SEARCH: Parameter = query(
+    "q",
+    Takes::Text,
+    None,
+    "trực tuyến",
+    (
+        "Từ cần tìm trong tên và mô tả, cả hai ngôn ngữ.",
+        "Words of title or description, in either language.",
+    ),
+);
+const GEOMETRY: Parameter = query(
+    "geometry",
+    Takes::Words(&geo::WORDS),
+    Some("point"),
+    "tile",
+    (
+        "Tâm xã; ô vuông bằng nhau cho mỗi xã; hoặc ranh giới, nếu cấu hình có.",
+        "Centres; a square of one size for each; or borders, if the configuration has them.",
+    ),
+);
 const DIMENSION: Parameter = piece(
     "dimension",
     // Areas have an address of their own.
@@ -90,7 +110,7 @@ TOLD,
             "Ý nghĩa, cách tính, nguồn, mục tiêu và đơn vị chịu trách nhiệm của từng chỉ số.",
             "What each indicator means, how it comes about, its sources, target and accountable unit.",
         )
-        .taking(&[&SEARCH, &GROUP, &UNIT, &AS_OF])],
+        .taking(&[&SEARCH, &GROUP, &UNIT, &SOURCE, &AS_OF])],
     },
     Route {
         path: "/v1/indicators/{id}",
@@ -380,6 +400,22 @@ TOLD,
             "The province and today's communes; with boundaries=as_reported the units of all times.",
         )
         .taking(&[&BOUNDARIES, &AS_OF])],
+    },
+    Route {
+        path: "/v1/geo/communes.geojson",
+        operations: &[Operation::read(
+            "mapAreas",
+            TAG,
+            TOLD,
+            Serves::Kept(geo::communes),
+            Content::Map(shape::<geo::Map>),
+        )
+        .called("Bản đồ các xã", "Where today's communes lie")
+        .saying(
+            "GeoJSON (RFC 7946) cho bản đồ; ghép số liệu theo mã xã (`code`).",
+            "GeoJSON (RFC 7946) for maps; figures are joined by `code`.",
+        )
+        .taking(&[&GEOMETRY, &AS_OF])],
     },
     Route {
         path: "/v1/dimensions/{dimension}/values",

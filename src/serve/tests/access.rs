@@ -161,7 +161,7 @@ async fn c07_the_public_gets_no_further_than_to_figures() {
         }
     }
     let all = "start listIndicators readIndicator readValue readSeries readBreakdown queryBatch \
-               listBoards readBoard exportReadings listAreas readMe readReference readReferenceOfV1 showReference readSubset \
+               listBoards readBoard exportReadings listAreas mapAreas readMe readReference readReferenceOfV1 showReference readSubset \
                readProblem readAsset";
     assert_eq!(told.join(" "), all);
 }

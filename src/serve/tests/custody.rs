@@ -6,6 +6,7 @@ use actix_web::http::{Method, header};
 use actix_web::test::TestRequest;
 use futures_util::FutureExt as _;
 use serde_json::{Value, json as object};
+use tokio::sync::oneshot;
 
 use super::world::{Listed, access, bare, context, quarantined};
 use super::{Reply, get, json, send};
@@ -18,7 +19,10 @@ use crate::serve::{Confirmed, Context, Custodian, Pending};
 
 /// Notes what it is asked to do.
 #[derive(Default)]
-pub(super) struct Noting(pub(super) Mutex<Vec<String>>);
+pub(super) struct Noting(pub(super) Mutex<Vec<String>>, pub(super) Gate);
+
+/// What the next pull waits for, if anything.
+type Gate = Mutex<Option<oneshot::Receiver<()>>>;
 
 impl Custodian for Noting {
     fn replay(&self, filter: Filter, _: Actor) -> Pending<ReplaySummary> {
@@ -48,7 +52,14 @@ impl Custodian for Noting {
 
     fn pull(&self, source: &str, streams: &[String], _: Actor) -> Pending<()> {
         self.0.lock().unwrap().push(format!("pull {source} {streams:?}"));
-        async { Ok(()) }.boxed()
+        let gate = self.1.lock().unwrap().take();
+        async move {
+            match gate {
+                Some(gate) => gate.await.map_err(|error| error.to_string()),
+                None => Ok(()),
+            }
+        }
+        .boxed()
     }
 
     fn backfill(&self, wanted: Wanted, _: Actor) -> Pending<Result<u64, u64>> {

@@ -17,6 +17,7 @@ mod custody;
 mod events;
 mod filter;
 mod gallery;
+mod geo;
 mod hostile;
 mod hours;
 mod injected;

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::test::TestRequest;
+use futures_util::FutureExt as _;
 use serde_json::json as object;
+use tokio::sync::oneshot;
+use tokio::task::yield_now;
 
 use super::access::closed;
 use super::custody::{allowing, problem};
@@ -107,4 +110,35 @@ async fn c07_the_key_of_one_is_nothing_to_another_who_gets_no_answer_of_theirs()
         assert_eq!(reply.header("idempotency-replayed"), "", "{other}");
         assert_ne!(reply.body, first.body, "{other}");
     }
+}
+
+#[actix_web::test]
+async fn a_write_is_carried_out_to_its_end_though_its_sender_is_gone() {
+    let (context, noting) = allowing();
+    let (let_it, gate) = oneshot::channel();
+    *noting.1.lock().unwrap() = Some(gate);
+    let mut first = Box::pin(write(&context, PULLS, "e-1", "{}"));
+    for _ in 0..1000 {
+        assert!((&mut first).now_or_never().is_none(), "it waits to be let");
+        if !noting.0.lock().unwrap().is_empty() {
+            break;
+        }
+        yield_now().await;
+    }
+    assert_eq!(noting.0.lock().unwrap().len(), 1, "it has been begun");
+    drop(first);
+    let meanwhile = write(&context, PULLS, "e-1", "{}").await;
+    let told = problem(&meanwhile, 409, "idempotency-key-taken");
+    assert!(told["detail"].as_str().unwrap().contains("under way"), "{told}");
+    let_it.send(()).expect("somebody still carries it out");
+    let mut again = write(&context, PULLS, "e-1", "{}").await;
+    for _ in 0..1000 {
+        if again.status != 409 {
+            break;
+        }
+        yield_now().await;
+        again = write(&context, PULLS, "e-1", "{}").await;
+    }
+    assert_eq!((again.status, again.header("idempotency-replayed")), (202, "true"));
+    assert_eq!(noting.0.lock().unwrap().len(), 1, "it was done once");
 }

@@ -35,6 +35,8 @@ use crate::serve::{
 };
 
 pub(super) const AREAS: &str = "code,name\n16663,Phường B\n16681,Phường A\n17000,Xã C\n";
+/// Where two of them lie; of the third nobody knows.
+pub(super) const CENTRES: &str = "code,lat,lon\n16663,18.75,105.5\n16681,18.5,105.75\n";
 pub(super) const LIST: &str = "code,vi,en\nonline,Trực tuyến,Online\ncounter,Trực tiếp,Counter\n";
 
 pub(super) const INDICATORS: &str = r"
@@ -167,7 +169,8 @@ impl Ground {
         }
         let from = Day::parse("2000-01-01").unwrap();
         let list = AreaList { name: "2025-07", text: AREAS, from, until: None };
-        let areas = Areas::read(&[list], "old_code,new_code\n", &mut words).unwrap();
+        let mut areas = Areas::read(&[list], "old_code,new_code\n", &mut words).unwrap();
+        areas.geometries.add_centres(CENTRES).unwrap();
         let channels = CodeList::read("filing_channel", LIST, &mut words).unwrap();
         Self { words, areas, channels, sources: BTreeMap::new() }
     }
