@@ -151,7 +151,8 @@ impl Stage {
     }
 
     /// The province behaves, and everything that there was to say has been heard: each stream has
-    /// had a good turn that began after that, and one after it that brought nothing new.
+    /// had a good turn that began after that, and one after it that brought nothing new, or that asked
+    /// those who had no moment left in the first.
     pub(crate) fn calm_down(&mut self) {
         self.systems.province.set_faults(Faults::default());
         let since = Clock::System.now();
@@ -241,9 +242,10 @@ fn balanced(name: &str, records: &Value) -> u64 {
 fn has_heard_all(stream: &Value, since: &str) -> bool {
     let is_good = |run: &&Value| run["started"].as_str().unwrap() > since && run["outcome"] == "ok";
     let mut good = stream["history"].as_array().unwrap().iter().filter(is_good);
-    // A poll is always a new version; it was heard when its turn ended.
+    // A poll is always a new version. Who was asked in a round already is not asked again in what is left of
+    // it, which may be the first of these turns; in the second everybody else is.
     let is_fleet = !stream["targets"].is_null();
-    good.next().is_some() && (is_fleet || good.any(|run| run["records"]["accepted"] == 0))
+    good.next().is_some() && good.any(|run| is_fleet || run["records"]["accepted"] == 0)
 }
 
 /// The slot length whose current slot has most time left; at least a quarter of an hour, because not
