@@ -59,9 +59,9 @@ fn reachable(
         files.problem(read, at, &error.to_string());
     }
     let known = |code: &&str| areas.is_none_or(|areas| areas.current_by_code(code).is_some());
-    let codes = areas.map(codes).unwrap_or_default();
+    let codes = areas.map(Areas::current_codes).unwrap_or_default();
     for code in unknown(opened.areas.as_ref(), known) {
-        let near = near(&code, codes.iter().map(String::as_str));
+        let near = near(&code, codes.iter().copied());
         files.problem(
             read,
             &format!("{at}.areas"),
@@ -72,10 +72,6 @@ fn reachable(
         let near = near(&id, units.keys().map(String::as_str));
         files.problem(read, &format!("{at}.units"), &format!("there is no unit '{id}'{near}"));
     }
-}
-
-fn codes(areas: &Areas) -> Vec<String> {
-    areas.current().iter().filter_map(|number| Some(areas.get(*number)?.code.clone())).collect()
 }
 
 fn unknown(named: Option<&BTreeSet<String>>, is_known: impl Fn(&&str) -> bool) -> Vec<String> {

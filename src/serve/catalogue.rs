@@ -218,9 +218,9 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let items = all()
         .filter(|each| group.is_none_or(|group| each.group == group))
         .filter(|each| unit.is_none_or(|unit| each.accountable.unit == unit))
-        .filter(|each| source.is_none_or(|source| sources_of(asked, each).contains(&source)))
         .filter(|each| words.as_deref().is_none_or(|words| speaks_of(each, words)))
         .map(|each| entry(asked, each))
+        .filter(|entry| source.is_none_or(|source| entry.sources.contains(&source)))
         .collect();
     let (as_of, revision) = (asked.snapshot.at, asked.snapshot.revision);
     let config = asked.definitions.config.as_str();

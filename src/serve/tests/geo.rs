@@ -12,7 +12,7 @@ use crate::serve::Context;
 
 const MAP: &str = "/v1/geo/communes.geojson";
 
-/// The small province with a grid of squares, and borders of which one has a hole.
+/// The small province with a grid of squares, and borders with a hole each.
 fn drawn() -> Context {
     let mut context = bare();
     let definitions = Arc::get_mut(&mut context.definitions).unwrap();

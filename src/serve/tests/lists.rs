@@ -208,3 +208,19 @@ async fn jobs_tell_what_is_built_and_which_history_comes_in() {
     let one = json(&paused, "/v1/jobs/history:portal.dossiers").await;
     assert_eq!(one["item"]["state"], "paused");
 }
+
+#[actix_web::test]
+async fn the_catalogue_is_narrowed_to_what_a_source_feeds() {
+    let context = context();
+    let all = json(&context, "/v1/catalogue").await;
+    let fed = json(&context, "/v1/catalogue?source=portal").await;
+    let is_fed = |item: &&Value| item["sources"].as_array().unwrap().contains(&object!("portal"));
+    let expected: Vec<_> = all["items"].as_array().unwrap().iter().filter(is_fed).collect();
+    assert!(!expected.is_empty() && expected.len() < all["items"].as_array().unwrap().len());
+    assert_eq!(fed["items"].as_array().unwrap().iter().collect::<Vec<_>>(), expected);
+    let refused = get(&context, "/v1/catalogue?source=portla").await;
+    assert_eq!(
+        (refused.status, &refused.json()["errors"][0]["suggestion"]),
+        (400, &object!("portal"))
+    );
+}
