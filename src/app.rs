@@ -26,6 +26,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -55,6 +56,9 @@ use past::Past;
 use reload::Pulling;
 use tokens::Tokens;
 pub use webhooks::WEBHOOK_KEY;
+
+/// Why a part that has no business ending ended; the process ends with it and can be started again.
+const FAULT: &str = "has ended by a fault of the gateway; its log says where";
 
 /// How long turns may take to end after the stop signal.
 const DRAIN: Duration = Duration::from_secs(7);
@@ -283,15 +287,17 @@ impl Gateway {
     /// Pulls and serves on `listener` until the stop signal; then drains and closes.
     pub async fn serve(mut self, listener: TcpListener) -> anyhow::Result<()> {
         let contexts = Arc::new(serve::Contexts::from_pointee(self.serving()));
-        let telling = tokio::spawn(serve::tell(Arc::clone(&contexts)));
-        let noticing = tokio::spawn(serve::tell_webhooks(Arc::clone(&contexts), self.stop.clone()));
-        let notifying = tokio::spawn(self.notifier().run(self.stop.clone()));
-        let looking = tokio::spawn(keys::look(Arc::clone(&self.keys), self.stop.clone()));
+        // What goes on beside the turns, until the stop signal and no sooner.
+        let mut beside = JoinSet::new();
+        beside.spawn(serve::tell(Arc::clone(&contexts)));
+        beside.spawn(serve::tell_webhooks(Arc::clone(&contexts), self.stop.clone()));
+        beside.spawn(self.notifier().run(self.stop.clone()));
+        beside.spawn(keys::look(Arc::clone(&self.keys), self.stop.clone()));
         self.tokens.start(&self.metrics);
         self.tell_what_is_open();
         self.note(Action::GatewayStarted, env!("CARGO_PKG_VERSION"), &self.what_is_open()).await;
         let signing = audit::signing_key(&self.settings)?;
-        let keeping = tokio::spawn(audit::keep(
+        beside.spawn(audit::keep(
             Arc::clone(&self.in_use),
             Arc::clone(&self.gathered),
             signing,
@@ -300,10 +306,16 @@ impl Gateway {
         let serving = self.listen(&contexts, listener)?;
         let mut pulling = Pulling::start(&self, &BTreeMap::new());
         let mut failures = self.store.failures();
-        let failed = loop {
+        let ended = loop {
             tokio::select! {
-                () = self.stop.cancelled() => break None,
-                _ = failures.changed() => break failures.borrow().clone(),
+                biased;
+                () = self.stop.cancelled() => break Ok(()),
+                _ = failures.changed() => {
+                    // Nobody is left to say why where the store's thread has panicked.
+                    let said = failures.borrow().clone();
+                    break Err(said.map_or_else(|| anyhow!("the store {FAULT}"), Into::into));
+                }
+                Some(_) = beside.join_next() => break Err(anyhow!("what runs beside the turns {FAULT}")),
                 () = asked_to_reload(&mut self.reloads) => {
                     pulling = self.reload(pulling, &contexts).await;
                 }
@@ -312,16 +324,9 @@ impl Gateway {
         self.stop.cancel();
         pulling.end(DRAIN).await;
         serving.stop().await;
-        let _ = telling.await;
-        let _ = noticing.await;
-        let _ = notifying.await;
-        let _ = looking.await;
-        let _ = keeping.await;
+        while beside.join_next().await.is_some() {}
         self.store.close().await;
-        match failed {
-            None => Ok(()),
-            Some(error) => Err(error.into()),
-        }
+        ended
     }
 
     fn shared(&self) -> Shared {

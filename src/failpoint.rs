@@ -1,12 +1,13 @@
-//! Places at which a test can make the process die.
+//! Places at which a test can make the process die, or a part of it break.
 //!
 //! "Once" is a promise about deaths at the worst moment, and the worst moments are too short for a
 //! kill from outside to meet them often. So the way of a page is marked with named places, and each
 //! SQL statement is one before and one after itself (the store sees to that). `IOCGW_FAILPOINT` is
-//! `NAME:N`, to die by SIGKILL on the Nth passage of a place, or `record:FILE`, to append the name
-//! of each passed place to a file, so that a test knows them all without keeping a list. In either
-//! case limits that only a million records would reach are small, and `IOCGW_CLOCK_BEHIND` is by how
-//! many seconds the clock is behind, so that many days pass in a test.
+//! `NAME:N`, to die by SIGKILL on the Nth passage of a place, `panic:NAME:N`, to panic there, which
+//! ends what is being done and not the process, or `record:FILE`, to append the name of each passed
+//! place to a file, so that a test knows them all without keeping a list. In either case limits that
+//! only a million records would reach are small, and `IOCGW_CLOCK_BEHIND` is by how many seconds the
+//! clock is behind, so that many days pass in a test.
 //!
 //! Builds with debug assertions have this, and those with the feature `failpoints`; in every other
 //! build the functions are empty, [`limit`] is the shipped value and the clock is right.
@@ -51,8 +52,17 @@ mod live {
     /// What the variable asks for.
     #[derive(Debug)]
     pub(super) enum Order {
-        Die { name: String, at: u64, passed: AtomicU64 },
+        End { name: String, at: u64, passed: AtomicU64, how: How },
         Record(File),
+    }
+
+    /// What ends at the place.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(super) enum How {
+        /// The process, as if by a power cut.
+        Kill,
+        /// What is being done there, as by a mistake of ours.
+        Panic,
     }
 
     impl Order {
@@ -62,22 +72,23 @@ mod live {
                 let file = File::options().create(true).append(true).open(path).ok()?;
                 return Some(Self::Record(file));
             }
-            let (name, at) = text.rsplit_once(':')?;
+            let (how, place) =
+                text.strip_prefix("panic:").map_or((How::Kill, text), |place| (How::Panic, place));
+            let (name, at) = place.rsplit_once(':')?;
             let at = at.parse().ok().filter(|at| *at > 0)?;
-            Some(Self::Die { name: name.to_owned(), at, passed: AtomicU64::new(0) })
+            Some(Self::End { name: name.to_owned(), at, passed: AtomicU64::new(0), how })
         }
 
-        /// Whether this passage is the one to die on.
-        pub(super) fn is_deadly(&self, passing: &str) -> bool {
+        /// What ends at this passage, if it is the ordered one.
+        pub(super) fn at(&self, passing: &str) -> Option<How> {
             match self {
-                Self::Die { name, at, passed } if name == passing => {
-                    passed.fetch_add(1, Ordering::SeqCst) + 1 == *at
-                }
-                Self::Die { .. } => false,
+                Self::End { name, at, passed, how } => (name == passing
+                    && passed.fetch_add(1, Ordering::SeqCst) + 1 == *at)
+                    .then_some(*how),
                 Self::Record(file) => {
                     // One write, so that the lines of several threads do not mix.
                     let _ = (&*file).write_all(format!("{passing}\n").as_bytes());
-                    false
+                    None
                 }
             }
         }
@@ -103,8 +114,10 @@ mod live {
 
     /// Passes a named place; does not return if this is where the process is to die.
     pub fn pass(name: &str) {
-        if order().is_some_and(|order| order.is_deadly(name)) {
-            let _ = kill_process(getpid(), Signal::KILL);
+        match order().and_then(|order| order.at(name)) {
+            Some(How::Kill) => _ = kill_process(getpid(), Signal::KILL),
+            Some(How::Panic) => panic!("CANARY: a panic was ordered at '{name}'"),
+            None => {}
         }
     }
 
@@ -118,16 +131,20 @@ mod live {
 #[cfg(test)]
 mod tests {
 
-    use super::live::Order;
+    use super::live::{How, Order};
     use super::{is_on, limit, pass};
 
     #[test]
-    fn the_ordered_passage_of_the_named_place_is_deadly_and_no_other() {
-        let order = Order::parse("before UPDATE stream:3").unwrap();
-        let passed = ["decoded", "before UPDATE stream", "before UPDATE stream", "decoded"];
-        assert!(!passed.iter().any(|name| order.is_deadly(name)));
-        assert!(order.is_deadly("before UPDATE stream"));
-        assert!(!order.is_deadly("before UPDATE stream"));
+    fn something_ends_at_the_ordered_passage_of_the_named_place_and_at_no_other() {
+        for (text, how) in
+            [("before UPDATE stream:3", How::Kill), ("panic:before UPDATE stream:3", How::Panic)]
+        {
+            let order = Order::parse(text).unwrap();
+            let passed = ["decoded", "before UPDATE stream", "before UPDATE stream", "decoded"];
+            assert!(!passed.iter().any(|name| order.at(name).is_some()));
+            assert_eq!(order.at("before UPDATE stream"), Some(how));
+            assert_eq!(order.at("before UPDATE stream"), None);
+        }
     }
 
     #[test]
@@ -135,14 +152,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("places");
         let order = Order::parse(&format!("record:{}", path.display())).unwrap();
-        assert!(!order.is_deadly("fetched") && !order.is_deadly("decoded"));
+        assert_eq!((order.at("fetched"), order.at("decoded")), (None, None));
         assert_eq!(std::fs::read_to_string(path).unwrap(), "fetched\ndecoded\n");
     }
 
     #[test]
     fn what_makes_no_sense_kills_nobody_and_changes_no_limit() {
-        for text in ["", "decoded", "decoded:", "decoded:0", "decoded:-1", "record:/nowhere/at/all"]
-        {
+        let nonsense = ["", "decoded", "decoded:", "decoded:0", "decoded:-1", "panic:decoded"];
+        for text in nonsense.into_iter().chain(["panic:", "record:/nowhere/at/all"]) {
             assert!(Order::parse(text).is_none(), "{text}");
         }
         pass("a place without an order");

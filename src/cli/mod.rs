@@ -30,6 +30,7 @@ use crate::app::{Invalid, Settings};
 use crate::config::{self as configuration, Config};
 use crate::model::dictionary::Dictionaries;
 use crate::store::StoreError;
+use crate::telemetry::log;
 
 /// What a variable stands for that is not set, where no source is asked anyway.
 const NOWHERE: &str = "http://nowhere.invalid";
@@ -141,6 +142,7 @@ impl Place {
 
 /// Runs the program with the process's own arguments.
 pub fn run() -> ExitCode {
+    log::tell_panics();
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -154,7 +154,23 @@ fn each_once<'a>(codes: &Codes<'_>, found: impl Iterator<Item = &'a str>) -> Res
     }
 }
 
+impl Geometry {
+    /// The lines that it is made of, or its one place.
+    pub fn lines(&self) -> Vec<&[Position]> {
+        match self {
+            Self::Point(at) => vec![std::slice::from_ref(at)],
+            Self::Polygon(rings) => rings.iter().map(Vec::as_slice).collect(),
+            Self::MultiPolygon(pieces) => pieces.iter().flatten().map(Vec::as_slice).collect(),
+        }
+    }
+}
+
 impl Position {
+    /// Degrees east and degrees north.
+    pub const fn degrees(self) -> (f64, f64) {
+        (self.0, self.1)
+    }
+
     /// `None` if there is no such place on earth.
     fn new(lon: f64, lat: f64) -> Option<Self> {
         let is_there = (-180.0..=180.0).contains(&lon) && (-90.0..=90.0).contains(&lat);

@@ -4,8 +4,10 @@
 //! through, so that a source that is down costs a backfill nothing. Its pages go the way of all pages;
 //! but cursor, watermark, validator and troubles of the stream stay what its ordinary turns made them.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use super::cursor::Plan;
@@ -33,34 +35,17 @@ pub async fn slice(stream: &Arc<Stream>, shared: &Shared) -> Result<bool, StoreE
     let Some(window) = job.next() else { return Ok(false) };
     let (started, clock) = (shared.clock.now(), Instant::now());
     let mut progress = Progress::new(stream);
-    let ending = pull(stream, shared, started, window, &mut progress).await;
+    // A fault of ours here is one of this slice, and the stream has no part in it.
+    let pulled = AssertUnwindSafe(pull(stream, shared, started, window, &mut progress));
+    let ending = pulled.catch_unwind().await.unwrap_or(Err(Failure::Panicked));
     let outcome = turn::outcome(&ending, &progress);
     let (slice, failure) = judge(&ending, outcome, &progress);
-    let is_fatal = match &ending {
-        Err(Failure::Store(error @ StoreError::Fatal(_))) => Some(error.clone()),
-        _ => None,
-    };
     let failure = failure.map(|(reason, why)| (reason, format!("{}: {why}", told(&job, window))));
-    let end = RunEnd {
-        stream: stream.index,
-        started,
-        ended: shared.clock.now(),
-        outcome,
-        pages: progress.pages,
-        records: progress.records,
-        cursor: None,
-        history: None,
-        data_through: None,
-        targets: None,
-        failure,
-        is_ours: matches!(&ending, Err(failure) if failure.is_ours()),
-        refused: progress.refused,
-        drift: progress.drift.clone(),
-        circuit: turn::circuit(stream),
-        validator: None,
-    };
+    let is_ours = matches!(&ending, Err(failure) if failure.is_ours());
+    let line = turn::line(stream, shared, started, outcome, &progress);
+    let end = RunEnd { failure, is_ours, circuit: turn::circuit(stream), ..line };
     turn::report(stream, shared, &end, clock);
-    if let Some(error) = is_fatal {
+    if let Err(Failure::Store(error @ StoreError::Fatal(_))) = ending {
         return Err(error);
     }
     let may_go_on = slice == Slice::In;
@@ -96,15 +81,7 @@ fn judge(
 ) -> (Slice, Option<(String, String)>) {
     match ending {
         Err(Failure::Paused) => (Slice::Interrupted, None),
-        Err(error) => {
-            let failure = (error.reason().to_owned(), error.to_string());
-            let slice = match error {
-                _ if error.is_ours() => Slice::Interrupted,
-                Failure::Contract(_) => Slice::Hopeless(failure.1.clone()),
-                _ => Slice::Failed(failure.1.clone()),
-            };
-            (slice, Some(failure))
-        }
+        Err(error) => (failed(error), Some((error.reason().to_owned(), error.to_string()))),
         Ok(_) if outcome == Outcome::Ok => (Slice::In, None),
         Ok(ending) => {
             let failure = turn::unfinished(*ending, false, progress);
@@ -114,7 +91,49 @@ fn judge(
     }
 }
 
+/// What an error means for the slice that it ended.
+fn failed(error: &Failure) -> Slice {
+    match error {
+        Failure::Contract(_) => Slice::Hopeless(error.to_string()),
+        // A stop, or a store that has no room: nothing is wrong with what was asked for.
+        Failure::Store(_) | Failure::Paused | Failure::Pull(PullError::Stopped) => {
+            Slice::Interrupted
+        }
+        Failure::Pull(_) | Failure::Panicked => Slice::Failed(error.to_string()),
+    }
+}
+
 /// Which slice of which backfill.
 fn told(job: &Backfill, (from, until): (Stamp, Stamp)) -> String {
     format!("backfill {}, {} to {}", job.id, from.rfc3339(), until.rfc3339())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Refusal;
+    use super::*;
+
+    fn refused(reason: Reason) -> Failure {
+        Failure::Pull(PullError::Refused { reason, detail: "no".to_owned() })
+    }
+
+    #[test]
+    fn what_would_go_wrong_for_ever_is_counted_and_what_stops_us_is_not() {
+        let counted = [Failure::Panicked, refused(Reason::Address), refused(Reason::Other)];
+        for error in &counted {
+            assert_eq!(failed(error), Slice::Failed(error.to_string()), "{error}");
+        }
+        let stops = [
+            Failure::Paused,
+            Failure::Pull(PullError::Stopped),
+            Failure::Store(StoreError::Full),
+            Failure::Store(StoreError::Fatal("gone".to_owned())),
+        ];
+        for error in &stops {
+            assert_eq!(failed(error), Slice::Interrupted, "{error}");
+        }
+        let refusal = Refusal { why: "half of it is wrong".to_owned(), by_gate: true };
+        let error = Failure::Contract(refusal);
+        assert_eq!(failed(&error), Slice::Hopeless("half of it is wrong".to_owned()));
+    }
 }

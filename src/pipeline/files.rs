@@ -89,7 +89,7 @@ pub(super) async fn take(
 ) -> Result<Ending, Failure> {
     let pattern = settings.path.clone();
     let paths = tokio::task::spawn_blocking(move || named(Path::new("/"), &pattern));
-    let paths = paths.await.map_err(|error| Failure::Panicked(error.to_string()))?;
+    let paths = paths.await?;
     if paths.is_empty() {
         return Err(refused("no file of this name lies there".to_owned()));
     }
@@ -138,8 +138,7 @@ fn refused(detail: String) -> Failure {
 async fn look(settings: &FileSettings, path: &Path, now: Stamp) -> Result<Option<Whole>, Failure> {
     let (path, settings) = (path.to_owned(), settings.clone());
     let work = tokio::task::spawn_blocking(move || read_whole(&path, &settings, now));
-    let read = work.await.map_err(|error| Failure::Panicked(error.to_string()))?;
-    read.map_err(refused)
+    work.await?.map_err(refused)
 }
 
 fn read_whole(path: &Path, settings: &FileSettings, now: Stamp) -> Result<Option<Whole>, String> {

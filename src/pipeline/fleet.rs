@@ -245,7 +245,7 @@ impl Round<'_> {
             tokio::select! {
                 biased;
                 Some(answer) = asking.join_next(), if !asking.is_empty() => {
-                    let answer = answer.map_err(|error| Failure::Panicked(error.to_string()))?;
+                    let answer = answer?;
                     self.take(answer, timetable);
                 }
                 done = settled(&mut self.under_way), if self.under_way.is_some() => {
@@ -298,8 +298,7 @@ impl Round<'_> {
             asking.spawn(async move {
                 let asked = ask(&stream, &shared, &target);
                 let answer = std::panic::AssertUnwindSafe(asked).catch_unwind().await;
-                let fault = || Failure::Panicked("while a target was asked".to_owned());
-                (target, answer.unwrap_or_else(|_| Err(fault())))
+                (target, answer.unwrap_or(Err(Failure::Panicked)))
             });
         }
     }
@@ -382,7 +381,7 @@ async fn settled(under_way: &mut Option<UnderWay>) -> Done {
     let Some((commit, began)) = under_way else { return std::future::pending().await };
     let (outcome, began) = (commit.await, *began);
     *under_way = None;
-    let committed = outcome.map_err(|error| Failure::Panicked(error.to_string()))??;
+    let committed = outcome??;
     Ok((committed, began))
 }
 

@@ -296,7 +296,7 @@ fn refused(failure: &Failure) -> Refused {
             Refused::Contract(format!("Nothing of it is kept: {}.", refusal.why))
         }
         Failure::Store(error) => unavailable(error),
-        Failure::Paused | Failure::Panicked(_) => {
+        Failure::Paused | Failure::Panicked => {
             Refused::Unavailable("A fault of the gateway.".to_owned())
         }
     }

@@ -29,6 +29,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
@@ -231,8 +232,15 @@ enum Failure {
     /// Somebody paused the source while the turn was under way.
     #[error("the source was paused")]
     Paused,
-    #[error("a fault in the gateway itself: {0}")]
-    Panicked(String),
+    /// A panic's own words may quote a record, so nobody hears them.
+    #[error("a fault in the gateway itself; its log says where")]
+    Panicked,
+}
+
+impl From<JoinError> for Failure {
+    fn from(_: JoinError) -> Self {
+        Self::Panicked
+    }
 }
 
 impl Failure {
@@ -242,14 +250,14 @@ impl Failure {
             Self::Store(_) => "store",
             Self::Contract(_) => "contract",
             Self::Paused => "paused",
-            Self::Panicked(_) => "other",
+            Self::Panicked => "other",
         }
     }
 
     /// Whether the source has nothing to do with it: our store, our fault, our rules on addresses.
     fn is_ours(&self) -> bool {
         match self {
-            Self::Store(_) | Self::Paused | Self::Panicked(_) => true,
+            Self::Store(_) | Self::Paused | Self::Panicked => true,
             Self::Pull(error) => {
                 let is_stopped = matches!(error, pull::PullError::Stopped);
                 is_stopped || error.reason() == pull::Reason::Address

@@ -81,8 +81,7 @@ pub(super) async fn take(
     let OwnRegister::Lateness { seat } = register.clone();
     let snapshot = shared.store.snapshot();
     let write = tokio::task::spawn_blocking(move || page(&snapshot, &seat));
-    let written = write.await.map_err(|error| Failure::Panicked(error.to_string()))?;
-    let bytes = written.map_err(|error| Failure::Panicked(error.to_string()))?;
+    let bytes = write.await?.map_err(|_| Failure::Panicked)?;
     let delivery = Delivery::new("lateness", &bytes);
     let before = shared.store.delivered(stream.index, delivery).await?;
     if !matches!(before, Some(Before::Same(_))) {

@@ -196,7 +196,7 @@ async fn list(
         };
         Ok(Listed { turn, keys: parent.keys(&decoded.records)? })
     });
-    work.await.map_err(|error| Failure::Panicked(error.to_string()))
+    Ok(work.await?)
 }
 
 impl Parent {

@@ -14,8 +14,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::fleet::Pace;
-use super::{Finished, Shared, Stream, backfill, seconds_until, turn};
-use crate::model::snapshot::{Conservation, Outcome};
+use super::{Finished, Progress, Shared, Stream, backfill, seconds_until, turn};
+use crate::model::snapshot::Outcome;
 use crate::model::time::Stamp;
 use crate::pull::Source;
 use crate::store::{RunEnd, StoreError};
@@ -101,14 +101,10 @@ async fn guarded<T: Send + 'static>(
         Ok(Ok(done)) => Ok(done),
         Ok(Err(StoreError::Full)) => Ok(otherwise),
         Ok(Err(error)) => Err(error),
-        Err(fault) => {
-            tracing::error!(
-                source = stream.source,
-                stream = stream.name,
-                %fault,
-                "a turn ended by a fault of the gateway"
-            );
-            match shared.store.end(faulted(stream, shared.clock.now())).await {
+        Err(_) => {
+            let (source, name) = (&stream.source, &stream.name);
+            tracing::error!(source, stream = name, "a turn ended by a fault of the gateway");
+            match shared.store.end(faulted(stream, shared)).await {
                 Ok(()) | Err(StoreError::Full) => Ok(otherwise),
                 Err(error) => Err(error),
             }
@@ -117,26 +113,11 @@ async fn guarded<T: Send + 'static>(
 }
 
 /// The run line of a turn that a fault of the gateway ended.
-fn faulted(stream: &Stream, at: Stamp) -> RunEnd {
+fn faulted(stream: &Stream, shared: &Shared) -> RunEnd {
     let message = "a fault of the gateway ended this run; the log says more".to_owned();
-    RunEnd {
-        stream: stream.index,
-        started: at,
-        ended: at,
-        outcome: Outcome::Failed,
-        pages: 0,
-        records: Conservation::default(),
-        cursor: None,
-        history: None,
-        data_through: None,
-        targets: None,
-        failure: Some(("other".to_owned(), message)),
-        is_ours: true,
-        refused: 0,
-        drift: stream.no_drift(),
-        circuit: None,
-        validator: None,
-    }
+    let line =
+        turn::line(stream, shared, shared.clock.now(), Outcome::Failed, &Progress::new(stream));
+    RunEnd { failure: Some(("other".to_owned(), message)), is_ours: true, ..line }
 }
 
 /// A source that is left alone is not asked before its time is over: runs that could only fail say

@@ -234,7 +234,7 @@ pub(super) async fn read(
             audit: normalised.audit,
         })
     });
-    work.await.map_err(|error| Failure::Panicked(error.to_string()))
+    Ok(work.await?)
 }
 
 /// What the source can be asked with, so that it may answer that nothing has changed. A full pass
@@ -278,7 +278,7 @@ impl Commits<'_> {
     /// Waits for the commit under way.
     async fn settle(&mut self, progress: &mut Progress) -> Result<(), Failure> {
         let Some((commit, began)) = self.under_way.take() else { return Ok(()) };
-        let committed = commit.await.map_err(|error| Failure::Panicked(error.to_string()))??;
+        let committed = commit.await??;
         failpoint::pass("acknowledged");
         note(self.stream, self.shared, &committed, progress, began);
         Ok(())
@@ -403,22 +403,14 @@ pub(super) async fn finish(
         Ok(ending) => unfinished(*ending, has_more, progress),
     };
     let mut end = RunEnd {
-        stream: stream.index,
-        started,
-        ended: shared.clock.now(),
-        outcome,
-        pages: progress.pages,
-        records: progress.records,
         cursor: moved.cursor,
         history: moved.history,
         data_through,
-        targets: progress.targets,
         failure,
         is_ours: matches!(&ending, Err(failure) if failure.is_ours()),
-        refused: progress.refused,
-        drift: progress.drift.clone(),
         circuit: circuit(stream),
         validator: progress.validator.clone().filter(|_| stands_for_all(outcome, progress)),
+        ..line(stream, shared, started, outcome, progress)
     };
     if let Err(Failure::Store(error @ StoreError::Fatal(_))) = ending {
         report(stream, shared, &end, clock);
@@ -435,6 +427,34 @@ pub(super) async fn finish(
     }
     let is_whole = matches!(outcome, Outcome::Ok | Outcome::SkippedUnchanged);
     Ok(Finished { has_more, is_whole })
+}
+
+/// The line of a run that ends now and moves nothing.
+pub(super) fn line(
+    stream: &Stream,
+    shared: &Shared,
+    started: Stamp,
+    outcome: Outcome,
+    progress: &Progress,
+) -> RunEnd {
+    RunEnd {
+        stream: stream.index,
+        started,
+        ended: shared.clock.now(),
+        outcome,
+        pages: progress.pages,
+        records: progress.records,
+        cursor: None,
+        history: None,
+        data_through: None,
+        targets: progress.targets,
+        failure: None,
+        is_ours: false,
+        refused: progress.refused,
+        drift: progress.drift.clone(),
+        circuit: None,
+        validator: None,
+    }
 }
 
 /// How a run ended.

@@ -41,7 +41,7 @@ const COLUMNS: Columns = &[
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "JobKind")]
-enum Kind {
+pub(super) enum Kind {
     /// A measure is built from the stored records.
     Rebuild,
     /// The history of a stream comes in.
@@ -54,7 +54,7 @@ enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "JobState")]
-enum State {
+pub(super) enum State {
     Running,
     /// Its source is paused, so nothing comes in.
     Paused,
@@ -69,44 +69,44 @@ enum State {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Job")]
 pub(super) struct Job {
-    job: String,
-    kind: Kind,
+    pub(super) job: String,
+    pub(super) kind: Kind,
     /// The measure or the stream.
-    of: String,
-    state: State,
+    pub(super) of: String,
+    pub(super) state: State,
     /// Records or slices that are done.
-    done: u64,
+    pub(super) done: u64,
     /// Those that there are.
-    total: u64,
-    ratio: Number,
+    pub(super) total: u64,
+    pub(super) ratio: Number,
     /// Who answers for the records.
-    accountable_unit: String,
+    pub(super) accountable_unit: String,
     /// What was asked for, and what came of it; null for the other kinds.
-    backfill: Option<Details>,
+    pub(super) backfill: Option<Details>,
 }
 
 /// A stretch of the past that somebody asked for.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "BackfillDetails")]
-struct Details {
-    from: Stamp,
+pub(super) struct Details {
+    pub(super) from: Stamp,
     /// Where it ends; this moment is not part of it.
-    until: Stamp,
+    pub(super) until: Stamp,
     /// Everything before it has come in.
     reached: Stamp,
-    requested_by: String,
-    requested_at: Stamp,
-    ended_at: Option<Stamp>,
+    pub(super) requested_by: String,
+    pub(super) requested_at: Stamp,
+    pub(super) ended_at: Option<Stamp>,
     /// When the rest will be in if it comes as fast as what is in, in seconds; null when that cannot be told.
-    eta_seconds: Option<u64>,
+    pub(super) eta_seconds: Option<u64>,
     /// Records that came.
-    received: u64,
+    pub(super) received: u64,
     /// Those of them that became the newest version of their entity: what was not known before.
-    accepted: u64,
+    pub(super) accepted: u64,
     /// Slices that failed since the last one that came in.
-    failures: u64,
+    pub(super) failures: u64,
     /// Why the last slice failed, or the whole backfill did.
-    message: Option<String>,
+    pub(super) message: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]

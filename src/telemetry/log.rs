@@ -1,5 +1,7 @@
 //! Log output: text for people, JSON for machines, on standard error.
 
+use std::io::Write as _;
+
 use tracing_subscriber::EnvFilter;
 
 /// How log lines are written.
@@ -10,6 +12,20 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// Has panics told by their place, as a line of the log where there is one. Of their words only those
+/// are told that stand in the program: others may quote a record.
+pub fn tell_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map_or_else(String::new, ToString::to_string);
+        let what = panic.payload().downcast_ref::<&str>().unwrap_or(&"its words are not told");
+        if tracing::dispatcher::has_been_set() {
+            tracing::error!(at, what, "panicked: a fault of the gateway");
+        } else {
+            let _ = writeln!(std::io::stderr(), "panicked: a fault of the gateway at {at}: {what}");
+        }
+    }));
 }
 
 /// Starts logging; later calls are ignored. `IOCGW_LOG` chooses levels, as in `info,iocgw=debug`.

@@ -236,3 +236,36 @@ fn a_source_that_is_down_is_not_asked_for_its_past_too_and_that_costs_nothing() 
     let done = job_when(&gateway, &id, "the end", |item| item["state"] == "done");
     assert_eq!((&done["done"], &done["backfill"]["received"]), (&json!(6), &json!(6)), "{done}");
 }
+
+/// The third page is the one of the slice: of the two turns before it one was the first, one was asked for.
+#[cfg(debug_assertions)]
+#[test]
+fn a_fault_of_the_gateway_counts_as_a_failure_of_the_slice_and_the_stream_has_no_part_in_it() {
+    for place in ["fetched", "decoded"] {
+        let overlay = overlay(true);
+        edit(&overlay.config().join("sources/lists.yaml"), "interval: 1s", "interval: 1h");
+        let upstream = Upstream::start(|target| records(target, 10));
+        let mut variables = addresses(&[("lists", &upstream)]);
+        variables.insert("IOCGW_FAILPOINT".to_owned(), format!("panic:{place}:3"));
+        let gateway = Gateway::start_writable(&overlay.config(), overlay.folder(), &variables);
+        gateway.wait_until("what there is", LISTS, |answer| {
+            answer.json()["records"]["accepted"] == 10
+        });
+        let body =
+            json!({"stream": "lists.acts", "from": day(9), "to": day(3), "by": "CANARY steward"});
+        let reply = gateway.post("/v1/backfills", &body);
+        assert_eq!(reply.status, 202, "{}", reply.body);
+        let id = reply.json()["item"]["job"].as_str().unwrap().to_owned();
+        let item = job_when(&gateway, &id, "a fault", |item| item["backfill"]["failures"] == 1);
+        assert_eq!((&item["state"], &item["done"]), (&json!("running"), &json!(0)), "{item}");
+        assert!(item.to_string().contains("a fault in the gateway itself"), "{item}");
+        let stream = gateway.get(LISTS).json()["streams"][0].clone();
+        assert_eq!(stream["last_error"], Value::Null, "{place}: {stream}");
+        // Its next turn goes on with it.
+        let asked = gateway.post("/v1/sources/lists/pulls", &json!({"stream": "acts"}));
+        assert!(asked.status < 300, "{}", asked.body);
+        let done = job_when(&gateway, &id, "the end", |item| item["state"] == "done");
+        let told = (&done["done"], &done["backfill"]["received"], &done["backfill"]["failures"]);
+        assert_eq!(told, (&json!(6), &json!(6), &json!(0)), "{done}");
+    }
+}

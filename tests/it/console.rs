@@ -135,3 +135,55 @@ fn the_first_page_fits_and_can_be_read_from_a_phone_to_a_wall_by_day_and_by_nigh
     assert_ne!(browser.ask(OVERFLOW), Value::Array(Vec::new()));
     assert!(browser.ask(PALE)["pale"].to_string().contains("pale and wide"));
 }
+
+#[test]
+fn the_map_of_an_indicator_says_what_the_table_beside_it_says() {
+    let pulled = Pulled::start(9);
+    let browser = Browser::start();
+    browser.open(&format!("{}indicators/online_filing_rate", url(&pulled.gateway)));
+    let rows = browser.ask(
+        "return [...document.querySelectorAll('[aria-labelledby=communes] tbody tr')].map(row => {
+            const [value, status] = row.querySelectorAll('td');
+            const said = value.querySelector('strong').textContent;
+            const none = [...status.childNodes].filter(node => node.nodeType === 3);
+            return row.querySelector('th').textContent + ': ' +
+                (said === '—' ? none.map(node => node.textContent).join('').trim() : said);
+        }).sort();",
+    );
+    let shapes = browser
+        .ask("return [...document.querySelectorAll('.land path')].map(p => p.textContent).sort();");
+    let (rows, shapes) = (rows.as_array().unwrap(), shapes.as_array().unwrap());
+    assert_eq!(shapes.len(), 130);
+    for shape in shapes {
+        assert!(rows.contains(shape), "{shape} is not in the table: {rows:?}");
+    }
+    // Each shade is as often on the map as the legend says, and no two communes lie on each other.
+    let legend = browser.ask(
+        "return [...document.querySelectorAll('.legend li')].map(li => {
+            const shade = li.querySelector('path').getAttribute('class');
+            return [parseInt(li.querySelector('.who').textContent),
+                document.querySelectorAll('.land path.' + shade).length];
+        });",
+    );
+    let legend = legend.as_array().unwrap();
+    assert!(legend.len() >= 2, "{legend:?}");
+    assert!(legend.iter().all(|pair| pair[0] == pair[1]), "{legend:?}");
+    assert_eq!(legend.iter().map(|pair| pair[0].as_u64().unwrap()).sum::<u64>(), 130);
+    let places = "return new Set([...document.querySelectorAll('.land path')].map(p => p.getAttribute('d'))).size;";
+    assert_eq!(browser.ask(places), 130);
+    let label = browser.ask("return document.querySelector('.land').getAttribute('aria-label');");
+    let label = label.as_str().unwrap();
+    assert!(label.contains("130 xã, phường") && label.contains("highest"), "{label}");
+    for (width, height) in [(360, 800), (1280, 2400), (3840, 2160)] {
+        browser.screen(width, height);
+        for scheme in ["light", "dark"] {
+            browser.colours(scheme);
+            assert_eq!(
+                browser.ask(OVERFLOW),
+                Value::Array(Vec::new()),
+                "{width} {scheme}: too wide"
+            );
+            assert_eq!(browser.ask(PALE)["pale"], Value::Array(Vec::new()), "{width} {scheme}");
+        }
+    }
+}

@@ -238,6 +238,27 @@ fn a_key_lets_in_and_a_rate_is_kept() {
     assert_eq!(share(&gateway)["value"], 0.25);
 }
 
+/// What breaks in the gateway is no fault of the body: it is asked for again, and counts once.
+#[cfg(debug_assertions)]
+#[test]
+fn a_delivery_that_a_fault_of_the_gateway_met_is_asked_for_again() {
+    for place in ["decoded", "normalised"] {
+        let overlay = signing();
+        let variables =
+            BTreeMap::from([("IOCGW_FAILPOINT".to_owned(), format!("panic:{place}:1"))]);
+        let gateway = Gateway::start(&overlay.config(), overlay.folder(), &variables);
+        let body = page(&[record("a"), record("b")]);
+        let (status, _, answer) = push(&gateway, "msg_1", &body);
+        assert_eq!(status, 503, "{place}: {answer}");
+        assert!(!answer.to_string().contains("CANARY: a panic"), "{place}: {answer}");
+        let (status, _, answer) = push(&gateway, "msg_1", &body);
+        assert_eq!((status, &answer["accepted"]), (202, &json!(2)), "{place}: {answer}");
+        let records = &source(&gateway)["records"];
+        assert_eq!((&records["received"], &records["accepted"]), (&json!(2), &json!(2)), "{place}");
+        assert!(!gateway.kill().contains("CANARY: a panic"), "{place}");
+    }
+}
+
 /// A kill between the commit and its answer: the sender sends again and is answered, and it counts once.
 #[cfg(debug_assertions)]
 #[test]

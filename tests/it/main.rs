@@ -16,6 +16,8 @@ mod discover;
 mod drift;
 mod dropped;
 mod family;
+#[cfg(any(debug_assertions, feature = "failpoints"))]
+mod faults;
 mod first;
 mod fleets;
 mod formats;

@@ -1,11 +1,12 @@
 //! `/indicators/{id}`: one indicator on a page of its own.
 //!
-//! The tile of the first page, then the days behind its line as a table, the communes in order, and
-//! what changed lately in figures that were already published, with the causes in words. Readable
-//! without script, like the first page; `as_of=` shows it as it stood at a moment.
+//! The tile of the first page and a map of the communes, what changed lately in figures that were already
+//! published, with the causes in words, the days behind the tile's line, and the communes in order.
+//! Readable without script, like the first page; `as_of=` shows it as it stood at a moment.
 
 use maud::{Markup, html};
 
+use super::map::map;
 use super::tile::Tile;
 use super::words;
 use super::{Choice, both, chosen_period, format, shape, whole};
@@ -42,19 +43,27 @@ pub(in crate::serve) fn page(asked: &Asked<'_>) -> Result<Answer, ApiError> {
         items.retain(|item| item.causes != [Cause::Arrived]);
     }
     let base = asked.link(format_args!("/indicators/{}", definition.id));
+    let cells = by_commune(asked, definition, &period);
+    let (vi, en) = words::period(&period.id, period.first);
+    let of_period = html! { " · " (both(&vi, &en)) };
+    let heading = html! { (both("Bản đồ", "map")) (of_period) };
+    let map = map(&asked.definitions.areas.geometries, definition, &cells, &heading);
     let body = html! {
         (bar(asked, &choices, &chosen, &base))
         main.indicator id="main" {
             div.columns {
-                section aria-label="Giá trị (value)" {
-                    (tile.card(asked))
-                    (definition_facts(definition))
+                div {
+                    section aria-label="Giá trị (value)" {
+                        (tile.card(asked))
+                        (definition_facts(definition))
+                    }
+                    @if let Some(map) = map { (map) }
                 }
                 (revisions(asked, definition, changes.as_ref()))
             }
             div.columns {
                 (days(asked, definition, &stretch))
-                (communes(asked, definition, &period))
+                (communes(definition, &cells, &of_period))
             }
         }
     };
@@ -114,7 +123,7 @@ fn days(asked: &Asked<'_>, definition: &Definition, stretch: &Stretch) -> Markup
 }
 
 /// The communes, the highest value first; those without one last.
-fn communes(asked: &Asked<'_>, definition: &Definition, period: &Period) -> Markup {
+fn by_commune(asked: &Asked<'_>, definition: &Definition, period: &Period) -> Vec<Cell> {
     let areas = &asked.definitions.areas;
     let layout = Layout::today(areas, std::slice::from_ref(period), &all_of_today(&asked.world()));
     let mut cells = layout.cells(&asked.world(), definition);
@@ -122,17 +131,20 @@ fn communes(asked: &Asked<'_>, definition: &Definition, period: &Period) -> Mark
         (Some(a), Some(b)) => b.total_cmp(&a),
         (a, b) => a.is_none().cmp(&b.is_none()),
     });
-    let (vi, en) = words::period(&period.id, period.first);
+    cells
+}
+
+fn communes(definition: &Definition, cells: &[Cell], of_period: &Markup) -> Markup {
     html! {
         section.list aria-labelledby="communes" {
-            h2 id="communes" { (both("Theo xã, phường", "by commune")) " · " (both(&vi, &en)) }
+            h2 id="communes" { (both("Theo xã, phường", "by commune")) (of_period) }
             table {
                 thead { tr {
                     th scope="col" { (both("Xã, phường", "commune")) }
                     th scope="col" { (both("Giá trị", "value")) }
                     th scope="col" { (both("Tình trạng", "status")) }
                 } }
-                tbody { @for cell in &cells {
+                tbody { @for cell in cells {
                     tr {
                         th scope="row" { (title(&cell.title).vi) }
                         (value_cell(definition, cell))

@@ -1,6 +1,6 @@
 //! The console. The first page: every indicator with what qualifies it, and the state of the sources
 //! below; `indicator` has the page of one indicator, `tracker` that of models and tasks, `units`
-//! those of who answers for what, `quarantine` that of refused records.
+//! those of who answers for what, `quarantine` that of refused records, `jobs` that of long work.
 //!
 //! Rendered by the server and readable without script; there is no script at all. Vietnamese first
 //! with English beside it. What needs attention comes first, in words before colours. One snapshot
@@ -11,7 +11,9 @@ mod badge;
 mod breaches;
 mod format;
 mod indicator;
+mod jobs;
 mod lateness;
+mod map;
 mod quarantine;
 mod sources;
 mod spark;
@@ -26,6 +28,7 @@ use maud::{DOCTYPE, Markup, html};
 
 pub(super) use self::badge::{picture, picture_of_source};
 pub(super) use self::indicator::page as indicator;
+pub(super) use self::jobs::page as jobs;
 pub(super) use self::quarantine::page as quarantine;
 pub(super) use self::tracker::{item as tracker_item, page as tracker};
 pub(super) use self::units::{one as unit, page as units};
@@ -327,6 +330,7 @@ fn footer(asked: &Asked<'_>) -> Markup {
                 li { a href=(asked.link("/units")) { (both("Đơn vị", "units")) } }
                 li { a href=(asked.link("/v1/lateness")) { (both("Sổ theo dõi trễ hạn", "lateness register")) } }
                 li { a href=(asked.link("/v1/breaches")) { (both("Sai lệch hợp đồng", "breaches")) } }
+                li { a href=(asked.link("/jobs")) { (both("Việc chạy nền", "jobs")) } }
                 li { a href=(asked.link("/quarantine")) { (both("Bản ghi cách ly", "quarantine")) } }
                 li { a href=(asked.link("/metrics")) { (both("Số đo vận hành", "metrics")) } }
                 li { "iocgw " (asked.context.version) }

@@ -269,7 +269,7 @@ fn running_facts(running: &Running) -> Markup {
     }
 }
 
-fn percent(ratio: f64) -> String {
+pub(super) fn percent(ratio: f64) -> String {
     format::value(ratio, format::PERCENT, 0)
 }
 

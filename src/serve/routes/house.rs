@@ -190,6 +190,17 @@ pub(super) const ROUTES: &[Route] = &[
         .refusing(&[&UNKNOWN_INDICATOR, &NOT_APPLICABLE])],
     },
     Route {
+        path: "/jobs",
+        operations: &[Operation::read(
+            "showJobs",
+            Tag::Pages,
+            PAGES,
+            Serves::Quickly(console::jobs),
+            PAGE,
+        )
+        .called("Trang việc chạy nền", "The page of work in the background")],
+    },
+    Route {
         path: "/quarantine",
         operations: &[Operation::read(
             "showQuarantine",

@@ -16,7 +16,7 @@ use crate::serve::Context;
 /// The number that the custodian of these tests gives.
 const ID: u64 = 7;
 
-fn backfill(state: State) -> Backfill {
+pub(super) fn backfill(state: State) -> Backfill {
     Backfill {
         id: ID,
         wanted: Wanted {
@@ -38,7 +38,7 @@ fn backfill(state: State) -> Backfill {
     }
 }
 
-fn with(context: &Context, change: impl FnOnce(&mut Snapshot)) {
+pub(super) fn with(context: &Context, change: impl FnOnce(&mut Snapshot)) {
     let mut snapshot = Snapshot::clone(&context.snapshot.load());
     change(&mut snapshot);
     context.snapshot.store(Arc::new(snapshot));
@@ -166,4 +166,46 @@ fn streams_that_cannot_say_where_they_end_are_asked_up_to_now_and_others_not_at_
     assert!(ask(Past::Onward, Some("2024-04-02")).unwrap_err().contains("leave 'to' out"));
     assert!(ask(Past::Never("it is pushed to"), None).unwrap_err().contains("it is pushed to"));
     assert_eq!(ask(Past::Slices(3600), None).unwrap().slices(), 41);
+}
+
+#[actix_web::test]
+async fn the_page_of_jobs_tells_what_goes_on_first_and_how_it_is_ended() {
+    let (context, _) = allowing();
+    let nothing = get(&context, "/jobs").await;
+    assert!(nothing.text().contains("Nothing is under way"), "{}", nothing.text());
+    assert!(nothing.text().contains("iocgw source backfill SOURCE.STREAM"), "{}", nothing.text());
+    let of = |state, id| Backfill { id, ..backfill(state) };
+    let jobs = [(State::Done, 4), (State::Running, 3), (State::Failed, 2), (State::Cancelled, 1)];
+    with(&context, |snapshot| {
+        snapshot.backfills =
+            Arc::new(jobs.into_iter().rev().map(|(state, id)| of(state, id)).collect());
+        let at = Rebuilding { done: 250, total: 1000 };
+        snapshot.rebuilding.insert("dossiers.received".to_owned(), at);
+    });
+    let reply = get(&context, "/jobs").await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let page = reply.text();
+    let rows: Vec<&str> = page.split("<tr id=\"").skip(1).collect();
+    let order: Vec<&str> = rows.iter().filter_map(|row| row.split('"').next()).collect();
+    let ids = ["backfill:2", "rebuild:dossiers.received", "backfill:3", "backfill:1", "backfill:4"];
+    assert_eq!(order, ids);
+    for part in ["25\u{a0}%", "250/1.000 hồ sơ"] {
+        assert!(rows[1].contains(part), "{part}: {}", rows[1]);
+    }
+    // One slice of four in two and a half minutes.
+    let told = [
+        "khoảng 7 phút",
+        "1/4 lát thời gian",
+        "01/03/2024 00:00",
+        "a steward yêu cầu",
+        "40 bản ghi, 3 mới",
+        "no answer within 20s",
+        "iocgw source cancel-backfill backfill:3 --url http://127.0.0.1:8080",
+    ];
+    for part in told {
+        assert!(rows[2].contains(part), "{part}: {}", rows[2]);
+    }
+    assert!(rows[0].contains("could not go on") && !rows[0].contains("cancel-backfill"));
+    assert!(page.contains("<span class=\"number\">2</span>"), "two are under way");
+    problem(&get(&context, "/jobs?x=1").await, 400, "unknown-parameter");
 }

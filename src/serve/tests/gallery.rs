@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::get;
 use super::story::Story;
 use super::world::{Ground, measure, now, source};
+use crate::model::backfill::State;
 use crate::model::revision::Cause;
 use crate::model::snapshot::{
     Conservation, MeasureKind, Outcome, RunLine, Snapshot, StreamState, Trouble,
@@ -245,6 +246,19 @@ async fn the_page_of_an_indicator_is_written_for_a_look_at_it() {
     assert_eq!(page.status, 200);
     let sheet = get(&story.context, "/assets/console.css").await;
     write_to("indicator.html", page.text(), sheet.text());
+}
+
+#[actix_web::test]
+async fn the_page_of_jobs_is_written_for_a_look_at_it() {
+    let story = Story::begin("2024-03-01T07:00:00");
+    super::backfills::with(&story.context, |snapshot| {
+        let states = [State::Running, State::Failed, State::Done];
+        snapshot.backfills = Arc::new(states.map(super::backfills::backfill).to_vec());
+    });
+    let page = get(&story.context, "/jobs").await;
+    assert_eq!(page.status, 200);
+    let sheet = get(&story.context, "/assets/console.css").await;
+    write_to("jobs.html", page.text(), sheet.text());
 }
 
 /// Writes the page with its style inside, for a browser that opens it as a file.

@@ -9,6 +9,7 @@ use super::reference::{address, every};
 use super::world::{AREAS, Ground, INDICATORS, Listed, bare, quarantined, received, snapshot};
 use super::{get, json};
 use crate::indicator::UnitName;
+use crate::model::backfill::State;
 use crate::model::snapshot::Trouble;
 use crate::model::text::Bilingual;
 use crate::serve::Context;
@@ -34,6 +35,9 @@ fn called(word: &str) -> Arc<Context> {
     let message = word.to_owned();
     let (reason, since) = ("timeout".to_owned(), pictured.at);
     Arc::make_mut(stream).trouble = Some(Trouble { reason, message, since, count: 1 });
+    let mut asked = super::backfills::backfill(State::Running);
+    (asked.wanted.by, asked.message) = (word.to_owned(), Some(word.to_owned()));
+    pictured.backfills = Arc::new(vec![asked]);
     let quoted = format!("'{}'", word.replace('\'', "''"));
     let indicators = INDICATORS
         .replace("Hồ sơ tiếp nhận", &quoted)
@@ -65,6 +69,7 @@ async fn c14_names_and_messages_of_others_are_shown_as_text_on_every_page() {
             "/units",
             "/units/vp-ubnd",
             "/quarantine",
+            "/jobs",
             "/docs",
             "/v1/badges/received.svg",
             "/v1/badges/sources/portal.svg",

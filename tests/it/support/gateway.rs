@@ -177,6 +177,12 @@ impl Gateway {
         false
     }
 
+    /// Waits until the program has ended by itself; yields its exit code and what it had logged.
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+        assert!(self.has_ended_within(PATIENCE), "{}\nit goes on", self.log());
+        (self.child.wait().unwrap().code(), self.log())
+    }
+
     /// SIGHUP: the configuration shall be read again.
     pub(crate) fn reload(&self) {
         let sent =
