@@ -11,6 +11,7 @@ mod fleets;
 mod intake;
 mod keys;
 mod listener;
+mod over;
 mod past;
 mod reload;
 mod steering;
@@ -52,13 +53,11 @@ use clients::{AllStreams, Client, streams};
 pub use clients::{outbound, puller, puller_of};
 use keys::Keys;
 pub use keys::{NewKey, make_key};
+use over::over;
 use past::Past;
 use reload::Pulling;
 use tokens::Tokens;
 pub use webhooks::WEBHOOK_KEY;
-
-/// Why a part that has no business ending ended; the process ends with it and can be started again.
-const FAULT: &str = "has ended by a fault of the gateway; its log says where";
 
 /// How long turns may take to end after the stop signal.
 const DRAIN: Duration = Duration::from_secs(7);
@@ -309,13 +308,7 @@ impl Gateway {
         let ended = loop {
             tokio::select! {
                 biased;
-                () = self.stop.cancelled() => break Ok(()),
-                _ = failures.changed() => {
-                    // Nobody is left to say why where the store's thread has panicked.
-                    let said = failures.borrow().clone();
-                    break Err(said.map_or_else(|| anyhow!("the store {FAULT}"), Into::into));
-                }
-                Some(_) = beside.join_next() => break Err(anyhow!("what runs beside the turns {FAULT}")),
+                ended = over(&self.stop, &mut failures, &mut beside) => break ended,
                 () = asked_to_reload(&mut self.reloads) => {
                     pulling = self.reload(pulling, &contexts).await;
                 }

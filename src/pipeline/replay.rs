@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Shared, Stream};
+use super::{Failure, Shared, Stream};
 use crate::model::observation::Observations;
 use crate::model::quarantine::{Filter, ReplaySummary};
 use crate::model::time::Stamp;
@@ -16,9 +16,6 @@ use crate::store::{Batch, Held, Replay, StoreError};
 
 /// Records per commit.
 const STEP: usize = 5000;
-
-/// A panic's own words may quote a record, so nobody hears them.
-const FAULT: &str = "a fault in the gateway itself; its log says where";
 
 /// Replays every record that matches and may still matter.
 pub async fn replay(
@@ -62,7 +59,8 @@ async fn replay_stream(
             let held = store.held(&asked)?;
             Ok::<_, StoreError>(held.last().map(|last| (last.id, again(&of, &held, now))))
         });
-        let read = work.await.map_err(|_| StoreError::Fatal(FAULT.to_owned()))??;
+        let read =
+            work.await.map_err(|error| StoreError::Fatal(Failure::from(error).to_string()))??;
         let Some((last, (replay, reasons))) = read else { return Ok(()) };
         outcome.still_refused += replay.refused.len() as u64;
         for (reason, count) in reasons {

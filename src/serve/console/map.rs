@@ -36,8 +36,8 @@ pub(super) fn map(
     let values = shapes.iter().filter_map(|(cell, _)| cell.point.value).collect();
     let shades = Shades::of(values)?;
     let land = Land::under(shapes.iter().map(|(_, geometry)| geometry));
-    let label = label(definition, &shapes)?;
     let say = |value| format::value(value, &definition.unit_measure, definition.decimals);
+    let label = label(&shapes, say)?;
     let class = |cell: &Cell| {
         cell.point.value.map_or_else(|| "none".to_owned(), |value| shades.class(value))
     };
@@ -89,11 +89,10 @@ fn told(cell: &Cell, say: impl Fn(f64) -> String) -> String {
 }
 
 /// The picture in words: how many communes, the highest and the lowest of them.
-fn label(definition: &Definition, shapes: &[(&Cell, Geometry)]) -> Option<(String, String)> {
+fn label(shapes: &[(&Cell, Geometry)], say: impl Fn(f64) -> String) -> Option<(String, String)> {
     let known = || shapes.iter().filter_map(|(cell, _)| Some((cell.point.value?, &cell.title)));
     let by_value = |a: &(f64, &String), b: &(f64, &String)| a.0.total_cmp(&b.0);
     let (high, low) = (known().max_by(by_value)?, known().min_by(by_value)?);
-    let say = |value| format::value(value, &definition.unit_measure, definition.decimals);
     let (most, least, all, count) = (say(high.0), say(low.0), shapes.len(), known().count());
     Some((
         format!(

@@ -82,3 +82,33 @@ async fn a_key_of_some_communes_is_told_of_these() {
     let map = get(&Arc::new(world), MAP).await.json();
     assert_eq!(of(&map, "/properties/area"), ["commune:16681"]);
 }
+
+/// How the page of an indicator draws its communes, as the beginning of each shape's path.
+async fn pictured(context: Context) -> (bool, Vec<String>) {
+    let page = get(&Arc::new(context), "/indicators/received?period=2024-03").await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    let picture = page.text().split("<svg class=\"land").nth(1).expect("a map");
+    let picture = picture.split("</svg>").next().unwrap();
+    let paths = picture.split(" d=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    (picture.starts_with(" dots\""), paths.map(str::to_owned).collect())
+}
+
+#[actix_web::test]
+async fn the_page_of_an_indicator_draws_borders_else_squares_else_dots() {
+    let (is_dots, paths) = pictured(drawn()).await;
+    assert!(!is_dots && !paths.is_empty(), "{paths:?}");
+    // An outline and a hole.
+    assert!(paths.iter().all(|path| path.matches('M').count() == 2), "{paths:?}");
+    let mut squares = bare();
+    let definitions = Arc::get_mut(&mut squares.definitions).unwrap();
+    let areas = Arc::get_mut(&mut definitions.areas).unwrap();
+    let mut geometries = areas.geometries.clone();
+    let tiles = "code,col,row\n16663,0,0\n16681,1,1\n17000,0,1\n";
+    geometries.add_tiles(&areas.current_codes(), tiles).unwrap();
+    areas.geometries = geometries;
+    let (is_dots, paths) = pictured(squares).await;
+    assert!(!is_dots && paths.len() == 3, "{paths:?}");
+    assert!(paths.iter().all(|path| path.matches('L').count() == 4), "{paths:?}");
+    let (is_dots, paths) = pictured(bare()).await;
+    assert!(is_dots && paths.iter().all(|path| path.ends_with("h0")), "{paths:?}");
+}
